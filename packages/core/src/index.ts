@@ -1,0 +1,59 @@
+export {
+	BackupError,
+	type BackupErrorOptions,
+	interruption,
+	isBackupError,
+	type Retry,
+	throwIfInterrupted,
+} from './errors/backup-error.ts'
+export { ERROR_CODES, type ErrorCode, type ErrorKind } from './errors/codes.ts'
+
+export type { Capabilities, Lacking } from './storage/capabilities.ts'
+export {
+	defineStorageDriver,
+	DRIVER_CONTRACT,
+	type DriverOption,
+	type OpenContext,
+	type StorageDriver,
+} from './storage/driver.ts'
+export { assertKey, isKey, isKeyPrefix, MAX_KEY_BYTES } from './storage/keys.ts'
+export type {
+	ByteRange,
+	CallOptions,
+	GetOptions,
+	ListOptions,
+	ObjectBody,
+	ObjectInfo,
+	PutBody,
+	PutOptions,
+	ServerSideTarget,
+	Storage,
+} from './storage/storage.ts'
+
+export {
+	protoField,
+	protoFields,
+	protoMessage,
+	protoString,
+	type ProtoField,
+	type ProtoText,
+	type ProtoValue,
+} from './model/proto-text.ts'
+export type { RowChunk } from './model/row-chunk.ts'
+export type { Column, KeyBound, KeyBytes, KeyRange, TableSchema } from './model/table-schema.ts'
+export { bareType, PRIMITIVE_TYPES, type PrimitiveName, spellType, type YdbType } from './model/ydb-type.ts'
+
+export type { OpenWriterOptions, SnapshotSink, TableWriter, WriteProgress } from './snapshot/sink.ts'
+export type {
+	ObjectKind,
+	ReadRowsOptions,
+	Snapshot,
+	SnapshotRequest,
+	SnapshotSource,
+	SnapshotTable,
+	SourceObject,
+} from './snapshot/source.ts'
+
+export type { ChainBreak, Change, ChangedColumn, Position, TableChanges } from './incremental/change.ts'
+export type { ChangeSink } from './incremental/sink.ts'
+export type { ChangeLink, ChangeSource } from './incremental/source.ts'

@@ -1,0 +1,65 @@
+import type { ProtoText } from '../model/proto-text.ts'
+import type { RowChunk } from '../model/row-chunk.ts'
+import type { KeyRange, TableSchema } from '../model/table-schema.ts'
+import type { CallOptions } from '../storage/storage.ts'
+import type { ReadRowsOptions, SnapshotTable, SourceObject } from './source.ts'
+
+export interface WriteProgress {
+	readonly rows: number
+	readonly bytes: number
+}
+
+export interface OpenWriterOptions extends CallOptions {
+	/** Called when rows are durable in the database, not when they were accepted. */
+	readonly onWritten?: (progress: WriteProgress) => void
+	/** Called when a request was refused and will be made again. */
+	readonly onRetry?: (reason: unknown) => void
+}
+
+/**
+ * Writes rows into one table. Writing the same row again changes nothing: a write is an upsert of whole rows.
+ */
+export interface TableWriter {
+	/** Accepts a chunk, and waits when enough is in flight. Throws the error of any earlier chunk. */
+	write(chunk: RowChunk): Promise<void>
+	/** Resolves when every accepted row is durable; throws the first error. After it the writer is closed. */
+	finish(): Promise<void>
+	/** Gives up what is not sent yet. */
+	abort(reason: unknown): void
+}
+
+/**
+ * Where full snapshots go: one database. Paths are relative to the database.
+ *
+ * Demands: a caller drops only what it created itself in the same run.
+ */
+export interface SnapshotSink {
+	readonly database: string
+
+	/** What stands at a path; undefined when nothing does. */
+	find(path: string, options?: CallOptions): Promise<SourceObject | undefined>
+	/** Creates a directory and its parents; succeeds when it exists. */
+	createDirectory(path: string, options?: CallOptions): Promise<void>
+	/** Creates a row table from a `Ydb.Table.CreateTableRequest` without path. Errors: `PATH_EXISTS`, `DATABASE_REFUSED`. */
+	createTable(path: string, scheme: ProtoText, options?: CallOptions): Promise<void>
+	/** The table as it is now, as {@link SnapshotTable} has it. Errors: `PATH_NOT_FOUND`. */
+	describeTable(path: string, options?: CallOptions): Promise<SnapshotTable>
+	/**
+	 * Changes a table by a `Ydb.Table.AlterTableRequest` without path, and follows a long change (an index being built) to its true end.
+	 */
+	alterTable(path: string, change: ProtoText, options?: CallOptions): Promise<void>
+	/** Sets a sequence of a column to continue after `nextValue`; `nextUsed` as in `Ydb.Table.SequenceDescription.SetVal`. */
+	setSequence?(path: string, column: string, nextValue: bigint, nextUsed: boolean, options?: CallOptions): Promise<void>
+	/** Applies a `Ydb.Scheme.ModifyPermissionsRequest` without path. */
+	setPermissions(path: string, permissions: ProtoText, options?: CallOptions): Promise<void>
+	/** Opens a writer; the way of writing is chosen for the table as it is (bulk where the server allows it, statements otherwise). */
+	openWriter(path: string, schema: TableSchema, options?: OpenWriterOptions): Promise<TableWriter>
+	/** The number of rows as the server counts it. */
+	countRows(path: string, options?: CallOptions): Promise<bigint>
+	/** As {@link Snapshot.read}, of the live table: the caller sees to it that nobody writes. */
+	read(path: string, schema: TableSchema, range: KeyRange, options?: ReadRowsOptions): AsyncIterable<RowChunk>
+	/** Drops a table; succeeds when it is gone. */
+	dropTable(path: string, options?: CallOptions): Promise<void>
+	/** Removes an empty directory; succeeds when it is gone, fails when it is not empty. */
+	removeDirectory(path: string, options?: CallOptions): Promise<void>
+}

@@ -1,0 +1,102 @@
+import type { ProtoText } from '../model/proto-text.ts'
+import type { RowChunk } from '../model/row-chunk.ts'
+import type { KeyRange, TableSchema } from '../model/table-schema.ts'
+import type { CallOptions } from '../storage/storage.ts'
+
+/** What a path of a database is. `unknown` is a kind that this version does not know; it is named to the user, never skipped in silence. */
+export type ObjectKind =
+	| 'directory'
+	| 'row-table'
+	| 'column-table'
+	| 'view'
+	| 'topic'
+	| 'sequence'
+	| 'coordination-node'
+	| 'replication'
+	| 'transfer'
+	| 'external-table'
+	| 'external-data-source'
+	| 'resource-pool'
+	| 'backup-collection'
+	| 'unknown'
+
+/** An object as the scheme walk finds it. */
+export interface SourceObject {
+	/** Relative to the database, without a leading slash: `dir/table`. The database itself is the empty string. */
+	readonly path: string
+	readonly kind: ObjectKind
+	/** The kind as the server spells or numbers it, for messages about kinds we cannot take. */
+	readonly serverKind: string
+	/** Owner and explicit grants, read live, as `Ydb.Scheme.ModifyPermissionsRequest` without path: first `change_owner`, then one `grant` per entry. */
+	readonly permissions: ProtoText
+}
+
+/** A table as it stands in a snapshot: frozen when the snapshot was taken. */
+export interface SnapshotTable {
+	/** The path of the table that was copied, relative to the database. */
+	readonly path: string
+	/**
+	 * `Ydb.Table.CreateTableRequest` without path, as YDB's own backups write it: settings of the original (TTL, automatic
+	 * partitioning, indexes, attributes), partition bounds (`partition_at_keys`) and sequence values of the copy.
+	 */
+	readonly scheme: ProtoText
+	readonly schema: TableSchema
+	/** One per partition, in key order, without gaps: together every key. Each becomes one data file. */
+	readonly ranges: readonly KeyRange[]
+}
+
+export interface SnapshotRequest extends CallOptions {
+	/** Paths of row tables, relative to the database. */
+	readonly tables: readonly string[]
+	/** Where the source may keep what it must copy, relative to the database; it does not exist yet. */
+	readonly workDirectory: string
+}
+
+export interface ReadRowsOptions extends CallOptions {
+	/** Called when a broken stream was opened again after the last key that had been handed on. */
+	readonly onRestart?: (reason: unknown) => void
+}
+
+/**
+ * A consistent, frozen view of some tables: all of them at one moment between `after` and `before`.
+ *
+ * Promises: what `tables` say does not change while the snapshot is open, whatever happens to the originals (dropped, altered,
+ * split, TTL). It survives the process: it ends only with {@link drop}.
+ */
+export interface Snapshot {
+	readonly workDirectory: string
+	/** RFC 3339, UTC, microseconds. The exact moment of the snapshot is not known; it is not before `after` and not after `before`. */
+	readonly after: string
+	readonly before: string
+	/** Whose clock `after` and `before` are. */
+	readonly clock: 'server' | 'client'
+	readonly tables: readonly SnapshotTable[]
+
+	/**
+	 * The rows of one key range, in key order, with back-pressure: nothing is read ahead beyond the connection's byte budget.
+	 * Keys rise strictly and lie in the range, else `ROWS_OUT_OF_ORDER` naming table and key. A broken stream is opened again after
+	 * the last row handed on, within a time budget; then `DATABASE_UNREACHABLE`. It may be called again, also at the same time:
+	 * it yields the same rows, though perhaps in other chunks.
+	 */
+	read(table: SnapshotTable, range: KeyRange, options?: ReadRowsOptions): AsyncIterable<RowChunk>
+	/** The number of rows as the server counts it, by another way than `read`. */
+	countRows(table: SnapshotTable, options?: CallOptions): Promise<bigint>
+	/** Removes everything that taking the snapshot created, and nothing else. May be called twice. */
+	drop(options?: CallOptions): Promise<void>
+}
+
+/** Where full snapshots come from: one database. */
+export interface SnapshotSource {
+	/** The path of the database, for example `/local`. */
+	readonly database: string
+	/**
+	 * Every object below the database, a parent before its children, siblings in order of their bytes. Left out without notice:
+	 * what is never a user's (`.sys`, `.metadata`, `.tmp`, `.backups`, names starting with `~`, `export-*` at the root).
+	 */
+	list(options?: CallOptions): AsyncIterable<SourceObject>
+	/**
+	 * Takes one consistent snapshot of row tables. Errors: `PATH_NOT_FOUND` or `SCHEMA_CHANGED` naming the table that was dropped or
+	 * altered meanwhile, `TYPE_UNKNOWN` naming table and column, `TOO_MANY_TABLES`. After an error nothing is left in the database.
+	 */
+	take(request: SnapshotRequest): Promise<Snapshot>
+}

@@ -1,0 +1,20 @@
+import { basename } from 'node:path'
+import { defineProject, type UserWorkspaceConfig } from 'vitest/config'
+
+const conditions = ['@ydbackup/source']
+
+/** The one shape every room's tests have: source instead of dist, and type tests next to runtime tests. */
+export function roomTests(root: string): UserWorkspaceConfig {
+	return defineProject({
+		root,
+		resolve: { conditions },
+		ssr: { resolve: { conditions, externalConditions: conditions } },
+		test: {
+			name: basename(root),
+			include: ['test/**/*.test.ts'],
+			testTimeout: 30_000,
+			hookTimeout: 60_000,
+			typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.test.json' },
+		},
+	})
+}
