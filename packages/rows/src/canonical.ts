@@ -1,6 +1,9 @@
+import type { BackupError } from '@ydbackup/core'
 import { type CellShape, SHAPE } from './shape.ts'
 import {
 	after,
+	concatBytes,
+	lengthDelimited,
 	malformed,
 	readVarint,
 	skipField,
@@ -95,6 +98,29 @@ export function canonicalValue(b: Uint8Array, start: number, end: number, { shap
 			return halvesValue(sixteen)
 		}
 	}
+}
+
+/** The cells of a row, each in its one spelling. [start, end) is the row's payload. For the rare rows that are not canonical already. */
+export function canonicalRow(b: Uint8Array, start: number, end: number, shapes: readonly CellShape[]): Uint8Array {
+	const cells: Uint8Array[] = []
+	let p = start
+	while (p < end) {
+		const shape = shapes[cells.length]
+		if (b[p] !== TAG_ITEMS || shape === undefined) throw cellMisfit(cells.length, shapes.length)
+		const length = readVarint(b, p + 1, end)
+		const from = after
+		p = from + length
+		if (p > end) throw malformed('a cell is longer than its row')
+		cells.push(lengthDelimited(TAG_ITEMS, canonicalValue(b, from, p, shape)))
+	}
+	if (cells.length !== shapes.length) throw cellMisfit(cells.length, shapes.length)
+	return concatBytes(cells)
+}
+
+export function cellMisfit(cells: number, columns: number): BackupError {
+	return malformed(
+		cells < columns ? `a row ends after ${cells} of ${columns} cells` : `a row has more than ${columns} cells`,
+	)
 }
 
 /** The `Ydb.Value` of a 128-bit value: like YDB's own writer, without its upper half when that is zero. */

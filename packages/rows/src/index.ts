@@ -1,4 +1,4 @@
-export { canonicalUuid, canonicalValue, halvesValue } from './canonical.ts'
+export { canonicalRow, canonicalUuid, canonicalValue, halvesValue } from './canonical.ts'
 export { chunkFromFrames, takeRows } from './chunk.ts'
 export { printDecimal, readInt128 } from './decimal.ts'
 export { createKeyComparator, isInRange, type KeyComparator } from './key-order.ts'
@@ -13,6 +13,7 @@ export { valueFromText, valueToText } from './value-text.ts'
 export {
 	after as varintEnd,
 	concatBytes,
+	copyBytes,
 	findField,
 	lengthDelimited,
 	readVarint,

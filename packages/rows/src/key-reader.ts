@@ -1,6 +1,6 @@
 import { bareType, BackupError, type Column, type KeyBytes, type TableSchema, type YdbType } from '@ydbackup/core'
 import { canonicalUuid } from './canonical.ts'
-import { after, concatBytes, malformed, readVarint, TAG_ITEMS } from './wire.ts'
+import { after, concatBytes, copyBytes, malformed, readVarint, TAG_ITEMS } from './wire.ts'
 
 export interface KeyReader {
 	/** The key of the row whose payload is [start, end): a copy, so that it does not keep the row alive. */
@@ -48,7 +48,7 @@ export function createKeyReader(schema: TableSchema): KeyReader {
 				if (p > end) throw malformed('a cell is longer than its row')
 				ends[column] = p
 			}
-			if (plain) return b.slice(start, p)
+			if (plain) return copyBytes(b, start, p)
 			return concatBytes(
 				columns.map((column, position) => {
 					const cell = b.subarray(starts[column]!, ends[column]!)

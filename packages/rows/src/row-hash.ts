@@ -1,18 +1,8 @@
 import { BackupError, type TableSchema } from '@ydbackup/core'
-import { canonicalValue, isOddNaN32, isOddNaN64 } from './canonical.ts'
+import { canonicalRow, cellMisfit, isOddNaN32, isOddNaN64 } from './canonical.ts'
 import { mixRow } from './mix.ts'
 import { cellShape, type CellShape, SHAPE } from './shape.ts'
-import {
-	after,
-	concatBytes,
-	lengthDelimited,
-	malformed,
-	readVarint,
-	TAG_HIGH_128,
-	TAG_ITEMS,
-	TAG_NULL,
-	varintLength,
-} from './wire.ts'
+import { after, malformed, readVarint, TAG_HIGH_128, TAG_ITEMS, TAG_NULL, varintLength } from './wire.ts'
 
 const DIGEST = /^rh1:[0-9a-f]{32}$/
 const ROWS_PER_CARRY = 1 << 20
@@ -59,7 +49,7 @@ export class RowHash {
 			if (this.#isCanonical(b, start, p)) {
 				mixRow(view, start, p, this.#sum)
 			} else {
-				const row = this.#canonicalRow(b, start, p)
+				const row = canonicalRow(b, start, p, this.#shapes)
 				mixRow(new DataView(row.buffer), 0, row.length, this.#sum)
 			}
 			this.#rows++
@@ -109,7 +99,7 @@ export class RowHash {
 		let column = 0
 		let p = start
 		while (p < end) {
-			if (b[p] !== TAG_ITEMS || column === columns) throw this.#misfit(column, columns)
+			if (b[p] !== TAG_ITEMS || column === columns) throw cellMisfit(column, columns)
 			let length = b[p + 1]!
 			let s = p + 2
 			if (length >= 0x80) {
@@ -150,30 +140,8 @@ export class RowHash {
 			}
 			if (length !== 2 || b[s] !== TAG_NULL || b[s + 1] !== 0) return false
 		}
-		if (column !== columns) throw this.#misfit(column, columns)
+		if (column !== columns) throw cellMisfit(column, columns)
 		return true
-	}
-
-	#canonicalRow(b: Uint8Array, start: number, end: number): Uint8Array {
-		const columns = this.#shapes.length
-		const cells: Uint8Array[] = []
-		let p = start
-		while (p < end) {
-			if (b[p] !== TAG_ITEMS || cells.length === columns) throw this.#misfit(cells.length, columns)
-			const length = readVarint(b, p + 1, end)
-			const from = after
-			p = from + length
-			if (p > end) throw malformed('a cell is longer than its row')
-			cells.push(lengthDelimited(TAG_ITEMS, canonicalValue(b, from, p, this.#shapes[cells.length]!)))
-		}
-		if (cells.length !== columns) throw this.#misfit(cells.length, columns)
-		return concatBytes(cells)
-	}
-
-	#misfit(cells: number, columns: number): BackupError {
-		return malformed(
-			cells < columns ? `a row ends after ${cells} of ${columns} cells` : `a row has more than ${columns} cells`,
-		)
 	}
 }
 

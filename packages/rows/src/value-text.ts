@@ -2,6 +2,7 @@ import { BackupError, type ProtoField, type ProtoText, type ProtoValue } from '@
 import {
 	after,
 	concatBytes,
+	copyBytes,
 	lengthDelimited,
 	malformed,
 	readVarint,
@@ -184,7 +185,7 @@ function decodeField(b: Uint8Array, p: number, end: number, coding: Coding, dept
 			return scalar(printFloat(view.getFloat64(p, true)))
 		case 'bytes':
 			readVarint(b, p, end)
-			return { kind: 'bytes', bytes: b.slice(after, end) }
+			return { kind: 'bytes', bytes: copyBytes(b, after, end) }
 		case 'value':
 			readVarint(b, p, end)
 			return { kind: 'message', fields: decode(b, after, end, depth + 1) }

@@ -134,6 +134,11 @@ export function lengthDelimited(tag: number, payload: Uint8Array): Uint8Array {
 	return out
 }
 
+/** A copy in memory of its own. `slice` of a Buffer would be no copy. */
+export function copyBytes(b: Uint8Array, start: number, end: number): Uint8Array {
+	return new Uint8Array(b.subarray(start, end))
+}
+
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 	let length = 0
 	for (const part of parts) length += part.length
