@@ -1,1 +1,22 @@
-export {}
+export { backup } from './backup/backup.ts'
+export type { BackedUpTable, BackupOptions, BackupResult } from './backup/backup-options.ts'
+export type { Note } from './backup/backup-plan.ts'
+export { restore } from './restore/restore.ts'
+export type {
+	Problem,
+	RestoredDirectory,
+	RestoredTable,
+	RestoreOptions,
+	RestoreResult,
+} from './restore/restore-options.ts'
+export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.ts'
+export type { Finding } from './part/finding.ts'
+export {
+	type EngineEvent,
+	type EngineEventBody,
+	EVENT_VERSION,
+	type EventHandler,
+	type PhaseName,
+	type ProgressEvent,
+} from './events/event.ts'
+export type { Warning } from './events/reporter.ts'

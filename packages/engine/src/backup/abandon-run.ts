@@ -1,0 +1,59 @@
+import { BackupError, isBackupError } from '@ydbackup/core'
+
+import { cleanupSignal } from '../flow/cleanup-signal.ts'
+import type { BackupRun } from './backup-run.ts'
+import { deleteObjects, dropCopies } from './cleanup.ts'
+import { manifestKey } from '../part/keys.ts'
+import { rootKeys } from './write-root.ts'
+
+/** Failures of the manifest's put after which it may still appear. */
+const UNCERTAIN = new Set(['STORAGE_TRANSIENT', 'STORAGE_THROTTLED', 'DEADLINE_EXCEEDED', 'INTERRUPTED'])
+
+/** Undoes a run that failed or was stopped, as far as its stage allows, and gives the error to throw. */
+export async function abandonRun(run: BackupRun, error: unknown): Promise<unknown> {
+	const isStopped = run.options.signal?.aborted === true && run.stage === 'working'
+	if (isStopped && run.options.discardOnInterrupt !== true && run.snapshot !== undefined) return kept(run, error)
+
+	const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, run.reporter))
+	const mayExist = run.stage === 'committing' && (await mayBeListed(run, error))
+	if (!mayExist) await removeObjects(run)
+	if (isDropped) await run.end()
+	if (isStopped) return discarded(run, error)
+	if (mayExist) {
+		run.reporter.warn(
+			`it is not certain whether ${run.id} was committed, so its objects stay; if it is listed it is whole: verify it`,
+		)
+	}
+	return error
+}
+
+async function removeObjects(run: BackupRun): Promise<void> {
+	const { ledger, id, concurrency, reporter, options } = run
+	await deleteObjects(options.repository.storage, rootKeys(id), ledger.attempted(), concurrency, reporter)
+}
+
+/** Whether the manifest is there or may come to be. Deleting the objects of a listed backup would be the worst of all ends. */
+async function mayBeListed(run: BackupRun, error: unknown): Promise<boolean> {
+	if (!isBackupError(error) || UNCERTAIN.has(error.code)) return true
+	try {
+		const signal = cleanupSignal(30_000, 'looking for the manifest')
+		return (await run.options.repository.storage.stat(manifestKey(run.id), { signal })) !== undefined
+	} catch {
+		return true
+	}
+}
+
+function kept(run: BackupRun, cause: unknown): BackupError {
+	const place = `${run.options.source.database}/${run.workDirectory}`
+	return new BackupError('INTERRUPTED', `run ${run.id} was stopped before the backup was complete; nothing is listed`, {
+		advice: `run ${run.id} and its copies in ${place} are kept for a resume; drop that directory to give the run up`,
+		cause,
+	})
+}
+
+function discarded(run: BackupRun, cause: unknown): BackupError {
+	return new BackupError('INTERRUPTED', `run ${run.id} was stopped and discarded; nothing is listed`, {
+		advice: 'run it again',
+		cause,
+	})
+}

@@ -1,0 +1,67 @@
+import type { Repository } from '@ydbackup/catalog'
+import type { SnapshotSource } from '@ydbackup/core'
+import type { Manifest } from '@ydbackup/format'
+
+import type { EventHandler } from '../events/event.ts'
+import type { Warning } from '../events/reporter.ts'
+import type { Note } from './backup-plan.ts'
+
+export interface BackupOptions {
+	readonly source: SnapshotSource
+	/** Of an opened repository whose storage makes failed calls again by itself (`retrying` of `@ydbackup/storage`). */
+	readonly repository: Repository
+	/** Objects to take with everything below them, absolute or relative to the database. Each must exist. Default: all. */
+	readonly paths?: readonly string[] | undefined
+	/** Patterns over paths relative to the database (`*` within a name, `**` across names). Default: all. */
+	readonly include?: readonly string[] | undefined
+	readonly exclude?: readonly string[] | undefined
+	readonly labels?: Readonly<Record<string, string>> | undefined
+	/** Default `zstd-1`. */
+	readonly compression?: string | undefined
+	/** Partitions that are read and stored at once. Default 4; never more than the store can serve. */
+	readonly concurrency?: number | undefined
+	/** Let the server count each table too and compare. Default true; costs a full scan of each table on the server. */
+	readonly countRows?: boolean | undefined
+	/** Say what would be done and do nothing: neither the database nor the storage is written. */
+	readonly dryRun?: boolean | undefined
+	/** When stopped: drop the copies and delete what was written, instead of keeping both. */
+	readonly discardOnInterrupt?: boolean | undefined
+	/** The run fails when nothing moves for this long. Default 30 minutes. */
+	readonly stallLimitMs?: number | undefined
+	readonly signal?: AbortSignal | undefined
+	readonly onEvent?: EventHandler | undefined
+	readonly clock?: (() => Date) | undefined
+	/** Who makes the backup; stands in the manifest. */
+	readonly tool: { readonly name: string; readonly version: string }
+}
+
+export interface BackedUpTable {
+	/** Relative to the database. */
+	readonly path: string
+	readonly rows: number
+	readonly partitions: number
+	/** Bytes as CSV. */
+	readonly plainBytes: number
+	readonly storedBytes: number
+}
+
+export interface BackupResult {
+	/** In a dry run the id that a run would have had; it is not kept free. */
+	readonly id: string
+	readonly dryRun: boolean
+	readonly database: string
+	/** In a dry run rows, partitions and bytes are 0: nothing was read. */
+	readonly tables: readonly BackedUpTable[]
+	readonly directories: readonly string[]
+	/** What was left out, and why. */
+	readonly notes: readonly Note[]
+	readonly warnings: readonly Warning[]
+	readonly rows: number
+	readonly plainBytes: number
+	readonly storedBytes: number
+	/** Objects on storage, without the manifest. */
+	readonly files: number
+	readonly elapsedMs: number
+	/** As committed; undefined in a dry run. */
+	readonly manifest: Manifest | undefined
+}

@@ -1,0 +1,69 @@
+import { hostname } from 'node:os'
+
+import type { Snapshot } from '@ydbackup/core'
+import type { Compression } from '@ydbackup/format'
+
+import type { Reporter } from '../events/reporter.ts'
+import { reasonText } from '../events/reporter.ts'
+import type { BackupOptions } from './backup-options.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+
+/** One run of a backup: its name, and how far it is, which says what must be undone when it fails. */
+export interface BackupRun {
+	readonly options: BackupOptions
+	readonly reporter: Reporter
+	readonly compression: Compression
+	readonly concurrency: number
+	readonly id: string
+	readonly createdAt: Date
+	/** Where the copies are, relative to the database. */
+	readonly workDirectory: string
+	readonly ledger: Ledger
+	/** `committing` from the first byte of the manifest on: from then it can only be asked whether the backup exists. */
+	stage: 'working' | 'committing'
+	snapshot: Snapshot | undefined
+	now(): Date
+	/** Takes the run off the list of unfinished ones. */
+	end(): Promise<void>
+}
+
+/** Gives the backup its id and writes down that a run has begun, before anything is created in the database. */
+export async function createRun(
+	options: BackupOptions,
+	reporter: Reporter,
+	compression: Compression,
+	concurrency: number,
+): Promise<BackupRun> {
+	const { repository, source } = options
+	const now = options.clock ?? ((): Date => new Date())
+	const createdAt = now()
+	const id = await repository.newBackupId(createdAt)
+	const workDirectory = `~ydbackup-${repository.header.id}-${id}`
+	await repository.startRun(id, {
+		database: source.database,
+		workDirectory,
+		startedAt: createdAt.toISOString(),
+		host: hostname(),
+		pid: process.pid,
+	})
+	return {
+		options,
+		reporter,
+		compression,
+		concurrency,
+		id,
+		createdAt,
+		workDirectory,
+		ledger: createLedger(repository.storage),
+		stage: 'working',
+		snapshot: undefined,
+		now,
+		async end() {
+			try {
+				await repository.endRun(id)
+			} catch (error) {
+				reporter.warn(`runs/${id} could not be removed and will be shown as unfinished: ${reasonText(error)}`)
+			}
+		},
+	}
+}

@@ -1,0 +1,81 @@
+import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { parseCompression } from '@ydbackup/format'
+
+import { createSelection } from '../choose/selection.ts'
+import { createReporter, type Reporter } from '../events/reporter.ts'
+import { collect } from '../flow/collect.ts'
+import { chooseConcurrency } from '../flow/concurrency.ts'
+import { type BackupPlan, planBackup } from './backup-plan.ts'
+import type { BackupOptions, BackupResult } from './backup-options.ts'
+import { type BackupRun, createRun } from './backup-run.ts'
+import { abandonRun } from './abandon-run.ts'
+import { dropCopies } from './cleanup.ts'
+import { writeBackup } from './write-backup.ts'
+
+/**
+ * Takes a full backup: one consistent snapshot of the chosen tables, every partition streamed to storage, everything read back,
+ * and the manifest last. It resolves when the backup is listed; a run that throws has left nothing that is.
+ *
+ * When stopped by `signal` it throws `INTERRUPTED` and keeps copies and objects (unless `discardOnInterrupt`); after any other
+ * failure copies and objects are removed. What could not be removed stands in a warning. Errors: those of the source and of the
+ * store, `PATH_NOT_FOUND`, `CONFIG_INVALID`, `COUNT_MISMATCH`, `OBJECT_MISSING`, `OBJECT_DAMAGED`, `BACKUP_ID_CONFLICT`.
+ */
+export async function backup(options: BackupOptions): Promise<BackupResult> {
+	const startedAt = performance.now()
+	const reporter = createReporter(options.onEvent)
+	const compression = parseCompression(options.compression ?? 'zstd-1')
+	const concurrency = chooseConcurrency(options.concurrency, options.repository.storage)
+	const plan = await makePlan(options, reporter)
+	if (options.dryRun === true) return await dryResult(options, plan, reporter, startedAt)
+
+	const run = await createRun(options, reporter, compression, concurrency)
+	try {
+		const result = await writeBackup(run, plan, () => makePlan(options, reporter))
+		const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, reporter))
+		if (isDropped) await run.end()
+		return { ...result, warnings: reporter.warnings, elapsedMs: Math.round(performance.now() - startedAt) }
+	} catch (error) {
+		throw await abandonRun(run, error)
+	}
+}
+
+async function makePlan(options: BackupOptions, reporter: Reporter): Promise<BackupPlan> {
+	const { source, signal } = options
+	throwIfInterrupted(signal, 'starting the backup')
+	reporter.phase('list', `listing ${source.database}`)
+	const selection = createSelection(options, source.database)
+	try {
+		const objects = await collect(source.list({ signal }))
+		throwIfInterrupted(signal, 'listing the database')
+		const plan = planBackup(objects, selection)
+		for (const warning of plan.warnings) reporter.warn(warning)
+		for (const note of plan.notes) reporter.warn(`not in the backup: ${note.reason}`, note.path)
+		return plan
+	} catch (error) {
+		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, 'listing the database')
+		throw error
+	}
+}
+
+async function dryResult(
+	options: BackupOptions,
+	plan: BackupPlan,
+	reporter: Reporter,
+	startedAt: number,
+): Promise<BackupResult> {
+	return {
+		id: await options.repository.newBackupId((options.clock ?? ((): Date => new Date()))()),
+		dryRun: true,
+		database: options.source.database,
+		tables: plan.tables.map(({ path }) => ({ path, rows: 0, partitions: 0, plainBytes: 0, storedBytes: 0 })),
+		directories: plan.directories.map(({ path }) => path),
+		notes: plan.notes,
+		warnings: reporter.warnings,
+		rows: 0,
+		plainBytes: 0,
+		storedBytes: 0,
+		files: 0,
+		elapsedMs: Math.round(performance.now() - startedAt),
+		manifest: undefined,
+	}
+}

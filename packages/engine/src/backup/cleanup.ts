@@ -1,0 +1,51 @@
+import { isBackupError, type Snapshot, type Storage } from '@ydbackup/core'
+
+import type { Reporter } from '../events/reporter.ts'
+import { reasonText } from '../events/reporter.ts'
+import { cleanupSignal } from '../flow/cleanup-signal.ts'
+import { runAll } from '../flow/run-all.ts'
+
+const DROP_MS = 120_000
+const DELETE_MS = 60_000
+
+/** Drops the copies, whatever became of the run. False, with a warning that names them, when they could not be dropped. */
+export async function dropCopies(snapshot: Snapshot, reporter: Reporter): Promise<boolean> {
+	reporter.phase('cleanup', `dropping the copies in ${snapshot.workDirectory}`)
+	try {
+		await snapshot.drop({ signal: cleanupSignal(DROP_MS, 'dropping the copies') })
+		return true
+	} catch (error) {
+		reporter.warn(
+			`the copies in ${snapshot.workDirectory} could not be dropped: ${reasonText(error)}; drop that directory by hand`,
+			snapshot.workDirectory,
+		)
+		return false
+	}
+}
+
+/** Deletes what a failed run put, the files that make it importable first. What stays is never listed, and is named by number. */
+export async function deleteObjects(
+	storage: Storage,
+	first: readonly string[],
+	keys: readonly string[],
+	concurrency: number,
+	reporter: Reporter,
+): Promise<void> {
+	const written = new Set(keys)
+	const leading = first.filter((key) => written.delete(key))
+	const signal = cleanupSignal(DELETE_MS, 'deleting what was written')
+	let left = leading.length + written.size
+	if (left === 0) return
+	reporter.phase('cleanup', `deleting ${left} objects of this run`)
+	try {
+		for (const batch of [leading, Array.from(written)]) {
+			await runAll(batch, concurrency, signal, async (key, stop) => {
+				await storage.delete(key, { signal: stop })
+				left--
+			})
+		}
+	} catch (error) {
+		const why = isBackupError(error, 'STORAGE_PERMISSION') ? 'the store does not allow deletes' : reasonText(error)
+		reporter.warn(`${left} objects of this unfinished run stay on storage, where no backup lists them: ${why}`)
+	}
+}

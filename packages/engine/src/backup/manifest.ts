@@ -1,0 +1,69 @@
+import type { Manifest, ManifestObject } from '@ydbackup/format'
+
+import type { BackupPlan } from './backup-plan.ts'
+import type { BackupRun } from './backup-run.ts'
+import type { TableJob, TableTotals } from './write-data.ts'
+
+export interface ManifestParts {
+	readonly plan: BackupPlan
+	readonly jobs: readonly TableJob[]
+	/** By prefix. */
+	readonly totals: ReadonlyMap<string, TableTotals>
+	readonly readBack: 'done' | 'unavailable'
+}
+
+/** The manifest of a finished run, but for its own hash. */
+export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest, 'sha256'> {
+	const { options, snapshot } = run
+	const { repository, source } = options
+	const finishedAt = run.now().toISOString()
+	const files = run.ledger.files()
+	const tables = parts.jobs.map((job) => tableObject(job, parts.totals.get(job.prefix)))
+	const directories = parts.plan.directories.map(({ path }): ManifestObject => ({ path, kind: 'directory' }))
+	return {
+		ydbackup: 'manifest',
+		version: 1,
+		id: run.id,
+		repository: repository.header.id,
+		kind: 'full',
+		createdAt: run.createdAt.toISOString(),
+		finishedAt,
+		tool: options.tool,
+		source: { database: source.database },
+		// Without a table there is no snapshot: directories were listed between these.
+		snapshotAfter: snapshot?.after ?? run.createdAt.toISOString(),
+		snapshotBefore: snapshot?.before ?? finishedAt,
+		clock: snapshot?.clock ?? 'client',
+		layout: 'native-export-1',
+		compression: run.compression,
+		readBack: parts.readBack,
+		labels: { ...options.labels },
+		paths: [...(options.paths ?? [])],
+		objects: [...directories, ...tables],
+		files: files.map((file) =>
+			parts.readBack === 'done' || file.role === 'data' ? file : { ...file, provenance: 'streamed' },
+		),
+		counts: {
+			tables: tables.length,
+			directories: directories.length,
+			rows: String(Array.from(parts.totals.values()).reduce((sum, total) => sum + BigInt(total.rows), 0n)),
+			plainBytes: files.reduce((sum, file) => sum + file.plainSize, 0),
+			storedBytes: files.reduce((sum, file) => sum + file.size, 0),
+			files: files.length,
+		},
+		notes: [...parts.plan.notes],
+	}
+}
+
+function tableObject({ table, prefix }: TableJob, totals: TableTotals | undefined): ManifestObject {
+	return {
+		path: table.path,
+		kind: 'row-table',
+		prefix,
+		rows: String(totals?.rows ?? 0),
+		rowHash: totals?.rowHash ?? '',
+		partitions: table.ranges.length,
+		countedByServer: totals?.counted !== undefined,
+		plainBytes: totals?.plainBytes ?? 0,
+	}
+}

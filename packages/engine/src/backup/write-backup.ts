@@ -1,0 +1,129 @@
+import { BackupError, isBackupError, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
+import { layout, type Manifest } from '@ydbackup/format'
+
+import { createMeter } from '../events/meter.ts'
+import { watchStalls } from '../events/stall-watch.ts'
+import type { BackupResult } from './backup-options.ts'
+import type { BackupPlan } from './backup-plan.ts'
+import type { BackupRun } from './backup-run.ts'
+import { type ManifestParts, manifestOf } from './manifest.ts'
+import { readBack } from './read-back.ts'
+import { type TableJob, type TableTotals, writeData } from './write-data.ts'
+import { writeObjects, writeRoot } from './write-root.ts'
+import { writeSchemes } from './write-schemes.ts'
+
+const STALL_LIMIT_MS = 30 * 60_000
+
+/** Everything of a run from the snapshot to the manifest. */
+export async function writeBackup(
+	run: BackupRun,
+	firstPlan: BackupPlan,
+	planAgain: () => Promise<BackupPlan>,
+): Promise<Omit<BackupResult, 'warnings' | 'elapsedMs'>> {
+	const { options, reporter, ledger, id, concurrency } = run
+	const { storage } = options.repository
+	const plan = await takeSnapshot(run, firstPlan, planAgain)
+	const jobs = jobsOf(plan, run.snapshot)
+	const permissions = new Map(plan.tables.map((table) => [table.path, table.permissions]))
+
+	const meter = createMeter(reporter.emit, jobs.length)
+	using stalls = watchStalls({
+		signal: options.signal,
+		meter,
+		emit: reporter.emit,
+		limitMs: options.stallLimitMs ?? STALL_LIMIT_MS,
+	})
+	let totals = new Map<string, TableTotals>()
+	if (run.snapshot !== undefined) {
+		reporter.phase('data', `reading ${jobs.length} tables`)
+		const { snapshot, compression } = run
+		const countRows = options.countRows ?? true
+		totals = await writeData({
+			id, storage, snapshot, jobs, ledger, compression, concurrency, countRows, meter, reporter, stalls,
+		})
+	}
+	reporter.phase('schemes', `writing the schemes of ${jobs.length} tables and ${plan.directories.length} directories`)
+	const { signal } = stalls
+	const fuller = await writeSchemes({ id, jobs, permissions, ledger, reporter, concurrency, signal })
+	await writeObjects(id, plan.directories, fuller, ledger, signal)
+
+	const before = ledger.files()
+	reporter.phase('read-back', `reading ${before.length} objects back`)
+	let isReadBack = await readBack({ storage, files: before, concurrency, signal })
+	throwIfInterrupted(options.signal, 'reading back')
+
+	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
+	reporter.phase('commit', `committing ${id}`)
+	await writeRoot(id, jobs, run.compression, ledger)
+	const known = new Set(before.map((file) => file.key))
+	const rootFiles = ledger.files().filter((file) => !known.has(file.key))
+	if (isReadBack === 'done') {
+		isReadBack = await readBack({ storage, files: rootFiles, concurrency, signal: undefined })
+	}
+	if (isReadBack === 'unavailable') reporter.warn('the store does not let us read: nothing could be read back')
+	const parts = { plan, jobs, totals, readBack: isReadBack }
+	run.stage = 'committing'
+	const manifest = await options.repository.commit(manifestOf(run, parts))
+	return resultOf(run, parts, manifest)
+}
+
+/** Takes the snapshot; when tables were dropped or altered meanwhile, once more by a new plan. */
+async function takeSnapshot(
+	run: BackupRun,
+	plan: BackupPlan,
+	planAgain: () => Promise<BackupPlan>,
+): Promise<BackupPlan> {
+	const { source, signal } = run.options
+	async function take(of: BackupPlan): Promise<void> {
+		const tables = of.tables.map((table) => table.path)
+		if (tables.length === 0) return
+		run.reporter.phase('snapshot', `copying ${tables.length} tables at one moment into ${run.workDirectory}`)
+		run.snapshot = await source.take({ tables, workDirectory: run.workDirectory, signal })
+	}
+	try {
+		await take(plan)
+		return plan
+	} catch (error) {
+		if (!isBackupError(error, 'SCHEMA_CHANGED') && !isBackupError(error, 'PATH_NOT_FOUND')) throw error
+		run.reporter.retry('taking the snapshot', error)
+		const second = await planAgain()
+		await take(second)
+		return second
+	}
+}
+
+function jobsOf(plan: BackupPlan, snapshot: Snapshot | undefined): TableJob[] {
+	const found = new Map(snapshot?.tables.map((table) => [table.path, table]))
+	return plan.tables.map(({ path }, index) => {
+		const table = found.get(path)
+		if (table === undefined) throw new BackupError('INTERNAL', `the snapshot does not hold ${path}`)
+		return { table, prefix: layout.itemPrefix(index + 1) }
+	})
+}
+
+function resultOf(
+	run: BackupRun,
+	{ plan, jobs, totals }: ManifestParts,
+	manifest: Manifest,
+): Omit<BackupResult, 'warnings' | 'elapsedMs'> {
+	const tables = jobs.map(({ table, prefix }) => ({
+		path: table.path,
+		rows: totals.get(prefix)?.rows ?? 0,
+		partitions: table.ranges.length,
+		plainBytes: totals.get(prefix)?.plainBytes ?? 0,
+		storedBytes: totals.get(prefix)?.storedBytes ?? 0,
+	}))
+	return {
+		id: run.id,
+		dryRun: false,
+		database: run.options.source.database,
+		tables,
+		directories: plan.directories.map((directory) => directory.path),
+		notes: plan.notes,
+		rows: tables.reduce((sum, table) => sum + table.rows, 0),
+		plainBytes: tables.reduce((sum, table) => sum + table.plainBytes, 0),
+		storedBytes: tables.reduce((sum, table) => sum + table.storedBytes, 0),
+		files: manifest.files.length,
+		manifest,
+	}
+}

@@ -1,0 +1,139 @@
+import { BackupError, type KeyRange, type Snapshot, type SnapshotTable, type Storage } from '@ydbackup/core'
+import type { Compression } from '@ydbackup/format'
+import { RowHash } from '@ydbackup/rows'
+
+import type { Meter } from '../events/meter.ts'
+import type { Reporter } from '../events/reporter.ts'
+import type { StallWatch } from '../events/stall-watch.ts'
+import { runAll } from '../flow/run-all.ts'
+import type { PartFacts } from '../part/encode-part.ts'
+import { uploadPart } from '../part/upload-part.ts'
+import { checksumOf, dataKey } from '../part/keys.ts'
+import type { Ledger } from './ledger.ts'
+
+/** A table of the snapshot with its place on storage. */
+export interface TableJob {
+	readonly table: SnapshotTable
+	/** `001`, … : the table's folder in the backup. */
+	readonly prefix: string
+}
+
+export interface TableTotals {
+	readonly rows: number
+	readonly rowHash: string
+	readonly plainBytes: number
+	readonly storedBytes: number
+	/** What the server counted; undefined when it was not asked. */
+	readonly counted: bigint | undefined
+}
+
+export interface WriteDataOptions {
+	readonly id: string
+	readonly storage: Storage
+	readonly snapshot: Snapshot
+	readonly jobs: readonly TableJob[]
+	readonly ledger: Ledger
+	readonly compression: Compression
+	readonly concurrency: number
+	readonly countRows: boolean
+	readonly meter: Meter
+	readonly reporter: Reporter
+	readonly stalls: StallWatch
+}
+
+/** Counts run beside the data: they load the server, not us. */
+const COUNTS_AT_ONCE = 2
+
+/**
+ * Writes one data file and its sidecar for each partition of each table, and compares the rows with the server's own count.
+ * Errors: those of the snapshot and of the store; `COUNT_MISMATCH` naming the table.
+ */
+export async function writeData(options: WriteDataOptions): Promise<Map<string, TableTotals>> {
+	const { snapshot, jobs, stalls, meter } = options
+	const counts = new Map<string, bigint>()
+	const tallies = new Map(jobs.map((job) => [job.prefix, createTally(job.table)]))
+	const parts = jobs.flatMap((job) => job.table.ranges.map((range, partition) => ({ job, range, partition })))
+
+	async function count(job: TableJob, signal: AbortSignal): Promise<void> {
+		counts.set(job.prefix, await snapshot.countRows(job.table, { signal }))
+		if (counts.size < jobs.length) return
+		meter.expect({ rows: Number(Array.from(counts.values()).reduce((sum, rows) => sum + rows, 0n)) })
+	}
+
+	async function write({ job, range, partition }: (typeof parts)[number], signal: AbortSignal): Promise<void> {
+		const leave = stalls.enter(`${job.table.path} part ${partition}`)
+		try {
+			const facts = await writePart(options, job, range, partition, signal)
+			if (tallies.get(job.prefix)?.add(facts) === true) meter.tableDone()
+		} finally {
+			leave()
+		}
+	}
+
+	await runAll(['counts', 'data'] as const, 2, stalls.signal, async (what, signal) => {
+		if (what === 'data') await runAll(parts, options.concurrency, signal, write)
+		else if (options.countRows) await runAll(jobs, COUNTS_AT_ONCE, signal, count)
+	})
+	meter.report()
+	return new Map(
+		Array.from(tallies, ([prefix, tally]): [string, TableTotals] => [prefix, tally.totals(counts.get(prefix))]),
+	)
+}
+
+async function writePart(
+	options: WriteDataOptions,
+	{ table, prefix }: TableJob,
+	range: KeyRange,
+	partition: number,
+	signal: AbortSignal,
+): Promise<PartFacts> {
+	const { id, snapshot, compression, ledger, reporter } = options
+	const key = dataKey(id, prefix, partition, compression)
+	const what = `${table.path} part ${partition}`
+	ledger.begin(key)
+	const facts = await uploadPart({
+		storage: options.storage,
+		key,
+		open: () =>
+			snapshot.read(table, range, { signal, onRestart: (reason) => reporter.retry(`reading ${what}`, reason) }),
+		schema: table.schema,
+		compression,
+		meter: options.meter,
+		signal,
+		onRetry: () => reporter.retry(`storing ${what}`, 'the store asked for the bytes again'),
+	})
+	ledger.add({ key, role: 'data', object: prefix, partition, provenance: 'streamed', ...facts })
+	await ledger.putSmall(checksumOf(key, facts.plainSha256, { object: prefix, partition }), signal)
+	return facts
+}
+
+interface Tally {
+	/** Adds a part; true when it was the last one. */
+	add(facts: PartFacts): boolean
+	totals(counted: bigint | undefined): TableTotals
+}
+
+function createTally(table: SnapshotTable): Tally {
+	const hash = new RowHash(table.schema)
+	let left = table.ranges.length
+	let plainBytes = 0
+	let storedBytes = 0
+	return {
+		add(facts) {
+			hash.addDigest(facts.rowHash, facts.rows)
+			plainBytes += facts.plainSize
+			storedBytes += facts.size
+			return --left === 0
+		},
+		totals(counted) {
+			if (counted !== undefined && counted !== BigInt(hash.rows)) {
+				throw new BackupError(
+					'COUNT_MISMATCH',
+					`${table.path}: the server counts ${counted} rows in the copy, and ${hash.rows} were read from it`,
+					{ advice: 'nothing is listed; run again, and report this with the server version when it happens twice' },
+				)
+			}
+			return { rows: hash.rows, rowHash: hash.digest(), plainBytes, storedBytes, counted }
+		},
+	}
+}

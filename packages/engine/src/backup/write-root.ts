@@ -1,0 +1,50 @@
+import { type Compression, encodeObjects, layout, printProtoText, sha256Hex } from '@ydbackup/format'
+
+import type { PlannedObject } from './backup-plan.ts'
+import { checksumOf, objectsKey, rootKey } from '../part/keys.ts'
+import type { Ledger, SmallFile } from './ledger.ts'
+import type { TableJob } from './write-data.ts'
+
+/** Writes `objects.json`: what the native layout has no place for. */
+export async function writeObjects(
+	id: string,
+	directories: readonly PlannedObject[],
+	schemes: Record<string, string>,
+	ledger: Ledger,
+	signal: AbortSignal | undefined,
+): Promise<void> {
+	const bytes = encodeObjects({
+		version: 1,
+		directories: directories.map(({ path, permissions }) => ({
+			path,
+			permissions: printProtoText(permissions, { unknownFields: 'keep' }),
+		})),
+		...(Object.keys(schemes).length === 0 ? {} : { schemes }),
+	})
+	await ledger.putSmall({ key: objectsKey(id), role: 'objects', bytes }, signal)
+}
+
+/** The files without which YDB's own import finds nothing: written when all else is durable, the root file last. */
+export async function writeRoot(
+	id: string,
+	jobs: readonly TableJob[],
+	compression: Compression,
+	ledger: Ledger,
+): Promise<void> {
+	const items = jobs.map(({ table, prefix }) => ({ path: table.path, exportPrefix: prefix }))
+	const files: (readonly [SmallFile['role'], string, Uint8Array])[] = [
+		['mapping', 'SchemaMapping/mapping.json', layout.schemaMapping(items)],
+		['mapping', 'SchemaMapping/metadata.json', layout.schemaMappingMetadata()],
+		['metadata', 'metadata.json', layout.rootMetadata({ compression })],
+	]
+	for (const [role, name, bytes] of files) {
+		const key = rootKey(id, name)
+		await ledger.putSmall(checksumOf(key, sha256Hex(bytes), {}), undefined)
+		await ledger.putSmall({ key, role, bytes }, undefined)
+	}
+}
+
+/** Keys to delete first when a run is given up: without them nothing can be imported. */
+export function rootKeys(id: string): string[] {
+	return ['metadata.json', 'SchemaMapping/metadata.json', 'SchemaMapping/mapping.json'].map((name) => rootKey(id, name))
+}

@@ -1,0 +1,66 @@
+import { BackupError, type ProtoText, type SnapshotTable } from '@ydbackup/core'
+import { layout, parseProtoText, partitionRangesOf, printProtoText, sha256Hex, tableSchemaOf } from '@ydbackup/format'
+
+import type { Reporter } from '../events/reporter.ts'
+import { runAll } from '../flow/run-all.ts'
+import { checksumOf, itemKey } from '../part/keys.ts'
+import type { Ledger, SmallFile } from './ledger.ts'
+import type { TableJob } from './write-data.ts'
+
+export interface WriteSchemesOptions {
+	readonly id: string
+	readonly jobs: readonly TableJob[]
+	/** Owner and grants by path. */
+	readonly permissions: ReadonlyMap<string, ProtoText>
+	readonly ledger: Ledger
+	readonly reporter: Reporter
+	readonly concurrency: number
+	readonly signal: AbortSignal
+}
+
+/**
+ * Writes `scheme.pb`, `permissions.pb` and `metadata.json` of each table, with sidecars. Returns, by prefix, the full schemes of
+ * the tables whose `scheme.pb` had to leave fields out that this version does not know.
+ */
+export async function writeSchemes(options: WriteSchemesOptions): Promise<Record<string, string>> {
+	const fuller: Record<string, string> = {}
+	await runAll(options.jobs, options.concurrency, options.signal, async ({ table, prefix }, signal) => {
+		const native = printProtoText(table.scheme)
+		assertReadable(native, table)
+		const full = printProtoText(table.scheme, { unknownFields: 'keep' })
+		if (full !== native) {
+			fuller[prefix] = full
+			options.reporter.warn('the scheme has fields that this version does not know; they are kept beside scheme.pb', table.path)
+		}
+
+		const grants = printProtoText(options.permissions.get(table.path) ?? [])
+		const files: (readonly [SmallFile['role'], string, Uint8Array])[] = [['scheme', 'scheme.pb', Buffer.from(native)]]
+		if (grants !== '') files.push(['permissions', 'permissions.pb', Buffer.from(grants)])
+		files.push(['metadata', 'metadata.json', layout.itemMetadata({ version: 1, permissions: grants !== '' })])
+		for (const [role, name, bytes] of files) {
+			const key = itemKey(options.id, prefix, name)
+			await options.ledger.putSmall({ key, role, object: prefix, bytes }, signal)
+			await options.ledger.putSmall(checksumOf(key, sha256Hex(bytes), { object: prefix }), signal)
+		}
+	})
+	return fuller
+}
+
+/** A scheme that a restore could not use must be found now, not on the day of the restore. */
+function assertReadable(text: string, table: SnapshotTable): void {
+	const scheme = parseProtoText(text, 'scheme.pb')
+	const schema = tableSchemaOf(scheme, table.path)
+	if (JSON.stringify(schema) !== JSON.stringify(table.schema)) {
+		throw new BackupError('INTERNAL', `${table.path}: its scheme.pb does not describe the rows that were read`, {
+			advice: 'leave the table out with --exclude to back up the others, and report this with the table\'s description',
+		})
+	}
+	const partitions = partitionRangesOf(scheme, schema)?.length
+	if (partitions !== table.ranges.length) {
+		throw new BackupError(
+			'INTERNAL',
+			`${table.path}: its scheme.pb has ${partitions ?? 'uncertain'} partitions, and ${table.ranges.length} were read`,
+			{ advice: 'leave the table out with --exclude to back up the others, and report this with the table\'s description' },
+		)
+	}
+}

@@ -1,0 +1,13 @@
+import { BackupError, type Storage } from '@ydbackup/core'
+
+const DEFAULT = 4
+
+/** How many data files are worked on at once: as asked, within what the store can serve. */
+export function chooseConcurrency(asked: number | undefined, storage: Storage): number {
+	if (asked !== undefined && (!Number.isSafeInteger(asked) || asked < 1)) {
+		throw new BackupError('CONFIG_INVALID', `concurrency ${asked} is not a whole number of at least 1`, {
+			advice: `leave it out to have ${DEFAULT}`,
+		})
+	}
+	return Math.max(1, Math.min(asked ?? DEFAULT, storage.capabilities.maxConcurrency))
+}

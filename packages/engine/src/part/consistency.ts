@@ -1,0 +1,64 @@
+import type { Manifest, ManifestFile, ManifestObject } from '@ydbackup/format'
+import { RowHash } from '@ydbackup/rows'
+
+import { isObjectPath } from '../choose/object-path.ts'
+import { manifestKey } from './keys.ts'
+import type { Finding } from './finding.ts'
+
+/** Where a manifest contradicts itself, without a look at any other object. Empty for a sound one. */
+export function checkConsistency(
+	manifest: Manifest,
+	objects: readonly ManifestObject[],
+	groups: ReadonlyMap<string, readonly ManifestFile[]>,
+): Finding[] {
+	const findings: Finding[] = []
+	const seen = new Set<string>()
+	function report(path: string, message: string): void {
+		const key = manifestKey(manifest.id)
+		findings.push({ key, path, code: 'MANIFEST_INVALID', message: `${path}: ${message}`, severity: 'data' })
+	}
+
+	for (const object of manifest.objects) {
+		if (!isObjectPath(object.path)) report(JSON.stringify(object.path), 'this is not a path of an object')
+		else if (seen.has(object.path)) report(object.path, 'the manifest has it twice')
+		seen.add(object.path)
+		if (object.kind === 'row-table' && object.prefix === undefined) report(object.path, 'the table has no folder')
+	}
+	if (groups.get('')?.some((file) => file.role === 'objects') !== true) {
+		report('objects.json', 'the manifest does not list it')
+	}
+	for (const object of objects) {
+		for (const message of contradictions(object, groups.get(object.prefix ?? '') ?? [])) report(object.path, message)
+	}
+	return findings
+}
+
+function* contradictions(object: ManifestObject, files: readonly ManifestFile[]): Generator<string> {
+	const parts = files.filter((file) => file.role === 'data').toSorted((a, b) => (a.partition ?? -1) - (b.partition ?? -1))
+	if (parts.length === 0) yield 'it has no data file'
+	if (parts.length !== (object.partitions ?? parts.length)) {
+		yield `it has ${object.partitions} partitions and ${parts.length} data files`
+	}
+	if (parts.some((part, index) => part.partition !== index)) yield 'its data files are not numbered one after the other'
+	if (!files.some((file) => file.role === 'scheme')) yield 'it has no scheme.pb'
+	// The sum needs no schema: digests are added as numbers.
+	const sum = new RowHash({ columns: [], primaryKey: [] })
+	for (const part of parts) {
+		if (part.rows === undefined || part.rowHash === undefined) {
+			yield `its part ${part.partition} has no count or no hash of rows`
+			return
+		}
+		try {
+			sum.addDigest(part.rowHash, part.rows)
+		} catch {
+			yield `its part ${part.partition} has a hash of rows that is none`
+			return
+		}
+	}
+	if (object.rows !== undefined && object.rows !== String(sum.rows)) {
+		yield `it has ${object.rows} rows, and its data files have ${sum.rows}`
+	}
+	if (object.rowHash !== undefined && object.rowHash !== sum.digest()) {
+		yield 'the hashes of rows of its data files do not add up to its own'
+	}
+}

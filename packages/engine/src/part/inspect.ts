@@ -1,0 +1,156 @@
+import type { Storage } from '@ydbackup/core'
+import {
+	decodeObjects,
+	type Manifest,
+	type ManifestFile,
+	type ManifestObject,
+	type ObjectsFile,
+	parseProtoText,
+	sha256Hex,
+} from '@ydbackup/format'
+
+import { runAll } from '../flow/run-all.ts'
+import { checkConsistency } from './consistency.ts'
+import { filesByObject, openPermissions, openScheme, type StoredDirectory, type StoredTable } from './contents.ts'
+import { objectDamaged, objectMissing } from './damage.ts'
+import { type Finding, findingOf } from './finding.ts'
+import { sidecarKey } from './keys.ts'
+import { checkNative } from './native-files.ts'
+import { readWhole } from './read-object.ts'
+
+export interface InspectOptions {
+	readonly storage: Storage
+	readonly manifest: Manifest
+	/** Prefixes of the tables that matter; undefined for all. */
+	readonly tables?: ReadonlySet<string> | undefined
+	/** `sizes`: every object is there and has its size. `contents`: also every byte of all but data files is right and fits. */
+	readonly level: 'sizes' | 'contents'
+	readonly concurrency: number
+	readonly signal: AbortSignal | undefined
+	readonly onRetry: (key: string, reason: unknown) => void
+}
+
+export interface Inspection {
+	readonly findings: readonly Finding[]
+	/** Those that can be read, with `contents` only. */
+	readonly tables: readonly StoredTable[]
+	readonly directories: readonly StoredDirectory[]
+}
+
+/**
+ * Looks at everything of a backup but the insides of data files, and collects what is wrong. Throws only when the store cannot be
+ * asked. Verify and restore both begin with it, so that neither can find what the other does not.
+ */
+export async function inspect(options: InspectOptions): Promise<Inspection> {
+	const { storage, manifest, tables: chosen, level, concurrency, signal } = options
+	const groups = filesByObject(manifest)
+	const objects = manifest.objects.filter((object) => object.prefix !== undefined && chosen?.has(object.prefix) !== false)
+	const pathOf = new Map(objects.map((object) => [object.prefix ?? '', object.path]))
+	const files = [...(groups.get('') ?? []), ...objects.flatMap((object) => groups.get(object.prefix ?? '') ?? [])]
+	const findings: Finding[] = checkConsistency(manifest, objects, groups)
+	const texts = new Map<string, Uint8Array>()
+	const plainHashes = new Map(
+		files.filter((file) => file.role !== 'checksum').map((file) => [sidecarKey(file.key), file.plainSha256]),
+	)
+
+	await runAll(files, concurrency, signal, async (file, stop) => {
+		const severity = severityOf(file)
+		try {
+			if (file.role === 'data' || level === 'sizes') return await checkSize(storage, file, stop)
+			const onRetry = (reason: unknown): void => options.onRetry(file.key, reason)
+			const bytes = await readWhole({ storage, key: file.key, size: file.size, signal: stop, onRetry })
+			if (sha256Hex(bytes) !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is not ${file.sha256}`)
+			checkNative(file, bytes, { manifest, plainHashes })
+			if (severity === 'data') texts.set(file.key, bytes)
+		} catch (error) {
+			findings.push(findingOf(error, file.key, severity, pathOf.get(file.object ?? '')))
+		}
+	})
+	if (level === 'sizes') return { findings: inOrder(findings), tables: [], directories: [] }
+
+	const shared = readObjects(manifest, groups.get('') ?? [], texts, findings)
+	const tables: StoredTable[] = []
+	for (const object of objects) {
+		const table = storedTable(object, groups.get(object.prefix ?? '') ?? [], texts, shared)
+		if (table === undefined) continue
+		try {
+			openScheme(table)
+			openPermissions(table)
+			tables.push(table)
+		} catch (error) {
+			findings.push(findingOf(error, table.schemeKey, 'data', table.path))
+		}
+	}
+	return { findings: inOrder(findings), tables, directories: directoriesOf(shared) }
+}
+
+function inOrder(findings: readonly Finding[]): Finding[] {
+	return findings.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+}
+
+async function checkSize(storage: Storage, file: ManifestFile, signal: AbortSignal): Promise<void> {
+	const info = await storage.stat(file.key, { signal })
+	if (info === undefined) throw objectMissing(file.key)
+	if (info.size !== file.size) throw objectDamaged(file.key, `it has ${info.size} bytes instead of ${file.size}`)
+}
+
+/** Files that YDB's own import reads and we do not need. */
+function severityOf(file: ManifestFile): Finding['severity'] {
+	return file.role === 'checksum' || file.role === 'metadata' || file.role === 'mapping' ? 'native' : 'data'
+}
+
+/** `objects.json`, which must speak of the same directories as the manifest. */
+function readObjects(
+	manifest: Manifest,
+	shared: readonly ManifestFile[],
+	texts: ReadonlyMap<string, Uint8Array>,
+	findings: Finding[],
+): ObjectsFile | undefined {
+	const file = shared.find((one) => one.role === 'objects')
+	const bytes = file === undefined ? undefined : texts.get(file.key)
+	if (file === undefined || bytes === undefined) return undefined
+	try {
+		const objects = decodeObjects(bytes, file.key)
+		for (const { path, permissions } of objects.directories) parseProtoText(permissions, `${file.key} (${path})`)
+		const listed = manifest.objects.filter((object) => object.kind === 'directory').map((object) => object.path)
+		const found = new Set(objects.directories.map((directory) => directory.path))
+		if (listed.length !== objects.directories.length || listed.some((path) => !found.has(path))) {
+			throw objectDamaged(file.key, 'it does not hold the directories that the manifest lists')
+		}
+		return objects
+	} catch (error) {
+		findings.push(findingOf(error, file.key, 'data'))
+		return undefined
+	}
+}
+
+function directoriesOf(objects: ObjectsFile | undefined): StoredDirectory[] {
+	return (objects?.directories ?? []).map(({ path, permissions }) => ({ path, permissionsText: permissions }))
+}
+
+/** Undefined when the scheme or the permissions could not be read: a finding says so already. */
+function storedTable(
+	object: ManifestObject,
+	files: readonly ManifestFile[],
+	texts: ReadonlyMap<string, Uint8Array>,
+	shared: ObjectsFile | undefined,
+): StoredTable | undefined {
+	const scheme = files.find((file) => file.role === 'scheme')
+	const permissions = files.find((file) => file.role === 'permissions')
+	const native = scheme === undefined ? undefined : texts.get(scheme.key)
+	if (scheme === undefined || native === undefined || object.prefix === undefined) return undefined
+	if (permissions !== undefined && !texts.has(permissions.key)) return undefined
+	const parts = files.filter((file) => file.role === 'data').toSorted((a, b) => (a.partition ?? 0) - (b.partition ?? 0))
+	return {
+		object,
+		path: object.path,
+		prefix: object.prefix,
+		rows: parts.reduce((sum, part) => sum + (part.rows ?? 0), 0),
+		plainBytes: parts.reduce((sum, part) => sum + part.plainSize, 0),
+		parts,
+		schemeKey: scheme.key,
+		schemeText: shared?.schemes?.[object.prefix] ?? native,
+		permissionsKey: permissions?.key,
+		permissionsText: permissions === undefined ? undefined : texts.get(permissions.key),
+	}
+}

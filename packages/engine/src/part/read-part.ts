@@ -1,0 +1,93 @@
+import { isBackupError, type KeyRange, type RowChunk, type Storage, type TableSchema } from '@ydbackup/core'
+import { type Compression, createCsvParser, createSha256, decompress, type ManifestFile } from '@ydbackup/format'
+import { createKeyComparator, isInRange, keyTypes, RowHash, showKey } from '@ydbackup/rows'
+
+import type { PartMeter } from '../events/meter.ts'
+import { objectDamaged } from './damage.ts'
+import { readObject } from './read-object.ts'
+
+export interface ReadPartOptions {
+	readonly storage: Storage
+	/** A data file, as the manifest has it. */
+	readonly file: ManifestFile
+	readonly schema: TableSchema
+	/** The partition's keys: YDB's own import refuses rows outside of it. */
+	readonly range: KeyRange
+	readonly compression: Compression
+	readonly meter: PartMeter
+	readonly signal: AbortSignal | undefined
+	readonly onRetry?: ((reason: unknown) => void) | undefined
+}
+
+/**
+ * The one way by which data files are read, for verify and restore alike: stored bytes counted and hashed, decompressed, plain
+ * bytes counted and hashed, parsed, rows counted and hashed. It ends without an error only when all of it is as the manifest
+ * says; rows handed on before an error must not be trusted. Errors: `OBJECT_MISSING`, `OBJECT_DAMAGED` naming the key.
+ */
+export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChunk, void, undefined> {
+	const { file, schema, meter } = options
+	const stored = createSha256()
+	const plain = createSha256()
+	const hash = new RowHash(schema)
+	const checkKeys = createKeyCheck(options)
+	let plainSize = 0
+
+	async function* storedBytes(): AsyncGenerator<Uint8Array, void, undefined> {
+		const { storage, signal, onRetry } = options
+		for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal, onRetry })) {
+			stored.update(bytes)
+			meter.add(0, 0, bytes.length)
+			yield bytes
+		}
+	}
+
+	function accept(chunks: readonly RowChunk[]): readonly RowChunk[] {
+		for (const chunk of chunks) {
+			checkKeys(chunk)
+			hash.add(chunk)
+			meter.add(chunk.rows, 0, 0)
+		}
+		return chunks
+	}
+
+	try {
+		const parser = createCsvParser(schema, { file: file.key })
+		for await (const csv of decompress(storedBytes(), options.compression, { maxTotalBytes: file.plainSize })) {
+			plain.update(csv)
+			plainSize += csv.length
+			meter.add(0, csv.length, 0)
+			yield* accept(parser.push(csv))
+		}
+		yield* accept(parser.end())
+	} catch (error) {
+		if (isBackupError(error, 'FORMAT_INVALID')) throw objectDamaged(file.key, error.message, error)
+		throw error
+	}
+
+	const facts: (readonly [string, unknown, unknown])[] = [
+		['SHA-256', stored.hex(), file.sha256],
+		['size before compression', plainSize, file.plainSize],
+		['SHA-256 before compression', plain.hex(), file.plainSha256],
+		['number of rows', hash.rows, file.rows],
+		['hash of rows', hash.digest(), file.rowHash],
+	]
+	for (const [what, found, expected] of facts) {
+		if (found !== expected) throw objectDamaged(file.key, `its ${what} is ${found}, and ${expected} was written`)
+	}
+}
+
+function createKeyCheck({ file, schema, range }: ReadPartOptions): (chunk: RowChunk) => void {
+	const types = keyTypes(schema)
+	const compare = createKeyComparator(types)
+	let last: Uint8Array | undefined
+	return (chunk) => {
+		for (const key of [chunk.firstKey, chunk.lastKey]) {
+			if (isInRange(key, range, compare)) continue
+			throw objectDamaged(file.key, `key ${showKey(key, types)} lies outside of its partition`)
+		}
+		if (last !== undefined && compare(last, chunk.firstKey) >= 0) {
+			throw objectDamaged(file.key, `key ${showKey(chunk.firstKey, types)} follows ${showKey(last, types)}`)
+		}
+		last = chunk.lastKey
+	}
+}

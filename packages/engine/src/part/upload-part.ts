@@ -1,0 +1,79 @@
+import { BackupError, type RowChunk, type Storage, type TableSchema } from '@ydbackup/core'
+import type { Compression } from '@ydbackup/format'
+
+import type { Meter } from '../events/meter.ts'
+import { encodePart, type PartFacts } from './encode-part.ts'
+
+export interface UploadPartOptions {
+	readonly storage: Storage
+	readonly key: string
+	/** Reads the rows of the partition; called once for each attempt. */
+	readonly open: () => AsyncIterable<RowChunk>
+	readonly schema: TableSchema
+	readonly compression: Compression
+	readonly meter: Meter
+	readonly signal: AbortSignal
+	readonly onRetry: () => void
+}
+
+/**
+ * Streams one partition to storage. When the store makes the put again the whole way is gone again, from the database on; an
+ * attempt that gives other bytes than a complete one before it means that the snapshot is not frozen, and fails.
+ */
+export async function uploadPart(options: UploadPartOptions): Promise<PartFacts> {
+	const { storage, key, meter } = options
+	const part = meter.openPart()
+	let attempts = 0
+	let complete: PartFacts | undefined
+	let isLatestComplete = false
+
+	function open(): AsyncIterable<Uint8Array> {
+		const attempt = ++attempts
+		isLatestComplete = false
+		if (attempt > 1) {
+			part.takeBack()
+			options.onRetry()
+		}
+		return encodePart(options.open(), {
+			schema: options.schema,
+			compression: options.compression,
+			meter: part,
+			onComplete(facts) {
+				if (complete !== undefined) assertSame(complete, facts, key)
+				complete = facts
+				if (attempt === attempts) isLatestComplete = true
+			},
+		})
+	}
+
+	try {
+		const info = await storage.put(key, open, { signal: options.signal })
+		if (complete === undefined || !isLatestComplete) {
+			throw new BackupError('STORAGE_INTEGRITY', `the store says ${key} is written, but did not take all of its bytes`, {
+				advice: 'check the storage driver',
+			})
+		}
+		if (info.size !== complete.size) {
+			throw new BackupError(
+				'STORAGE_INTEGRITY',
+				`${key} has ${info.size} bytes on storage, and ${complete.size} bytes were sent`,
+				{ advice: 'check the storage and what stands between, then run again' },
+			)
+		}
+		return complete
+	} catch (error) {
+		part.takeBack()
+		throw error
+	}
+}
+
+function assertSame(first: PartFacts, second: PartFacts, key: string): void {
+	for (const name of ['rows', 'plainSha256', 'sha256', 'rowHash'] as const) {
+		if (first[name] === second[name]) continue
+		throw new BackupError(
+			'DATA_MISMATCH',
+			`the rows for ${key} changed between two readings of the snapshot: ${name} was ${first[name]}, now ${second[name]}`,
+			{ advice: 'something writes to the copies of this run; find out what, and run again' },
+		)
+	}
+}

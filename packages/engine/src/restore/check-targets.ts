@@ -1,0 +1,83 @@
+import { BackupError, spellType, bareType, type SnapshotSink, type SourceObject, type TableSchema } from '@ydbackup/core'
+
+import { runAll } from '../flow/run-all.ts'
+import { openScheme, type StoredTable } from '../part/contents.ts'
+import { findConflicts, pathsToProbe, type RestoreChoice } from './restore-plan.ts'
+import type { RestoreOptions } from './restore-options.ts'
+
+const FINDS_AT_ONCE = 8
+const SHOWN = 20
+
+/** Looks at every place a restore will write to. Errors: `PATH_EXISTS`, `PATH_NOT_FOUND` naming all that are in the way. */
+export async function checkTargets(
+	sink: SnapshotSink,
+	choice: RestoreChoice,
+	options: RestoreOptions,
+): Promise<ReadonlyMap<string, SourceObject>> {
+	const found = new Map<string, SourceObject>()
+	await runAll(pathsToProbe(choice), FINDS_AT_ONCE, options.signal, async (path, signal) => {
+		const object = await sink.find(path, { signal })
+		if (object !== undefined) found.set(path, object)
+	})
+	const dataOnly = options.dataOnly === true
+	const { taken, missing } = findConflicts(choice, found, { existing: options.existing, dataOnly })
+	if (missing.length > 0) {
+		throw new BackupError('PATH_NOT_FOUND', `not in ${sink.database}: ${shown(missing)}`, {
+			advice: 'rows alone go into tables that exist; restore the schemes first, or restore without data-only',
+		})
+	}
+	if (taken.length > 0) {
+		throw new BackupError('PATH_EXISTS', `in the way in ${sink.database}: ${shown(taken)}`, {
+			advice: 'nothing was written; restore to another path, leave these out, or merge rows into existing tables',
+		})
+	}
+	return found
+}
+
+/**
+ * Whether rows of the backup fit into tables that exist. With `fail` (that is, data only) tables must be empty. Errors: `PATH_EXISTS`
+ * naming what does not fit.
+ */
+export async function checkExistingTables(
+	sink: SnapshotSink,
+	tables: readonly { readonly stored: StoredTable; readonly target: string }[],
+	options: RestoreOptions,
+): Promise<void> {
+	const misfits: string[] = []
+	await runAll(tables, FINDS_AT_ONCE, options.signal, async ({ stored, target }, signal) => {
+		const { schema } = await sink.describeTable(target, { signal })
+		const misfit = findMisfit(openScheme(stored).schema, schema)
+		if (misfit !== undefined) misfits.push(`${target} ${misfit}`)
+		else if (options.existing === 'fail') {
+			const rows = await sink.countRows(target, { signal })
+			if (rows > 0n) misfits.push(`${target} holds ${rows} rows`)
+		}
+	})
+	if (misfits.length === 0) return
+	throw new BackupError('PATH_EXISTS', `rows cannot be written to ${sink.database}: ${shown(misfits.toSorted())}`, {
+		advice: 'nothing was written; restore these to another path, or leave them out',
+	})
+}
+
+/** Why rows of the first schema do not fit into a table of the second one; undefined when they do. */
+export function findMisfit(stored: TableSchema, live: TableSchema): string | undefined {
+	if (stored.primaryKey.join('\0') !== live.primaryKey.join('\0')) {
+		return `has the key (${live.primaryKey.join(', ')}) instead of (${stored.primaryKey.join(', ')})`
+	}
+	const columns = new Map(live.columns.map((column) => [column.name, column.type]))
+	for (const { name, type } of stored.columns) {
+		const found = columns.get(name)
+		if (found === undefined) return `has no column ${name}`
+		if (spellType(bareType(found)) !== spellType(bareType(type))) {
+			return `has column ${name} as ${spellType(found)} instead of ${spellType(type)}`
+		}
+	}
+	const known = new Set(stored.columns.map((column) => column.name))
+	const needed = live.columns.find((column) => !known.has(column.name) && column.type.kind !== 'optional')
+	return needed === undefined ? undefined : `needs a value for column ${needed.name}, which the backup does not have`
+}
+
+function shown(names: readonly string[]): string {
+	const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
+	return `${names.slice(0, SHOWN).join(', ')}${more}`
+}

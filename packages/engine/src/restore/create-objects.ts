@@ -1,0 +1,106 @@
+import { BackupError, isBackupError, type ProtoText } from '@ydbackup/core'
+import { parseProtoText } from '@ydbackup/format'
+
+import { reasonText } from '../events/reporter.ts'
+import { runAll } from '../flow/run-all.ts'
+import { openPermissions, openScheme } from '../part/contents.ts'
+import type { DirectoryWork, RestoreRun, TableWork } from './restore-run.ts'
+import { splitPermissions } from './split-permissions.ts'
+import { splitScheme } from './split-scheme.ts'
+
+const CREATES_AT_ONCE = 4
+
+/** Directories, parents first, each with its rights at once. Directories that were there keep theirs. */
+export async function createDirectories(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
+	const { sink, reporter } = run
+	const works = new Map(run.directories.map((work) => [work.target, work]))
+	if (run.newDirectories.length > 0) reporter.phase('directories', `creating ${run.newDirectories.length} directories`)
+	for (const target of run.newDirectories) {
+		await sink.createDirectory(target, { signal })
+		run.createdDirectories.push(target)
+		const work = works.get(target)
+		if (work !== undefined) await grant(run, target, directoryPermissions(work), signal)
+	}
+}
+
+/** Tables without rows, indexes and TTL, each with its rights at once. */
+export async function createTables(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
+	const tables = run.tables.filter((work) => !work.existed)
+	if (tables.length > 0) run.reporter.phase('tables', `creating ${tables.length} tables`)
+	await runAll(tables, CREATES_AT_ONCE, signal, async (work, stop) => createTable(run, work, stop))
+}
+
+async function createTable(run: RestoreRun, work: TableWork, signal: AbortSignal): Promise<void> {
+	const { create } = splitScheme(openScheme(work.stored).scheme)
+	work.stage = 'creating'
+	try {
+		await run.sink.createTable(work.target, create, { signal })
+	} catch (error) {
+		// Somebody else's table: it must not be taken for ours when the run is given up.
+		if (isBackupError(error, 'PATH_EXISTS')) work.stage = 'waiting'
+		throw error
+	}
+	work.stage = 'created'
+	await grant(run, work.target, openPermissions(work.stored), signal)
+}
+
+async function grant(
+	run: RestoreRun,
+	target: string,
+	permissions: ProtoText,
+	signal: AbortSignal | undefined,
+): Promise<void> {
+	if (run.options.noAcl === true) return
+	const { grants, isClosed } = splitPermissions(permissions)
+	if (grants.length === 0) return
+	try {
+		await run.sink.setPermissions(target, grants, { signal })
+	} catch (error) {
+		if (signal?.aborted === true) throw error
+		if (isClosed) {
+			throw new BackupError(
+				'DATABASE_PERMISSION',
+				`${target} would stand open: its rights could not be set: ${reasonText(error)}`,
+				{ advice: 'restore as a user who may set rights, or without rights (no-acl) to a place that is closed', cause: error },
+			)
+		}
+		addProblem(run, target, `its rights could not be set: ${reasonText(error)}`)
+	}
+}
+
+/** Owners come last of all: with his ownership the restoring user may lose the right to do the rest. Children before parents. */
+export async function changeOwners(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
+	if (run.options.noAcl === true) return
+	const tables = run.tables.filter((work) => !work.existed)
+	const directories = run.directories.filter((work) => !work.existed).toReversed()
+	if (tables.length + directories.length > 0) run.reporter.phase('permissions', 'giving objects to their owners')
+	await runAll(tables, CREATES_AT_ONCE, signal, async (work, stop) => {
+		await changeOwner(run, work.target, openPermissions(work.stored), stop)
+	})
+	for (const work of directories) await changeOwner(run, work.target, directoryPermissions(work), signal)
+}
+
+async function changeOwner(
+	run: RestoreRun,
+	target: string,
+	permissions: ProtoText,
+	signal: AbortSignal | undefined,
+): Promise<void> {
+	const { owner } = splitPermissions(permissions)
+	if (owner.length === 0) return
+	try {
+		await run.sink.setPermissions(target, owner, { signal })
+	} catch (error) {
+		if (signal?.aborted === true) throw error
+		addProblem(run, target, `its owner could not be set: ${reasonText(error)}`)
+	}
+}
+
+function directoryPermissions(work: DirectoryWork): ProtoText {
+	return parseProtoText(work.stored.permissionsText, `objects.json (${work.stored.path})`)
+}
+
+function addProblem(run: RestoreRun, path: string, message: string): void {
+	run.problems.push({ path, message })
+	run.reporter.warn(message, path)
+}

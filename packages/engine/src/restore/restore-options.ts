@@ -1,0 +1,95 @@
+import type { Repository } from '@ydbackup/catalog'
+import type { SnapshotSink } from '@ydbackup/core'
+
+import type { Note } from '../backup/backup-plan.ts'
+import type { EventHandler } from '../events/event.ts'
+import type { Warning } from '../events/reporter.ts'
+
+export interface RestoreOptions {
+	readonly sink: SnapshotSink
+	readonly repository: Repository
+	/** An id, or `latest`. */
+	readonly id: string
+	/** Everything goes below this path of the target. Default: to the paths it came from. */
+	readonly to?: string | undefined
+	/** Pairs of source and target path, stronger than `to`; the longest source wins. */
+	readonly map?: readonly (readonly [from: string, to: string])[] | undefined
+	/** Patterns over paths of the backup; see {@link BackupOptions.include}. */
+	readonly include?: readonly string[] | undefined
+	readonly exclude?: readonly string[] | undefined
+	/**
+	 * What to do about tables that exist. `fail`: refuse before anything is written; with `dataOnly`, refuse tables that hold rows.
+	 * `merge`: write the backup's rows over them; rows with other keys stay. Their scheme and rights are left alone.
+	 */
+	readonly existing: 'fail' | 'merge'
+	/** Directories and tables without rows. */
+	readonly schemeOnly?: boolean | undefined
+	/** Rows into tables that are there already. */
+	readonly dataOnly?: boolean | undefined
+	/**
+	 * Leave out owners and grants. Without it a grant or owner that the database refuses makes the outcome `partial`, and a refusal to
+	 * shut a table off from its directory's rights stops the run before the table has a row.
+	 */
+	readonly noAcl?: boolean | undefined
+	/** `keep` switches TTLs on at the end; `off` leaves them off. Default `keep`. */
+	readonly ttl?: 'keep' | 'off' | undefined
+	/** Read every restored table back and compare all of its rows. */
+	readonly verifyData?: boolean | undefined
+	/** Go on although files are damaged that only YDB's own import needs. */
+	readonly acceptNativeDamage?: boolean | undefined
+	/** Say what would be done; everything is checked and nothing written. Fails where the restore would refuse. */
+	readonly dryRun?: boolean | undefined
+	/** Data files that are read and written at once. Default 4; never more than the store can serve. */
+	readonly concurrency?: number | undefined
+	/** The run fails when no row moves for this long while rows are written. Default 30 minutes. */
+	readonly stallLimitMs?: number | undefined
+	readonly signal?: AbortSignal | undefined
+	readonly onEvent?: EventHandler | undefined
+}
+
+export interface RestoredTable {
+	/** In the backup, relative to its database. */
+	readonly path: string
+	/** Relative to the target database. */
+	readonly target: string
+	readonly action: 'create' | 'merge' | 'fill'
+	readonly rows: number
+	readonly plainBytes: number
+	readonly partitions: number
+	readonly indexes: readonly string[]
+	/** Whether a TTL is (or in a dry run: would be) switched on. */
+	readonly ttl: boolean
+	/** Whether all rows were read back and compared. */
+	readonly isCompared: boolean
+}
+
+export interface RestoredDirectory {
+	readonly path: string
+	readonly target: string
+	readonly action: 'create' | 'exists'
+}
+
+/** Something that was not restored although it should have been. */
+export interface Problem {
+	/** Relative to the target database. */
+	readonly path: string
+	readonly message: string
+}
+
+export interface RestoreResult {
+	readonly id: string
+	readonly dryRun: boolean
+	readonly database: string
+	/** `partial` when all rows are there and some owner or grant is not: see `problems`. */
+	readonly outcome: 'complete' | 'partial'
+	readonly problems: readonly Problem[]
+	readonly tables: readonly RestoredTable[]
+	readonly directories: readonly RestoredDirectory[]
+	/** What the backup itself left out. */
+	readonly notes: readonly Note[]
+	readonly warnings: readonly Warning[]
+	readonly rows: number
+	readonly plainBytes: number
+	readonly storedBytes: number
+	readonly elapsedMs: number
+}

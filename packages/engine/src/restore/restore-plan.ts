@@ -1,0 +1,137 @@
+import { BackupError, type SourceObject } from '@ydbackup/core'
+import type { Manifest, ManifestObject } from '@ydbackup/format'
+
+import { ancestorsOf, comparePaths, isObjectPath } from '../choose/object-path.ts'
+import type { PathMapping } from '../choose/path-mapping.ts'
+import type { Selection } from '../choose/selection.ts'
+
+/** An object of the backup and the place where it goes; both relative to their databases. */
+export interface RestoreItem {
+	readonly path: string
+	readonly target: string
+	/** The object's folder in the backup; undefined for a directory. */
+	readonly prefix: string | undefined
+}
+
+export interface RestoreChoice {
+	readonly tables: readonly RestoreItem[]
+	/** In an order in which parents come before their children. */
+	readonly directories: readonly RestoreItem[]
+	readonly warnings: readonly string[]
+}
+
+/**
+ * Chooses what to restore and where. A directory is restored when it is chosen itself, or when something chosen goes below its
+ * target. Errors: `PATH_NOT_FOUND` when nothing is chosen, `CONFIG_INVALID` when two objects would go to one place.
+ */
+export function chooseRestore(manifest: Manifest, selection: Selection, mapping: PathMapping): RestoreChoice {
+	const items = manifest.objects.map((object): RestoreItem & { readonly kind: ManifestObject['kind'] } => ({
+		path: object.path,
+		target: mapping(object.path),
+		prefix: object.prefix,
+		kind: object.kind,
+	}))
+	const tables = items.filter((item) => item.kind === 'row-table' && selection.takes(item.path))
+	const chosen = new Set(items.filter((item) => item.kind === 'directory' && selection.takes(item.path)))
+	const needed = new Set([...tables, ...chosen].flatMap((item) => ancestorsOf(item.target)))
+	const directories = items.filter((item) => item.kind === 'directory' && (chosen.has(item) || needed.has(item.target)))
+
+	if (tables.length + directories.length === 0 && manifest.objects.length > 0) {
+		throw new BackupError('PATH_NOT_FOUND', `nothing in backup ${manifest.id} matches`, {
+			advice: `it holds ${manifest.objects.length} objects: look at them with backup show`,
+		})
+	}
+	assertTargets([...directories, ...tables])
+	const { patterns } = selection.unused()
+	return {
+		tables: tables.map(itemOf).toSorted(byTarget),
+		directories: directories.map(itemOf).toSorted(byTarget),
+		warnings: patterns.map((pattern) => `the pattern ${pattern} matches nothing in the backup`),
+	}
+}
+
+/** Every path of the target that must be looked at before anything is written. */
+export function pathsToProbe(choice: RestoreChoice): string[] {
+	const paths = new Set<string>()
+	for (const { target } of [...choice.directories, ...choice.tables]) {
+		for (const path of ancestorsOf(target)) paths.add(path)
+		paths.add(target)
+	}
+	return Array.from(paths).toSorted(comparePaths)
+}
+
+export interface ConflictRules {
+	readonly existing: 'fail' | 'merge'
+	readonly dataOnly: boolean
+}
+
+/** What stands in the way of a restore, each as one fragment; empty when nothing does. */
+export function findConflicts(
+	choice: RestoreChoice,
+	found: ReadonlyMap<string, SourceObject>,
+	rules: ConflictRules,
+): { readonly taken: string[]; readonly missing: string[] } {
+	const taken = new Set<string>()
+	const missing: string[] = []
+	for (const { target } of [...choice.directories, ...choice.tables]) {
+		for (const path of ancestorsOf(target)) {
+			const object = found.get(path)
+			if (object !== undefined && object.kind !== 'directory') taken.add(`${path} is a ${nameOf(object)}`)
+		}
+	}
+	for (const { target } of choice.directories) {
+		const object = found.get(target)
+		if (object !== undefined && object.kind !== 'directory') taken.add(`${target} is a ${nameOf(object)}`)
+	}
+	for (const { target } of choice.tables) {
+		const object = found.get(target)
+		if (object === undefined) {
+			if (rules.dataOnly) missing.push(target)
+		} else if (object.kind !== 'row-table') {
+			taken.add(`${target} is a ${nameOf(object)}`)
+		} else if (rules.existing === 'fail' && !rules.dataOnly) {
+			taken.add(target)
+		}
+	}
+	return { taken: Array.from(taken), missing }
+}
+
+function nameOf(object: SourceObject): string {
+	return object.kind === 'unknown' ? object.serverKind : object.kind
+}
+
+function assertTargets(items: readonly (RestoreItem & { readonly kind: string })[]): void {
+	const byPath = new Map<string, RestoreItem & { readonly kind: string }>()
+	for (const item of items) {
+		if (!isObjectPath(item.target)) {
+			throw new BackupError('CONFIG_INVALID', `${item.path} cannot go to ${JSON.stringify(item.target)}`, {
+				advice: 'map it to a path below the database',
+			})
+		}
+		const other = byPath.get(item.target)
+		// Two directories may fall together: the first one's rights stay.
+		if (other !== undefined && !(other.kind === 'directory' && item.kind === 'directory')) {
+			throw new BackupError('CONFIG_INVALID', `${other.path} and ${item.path} would both go to ${item.target}`, {
+				advice: 'map them to different places',
+			})
+		}
+		byPath.set(item.target, other ?? item)
+	}
+	for (const item of items) {
+		for (const path of ancestorsOf(item.target)) {
+			const above = byPath.get(path)
+			if (above === undefined || above.kind === 'directory') continue
+			throw new BackupError('CONFIG_INVALID', `${item.path} would go below ${path}, which is the table ${above.path}`, {
+				advice: 'map them to different places',
+			})
+		}
+	}
+}
+
+function itemOf({ path, target, prefix }: RestoreItem): RestoreItem {
+	return { path, target, prefix }
+}
+
+function byTarget(a: RestoreItem, b: RestoreItem): number {
+	return comparePaths(a.target, b.target)
+}

@@ -1,0 +1,48 @@
+import type { SnapshotSink, Storage } from '@ydbackup/core'
+import type { Manifest } from '@ydbackup/format'
+
+import type { Meter } from '../events/meter.ts'
+import type { Reporter } from '../events/reporter.ts'
+import type { StoredDirectory, StoredTable } from '../part/contents.ts'
+import type { Problem, RestoreOptions } from './restore-options.ts'
+
+/**
+ * How far a table is: what is dropped after a failure depends on it. `creating`: the server was asked and has not answered.
+ * `created`: by this run, rows incomplete. `filled`: every row is there and was counted. `finished`: all else too.
+ */
+export type TableStage = 'waiting' | 'creating' | 'created' | 'filled' | 'finished'
+
+export interface TableWork {
+	readonly stored: StoredTable
+	readonly target: string
+	/** What stood there before the run, which this run never drops. */
+	readonly existed: boolean
+	stage: TableStage
+	isCompared: boolean
+}
+
+export interface DirectoryWork {
+	readonly stored: StoredDirectory
+	readonly target: string
+	readonly existed: boolean
+}
+
+/** One run of a restore. */
+export interface RestoreRun {
+	readonly options: RestoreOptions
+	readonly sink: SnapshotSink
+	readonly storage: Storage
+	readonly manifest: Manifest
+	readonly reporter: Reporter
+	readonly meter: Meter
+	readonly concurrency: number
+	/** The largest first. */
+	readonly tables: readonly TableWork[]
+	/** Parents first. */
+	readonly directories: readonly DirectoryWork[]
+	/** Directories that were not there before, parents first: those of the backup and those that the mapping needs. */
+	readonly newDirectories: readonly string[]
+	/** Those of them that this run has created by now. */
+	readonly createdDirectories: string[]
+	readonly problems: Problem[]
+}

@@ -1,0 +1,70 @@
+import { type ProtoField, protoField, protoFields, protoMessage, protoString, type ProtoText, type ProtoValue } from '@ydbackup/core'
+
+/** A sequence that gives a column its values, and where it was. */
+export interface SequenceState {
+	readonly column: string
+	readonly nextValue: bigint
+	/** Whether `nextValue` itself has been given out. */
+	readonly nextUsed: boolean
+}
+
+/** A table's scheme in the order in which a restore applies it. */
+export interface SchemePhases {
+	/** `CreateTableRequest`: without indexes and TTL, and with automatic splits off, so that partitions stay while rows come in. */
+	readonly create: ProtoText
+	/** One `AlterTableRequest` for each index: the server builds one at a time. */
+	readonly indexes: readonly { readonly name: string; readonly change: ProtoText }[]
+	readonly sequences: readonly SequenceState[]
+	/** `AlterTableRequest` that gives back the partitioning settings; undefined when `create` has them already. */
+	readonly partitioning: ProtoText | undefined
+	/** `AlterTableRequest` that switches the TTL on; undefined when there is none. */
+	readonly ttl: ProtoText | undefined
+}
+
+const SPLIT_SWITCHES = ['partitioning_by_size', 'partitioning_by_load']
+
+/** Splits a `CreateTableRequest` into what is done before the rows and what is done after them. Nothing is lost between them. */
+export function splitScheme(scheme: ProtoText): SchemePhases {
+	const settings = protoMessage(scheme, 'partitioning_settings')
+	const quiet = withoutSplits(settings)
+	const ttl = protoField(scheme, 'ttl_settings')
+	const later = new Set(['indexes', 'ttl_settings'])
+	const create = scheme
+		.filter((field) => !later.has(field.name))
+		.map((field) => (field.name === 'partitioning_settings' && quiet !== undefined ? message(field.name, quiet) : field))
+	return {
+		create,
+		indexes: protoFields(scheme, 'indexes').map((value) => ({
+			name: value.kind === 'message' ? (protoString(value.fields, 'name') ?? '') : '',
+			change: [{ name: 'add_indexes', value }],
+		})),
+		sequences: protoFields(scheme, 'columns').flatMap(sequenceOf),
+		partitioning: quiet === undefined ? undefined : [message('alter_partitioning_settings', settings)],
+		ttl: ttl === undefined ? undefined : [{ name: 'set_ttl_settings', value: ttl }],
+	}
+}
+
+/** The settings with every enabled split switch off; undefined when none is enabled. A size limit without the switch is refused by YDB. */
+function withoutSplits(settings: ProtoText): ProtoText | undefined {
+	const enabled = SPLIT_SWITCHES.filter((name) => protoString(settings, name) === 'ENABLED')
+	if (enabled.length === 0) return undefined
+	const isBySize = enabled.includes('partitioning_by_size')
+	return settings
+		.filter((field) => !(isBySize && field.name === 'partition_size_mb'))
+		.map((field) =>
+			enabled.includes(field.name) ? { name: field.name, value: { kind: 'scalar', text: 'DISABLED' } } : field,
+		)
+}
+
+function sequenceOf(column: ProtoValue): SequenceState[] {
+	if (column.kind !== 'message') return []
+	const state = protoMessage(protoMessage(column.fields, 'from_sequence'), 'set_val')
+	const nextValue = protoString(state, 'next_value')
+	const name = protoString(column.fields, 'name')
+	if (name === undefined || nextValue === undefined || !/^-?\d+$/u.test(nextValue)) return []
+	return [{ column: name, nextValue: BigInt(nextValue), nextUsed: protoString(state, 'next_used') === 'true' }]
+}
+
+function message(name: string, fields: ProtoText): ProtoField {
+	return { name, value: { kind: 'message', fields } }
+}
