@@ -1,0 +1,74 @@
+import * as Flags from '@oclif/core/flags'
+import { YdbackupCommand } from '../../command.ts'
+import { connectionFlags } from '../../connection/connection-flags.ts'
+import { openDatabase } from '../../connection/open-database.ts'
+import { createdBackup, createdBackupText, type CreatedBackup } from '../../report/created-backup.ts'
+import { openRepository } from '../../repository/open-repository.ts'
+import { repositoryFlags } from '../../repository/repository-flags.ts'
+import { parsePairs } from '../../run/pair.ts'
+import { concurrencyFlag, patternFlags } from '../../run/selection-flags.ts'
+
+export default class BackupCreate extends YdbackupCommand {
+	static override description = 'take a full backup of a database, or of some of its tables'
+	static override examples = [
+		'<%= config.bin %> <%= command.id %> --endpoint grpc://localhost:2136 --database /local --repo /srv/backups',
+		'<%= config.bin %> <%= command.id %> --path shop --exclude "shop/tmp/**" --label why=release-42',
+	]
+	static override flags = {
+		...repositoryFlags,
+		...connectionFlags,
+		path: Flags.string({
+			multiple: true,
+			multipleNonGreedy: true,
+			description: 'take this object and everything below it; may be given more than once; default: the whole database',
+		}),
+		...patternFlags,
+		label: Flags.string({
+			multiple: true,
+			multipleNonGreedy: true,
+			helpValue: 'KEY=VALUE',
+			description: 'keep this label with the backup; may be given more than once',
+		}),
+		compression: Flags.string({ default: 'zstd-1', description: 'none, or zstd-1 (fast) to zstd-19 (small)' }),
+		concurrency: concurrencyFlag('partitions that are read and stored at once'),
+		'no-count': Flags.boolean({
+			description: "do not compare with the server's own count of rows (a full scan of each table)",
+		}),
+		'dry-run': Flags.boolean({ description: 'say what would be taken, and do nothing' }),
+		discard: Flags.boolean({ description: 'when stopped, drop the copies and delete what was written' }),
+	}
+
+	async run(): Promise<CreatedBackup> {
+		const { flags } = await this.parse(BackupCreate)
+		const labels = Object.fromEntries(parsePairs(flags.label ?? [], '--label'))
+		const { backup } = await import('@ydbackup/engine')
+		using work = this.startWork(flags)
+		await using opened = await openRepository({
+			config: this.config,
+			repo: flags.repo,
+			writable: !flags['dry-run'],
+			...work,
+		})
+		await using ydb = await openDatabase(flags, work)
+		const result = await backup({
+			source: ydb.source,
+			repository: opened.repository,
+			paths: flags.path,
+			include: flags.include,
+			exclude: flags.exclude,
+			labels,
+			compression: flags.compression,
+			concurrency: flags.concurrency,
+			countRows: !flags['no-count'],
+			dryRun: flags['dry-run'],
+			discardOnInterrupt: flags.discard,
+			signal: work.signal,
+			onEvent: work.onEvent,
+			tool: this.tool,
+		})
+		work.complete()
+		const created = createdBackup(result, opened.location)
+		this.show(flags, createdBackupText(created))
+		return created
+	}
+}

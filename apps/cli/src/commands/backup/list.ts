@@ -1,0 +1,27 @@
+import { YdbackupCommand } from '../../command.ts'
+import { listedBackup, listedBackupsText, type ListedBackups, listedRun } from '../../report/listed-backups.ts'
+import { openRepository } from '../../repository/open-repository.ts'
+import { repositoryFlags } from '../../repository/repository-flags.ts'
+
+export default class BackupList extends YdbackupCommand {
+	static override description = 'list the backups of a repository, newest last'
+	static override examples = [
+		'<%= config.bin %> <%= command.id %> --repo /srv/backups',
+		'<%= config.bin %> <%= command.id %> --json',
+	]
+	static override flags = { ...repositoryFlags }
+
+	async run(): Promise<ListedBackups> {
+		const { flags } = await this.parse(BackupList)
+		const { config, signal } = this
+		await using opened = await openRepository({ config, repo: flags.repo, writable: false, signal })
+		const [entries, runs] = await Promise.all([opened.repository.list(), opened.repository.runs()])
+		const listed: ListedBackups = {
+			repository: opened.location,
+			backups: entries.map(listedBackup),
+			unfinished: runs.map(listedRun),
+		}
+		this.show(flags, listedBackupsText(listed, new Date()))
+		return listed
+	}
+}

@@ -1,0 +1,40 @@
+import * as Flags from '@oclif/core/flags'
+import { YdbackupCommand } from '../../command.ts'
+import { verifiedBackupText, verifiedFailure, type VerifiedBackup } from '../../report/verified-backup.ts'
+import { optionalId, parseId } from '../../repository/backup-id.ts'
+import { openRepository } from '../../repository/open-repository.ts'
+import { repositoryFlags } from '../../repository/repository-flags.ts'
+import { concurrencyFlag } from '../../run/selection-flags.ts'
+
+export default class BackupVerify extends YdbackupCommand {
+	static override description = 'check that a backup could be restored; needs no database'
+	static override examples = [
+		'<%= config.bin %> <%= command.id %> latest --repo /srv/backups',
+		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --level full --json',
+	]
+	static override args = { id: optionalId }
+	static override flags = {
+		...repositoryFlags,
+		level: Flags.option({
+			options: ['quick', 'full'] as const,
+			default: 'quick' as const,
+			description: 'quick: every object is there with its size; full: every byte is read, hashed, parsed and counted',
+		})(),
+		concurrency: concurrencyFlag('data files that are read at once'),
+	}
+
+	async run(): Promise<VerifiedBackup> {
+		const { args, flags } = await this.parse(BackupVerify)
+		const id = parseId(args.id)
+		const { verify } = await import('@ydbackup/engine')
+		using work = this.startWork(flags)
+		await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
+		const { level, concurrency } = flags
+		const report = await verify({ repository: opened.repository, id, level, concurrency, ...work })
+		work.complete()
+		const verified = { repository: opened.location, ...report }
+		this.failure = verifiedFailure(verified)
+		this.show(flags, verifiedBackupText(verified))
+		return verified
+	}
+}

@@ -1,0 +1,16 @@
+import type { Config } from '@oclif/core/config'
+import type { YdbackupCommand } from '../command.ts'
+
+export type CommandClass = (new (argv: string[], config: Config) => YdbackupCommand) & { id: string }
+
+/** Every command by its words, loaded only when it is run: loading all of them costs more than running one. */
+export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ readonly default: CommandClass }>>> = {
+	'backup create': () => import('./backup/create.ts'),
+	'backup list': () => import('./backup/list.ts'),
+	'backup show': () => import('./backup/show.ts'),
+	'backup verify': () => import('./backup/verify.ts'),
+	'driver list': () => import('./driver/list.ts'),
+	'repo init': () => import('./repo/init.ts'),
+	'repo show': () => import('./repo/show.ts'),
+	restore: () => import('./restore.ts'),
+}

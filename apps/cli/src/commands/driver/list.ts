@@ -1,0 +1,37 @@
+import { YdbackupCommand } from '../../command.ts'
+import { tableText } from '../../output/table.ts'
+import { driverPackages } from '../../repository/open-storage.ts'
+
+export interface ListedDriver {
+	readonly scheme: string
+	readonly package: string
+	readonly version: string
+	readonly summary: string
+}
+
+export default class DriverList extends YdbackupCommand {
+	static override description = 'list the storage drivers that are installed, without loading them'
+	static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json']
+
+	async run(): Promise<{ drivers: ListedDriver[] }> {
+		const { flags } = await this.parse(DriverList)
+		const { findDrivers } = await import('@ydbackup/plugin-host')
+		const found = findDrivers({ packages: driverPackages(this.config) })
+		const drivers = found.map(({ scheme, packageName, version, summary }) => ({
+			scheme,
+			package: packageName,
+			version,
+			summary,
+		}))
+		this.show(
+			flags,
+			tableText(drivers, [
+				{ title: 'SCHEME', cell: ({ scheme }) => `${scheme}://` },
+				{ title: 'PACKAGE', cell: (driver) => driver.package },
+				{ title: 'VERSION', cell: ({ version }) => version },
+				{ title: 'WHAT', cell: ({ summary }) => summary },
+			]),
+		)
+		return { drivers }
+	}
+}

@@ -1,0 +1,20 @@
+import BackupCreate from './backup/create.ts'
+import BackupList from './backup/list.ts'
+import BackupShow from './backup/show.ts'
+import BackupVerify from './backup/verify.ts'
+import DriverList from './driver/list.ts'
+import RepoInit from './repo/init.ts'
+import RepoShow from './repo/show.ts'
+import Restore from './restore.ts'
+
+/** What oclif reads for help and for its manifest. */
+export const COMMANDS = {
+	'backup:create': BackupCreate,
+	'backup:list': BackupList,
+	'backup:show': BackupShow,
+	'backup:verify': BackupVerify,
+	'driver:list': DriverList,
+	'repo:init': RepoInit,
+	'repo:show': RepoShow,
+	restore: Restore,
+}

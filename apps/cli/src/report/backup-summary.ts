@@ -1,0 +1,54 @@
+import type { Manifest } from '@ydbackup/format'
+
+/** A backup in a few facts, as `backup list` has it and as the other commands' results begin. */
+export interface BackupSummary {
+	readonly id: string
+	readonly kind: string
+	readonly parent?: string
+	readonly createdAt: string
+	readonly finishedAt: string
+	/** The snapshot was taken at some moment between these two. */
+	readonly snapshotAfter: string
+	readonly snapshotBefore: string
+	readonly clock: string
+	readonly database: string
+	readonly compression: string
+	readonly readBack: string
+	readonly labels: Readonly<Record<string, string>>
+	readonly counts: BackupCounts
+}
+
+export interface BackupCounts {
+	readonly tables: number
+	readonly directories: number
+	/** Decimal digits: more than a JSON number can hold exactly. */
+	readonly rows: string
+	readonly plainBytes: number
+	readonly storedBytes: number
+	readonly files: number
+}
+
+export function summaryOf(manifest: Manifest): BackupSummary {
+	const { id, kind, parent, createdAt, finishedAt, snapshotAfter, snapshotBefore, clock } = manifest
+	const { tables, directories, rows, plainBytes, storedBytes, files } = manifest.counts
+	return {
+		id,
+		kind,
+		...(parent === undefined ? {} : { parent: parent.id }),
+		createdAt,
+		finishedAt,
+		snapshotAfter,
+		snapshotBefore,
+		clock,
+		database: manifest.source.database,
+		compression: manifest.compression,
+		readBack: manifest.readBack,
+		labels: manifest.labels,
+		counts: { tables, directories, rows, plainBytes, storedBytes, files },
+	}
+}
+
+export function labelsText(labels: Readonly<Record<string, string>>): string | undefined {
+	const pairs = Object.entries(labels)
+	return pairs.length === 0 ? undefined : pairs.map(([key, value]) => `${key}=${value}`).join(' ')
+}

@@ -1,0 +1,78 @@
+import type { BackupEntry, RunEntry } from '@ydbackup/catalog'
+import { printable } from '../output/printable.ts'
+import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
+import { tableText } from '../output/table.ts'
+import { type BackupSummary, labelsText, summaryOf } from './backup-summary.ts'
+
+export type ListedBackup =
+	| ({ readonly state: 'complete' } & BackupSummary)
+	/** Its manifest cannot be read. It is shown, never hidden. */
+	| {
+			readonly state: 'damaged'
+			readonly id: string
+			readonly error: { readonly code: string; readonly message: string }
+	  }
+
+/** A run that has not ended: it is still going on, or it was stopped or killed and left copies behind. */
+export interface ListedRun {
+	readonly id: string
+	readonly database: string
+	readonly workDirectory: string
+	readonly startedAt: string
+	readonly host?: string
+}
+
+/** The result of `backup list`. */
+export interface ListedBackups {
+	readonly repository: string
+	/** Newest last. */
+	readonly backups: readonly ListedBackup[]
+	readonly unfinished: readonly ListedRun[]
+}
+
+export function listedBackup(entry: BackupEntry): ListedBackup {
+	if (entry.manifest !== undefined) return { state: 'complete', ...summaryOf(entry.manifest) }
+	const { code, message } = entry.error
+	return { state: 'damaged', id: entry.id, error: { code, message } }
+}
+
+export function listedRun({ id, database, workDirectory, startedAt, host }: RunEntry): ListedRun {
+	return { id, database, workDirectory, startedAt, ...(host === undefined ? {} : { host }) }
+}
+
+export function listedBackupsText({ repository, backups, unfinished }: ListedBackups, now: Date): string {
+	const age = (time: string): string => spellAge(now.getTime() - Date.parse(time))
+	const lines: string[] = []
+	if (backups.length === 0) lines.push(`no backups in ${repository}`)
+	else {
+		const whole =
+			<T>(read: (backup: BackupSummary) => T) =>
+			(backup: ListedBackup) =>
+				backup.state === 'complete' ? String(read(backup)) : ''
+		lines.push(
+			tableText(backups, [
+				{ title: 'ID', cell: ({ id }) => id },
+				{ title: 'TAKEN', cell: whole((backup) => spellTime(backup.snapshotBefore)) },
+				{ title: 'AGE', align: 'right', cell: whole((backup) => age(backup.snapshotBefore)) },
+				{ title: 'KIND', cell: whole((backup) => backup.kind) },
+				{ title: 'DATABASE', cell: whole((backup) => backup.database) },
+				{ title: 'TABLES', align: 'right', cell: whole((backup) => spellCount(backup.counts.tables)) },
+				{ title: 'ROWS', align: 'right', cell: whole((backup) => spellCount(BigInt(backup.counts.rows))) },
+				{ title: 'SIZE', align: 'right', cell: whole((backup) => spellBytes(backup.counts.plainBytes)) },
+				{ title: 'STORED', align: 'right', cell: whole((backup) => spellBytes(backup.counts.storedBytes)) },
+				{ title: 'STATE', cell: ({ state }) => state },
+				{ title: 'LABELS', cell: whole((backup) => labelsText(backup.labels) ?? '') },
+			]),
+		)
+	}
+	for (const backup of backups)
+		if (backup.state === 'damaged')
+			lines.push('', `${backup.id}: ${printable(backup.error.message)} (${backup.error.code})`)
+	for (const run of unfinished)
+		lines.push(
+			'',
+			`unfinished: ${run.id} began ${age(run.startedAt)} ago${run.host === undefined ? '' : ` on ${printable(run.host)}`}; ` +
+				`unless it still runs, its copies are left in ${printable(`${run.database}/${run.workDirectory}`)}`,
+		)
+	return lines.join('\n')
+}

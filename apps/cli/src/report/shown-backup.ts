@@ -1,0 +1,84 @@
+import type { Manifest } from '@ydbackup/format'
+import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
+import { factsText, tableText } from '../output/table.ts'
+import { type BackupSummary, labelsText, summaryOf } from './backup-summary.ts'
+import { notesText } from './created-backup.ts'
+
+export interface ShownTable {
+	/** Relative to the database. */
+	readonly path: string
+	/** The folder of the table in the native layout, below `backups/<id>/`. */
+	readonly prefix: string
+	readonly rows: string
+	readonly partitions: number
+	readonly plainBytes: number
+	/** Whether the server has counted the rows too, and came to the same number. */
+	readonly countedByServer: boolean
+}
+
+/** The result of `backup show`. */
+export interface ShownBackup extends BackupSummary {
+	readonly repository: string
+	readonly tool: { readonly name: string; readonly version: string }
+	readonly serverVersion?: string
+	readonly paths: readonly string[]
+	readonly tables: readonly ShownTable[]
+	readonly directories: readonly string[]
+	/** What the backup left out, and why. */
+	readonly notes: readonly { readonly path: string; readonly kind: string; readonly reason: string }[]
+}
+
+export function shownBackup(manifest: Manifest, repository: string): ShownBackup {
+	const tables = manifest.objects.flatMap(
+		({ kind, path, prefix = '', rows = '0', partitions = 0, plainBytes = 0, countedByServer }) =>
+			kind === 'row-table'
+				? [{ path, prefix, rows, partitions, plainBytes, countedByServer: countedByServer ?? false }]
+				: [],
+	)
+	const { serverVersion } = manifest.source
+	return {
+		...summaryOf(manifest),
+		repository,
+		tool: manifest.tool,
+		...(serverVersion === undefined ? {} : { serverVersion }),
+		paths: manifest.paths,
+		tables,
+		directories: manifest.objects.filter(({ kind }) => kind === 'directory').map(({ path }) => path),
+		notes: manifest.notes,
+	}
+}
+
+export function shownBackupText(shown: ShownBackup, now: Date): string {
+	const { counts, directories, notes, tables } = shown
+	const lines = [
+		factsText({
+			backup: shown.id,
+			repository: shown.repository,
+			database: shown.database,
+			kind: shown.parent === undefined ? shown.kind : `${shown.kind}, after ${shown.parent}`,
+			snapshot: `between ${spellTime(shown.snapshotAfter)} and ${spellTime(shown.snapshotBefore)} (${shown.clock} clock), ${spellAge(now.getTime() - Date.parse(shown.snapshotBefore))} ago`,
+			committed: `${spellTime(shown.finishedAt)} by ${shown.tool.name} ${shown.tool.version}`,
+			labels: labelsText(shown.labels),
+			asked: shown.paths.length === 0 ? undefined : shown.paths.join(' '),
+			tables: `${spellCount(counts.tables)}, ${spellCount(BigInt(counts.rows))} rows`,
+			directories: spellCount(counts.directories),
+			size: `${spellBytes(counts.plainBytes)} of data, ${spellBytes(counts.storedBytes)} stored in ${spellCount(counts.files)} objects (${shown.compression})`,
+			'read back': shown.readBack,
+		}),
+	]
+	if (tables.length > 0)
+		lines.push(
+			'',
+			tableText(tables, [
+				{ title: 'TABLE', cell: ({ path }) => path },
+				{ title: 'ROWS', align: 'right', cell: ({ rows }) => spellCount(BigInt(rows)) },
+				{ title: 'SIZE', align: 'right', cell: ({ plainBytes }) => spellBytes(plainBytes) },
+				{ title: 'PARTITIONS', align: 'right', cell: ({ partitions }) => spellCount(partitions) },
+				{ title: 'COUNTED', cell: ({ countedByServer }) => (countedByServer ? 'by the server too' : 'by us only') },
+				{ title: 'FOLDER', cell: ({ prefix }) => prefix },
+			]),
+		)
+	if (directories.length > 0) lines.push('', tableText(directories, [{ title: 'DIRECTORY', cell: (path) => path }]))
+	if (notes.length > 0) lines.push('', 'left out:', '', notesText(notes))
+	return lines.join('\n')
+}

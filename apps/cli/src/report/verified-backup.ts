@@ -1,0 +1,43 @@
+import { BackupError, ERROR_CODES, type ErrorCode } from '@ydbackup/core'
+import type { VerifyReport } from '@ydbackup/engine'
+import { spellBytes, spellCount, spellDuration } from '../output/quantity.ts'
+import { factsText, tableText } from '../output/table.ts'
+
+/** The result of `backup verify`. */
+export interface VerifiedBackup extends VerifyReport {
+	readonly repository: string
+}
+
+export function verifiedBackupText(verified: VerifiedBackup): string {
+	const { id, level, ok, findings, tables, files, rows, plainBytes, storedBytes, elapsedMs } = verified
+	const facts = factsText({
+		repository: verified.repository,
+		level: level === 'full' ? 'full: every byte was read' : 'quick: presence and sizes; --level full reads every byte',
+		tables: spellCount(tables),
+		objects: spellCount(files),
+		read:
+			level === 'full'
+				? `${spellCount(rows)} rows, ${spellBytes(plainBytes)}, ${spellBytes(storedBytes)} stored`
+				: undefined,
+		time: spellDuration(elapsedMs),
+	})
+	if (ok) return `backup ${id} is whole\n\n${facts}`
+	const list = tableText(findings, [
+		{ title: 'CODE', cell: ({ code }) => code },
+		{ title: 'OBJECT', cell: ({ key }) => key },
+		{ title: 'WHAT', cell: ({ message }) => message },
+	])
+	return `backup ${id} is damaged\n\n${facts}\n\n${list}`
+}
+
+/** Exit 3, beside the report; another kind only where every finding is of it (a manifest that is newer than this version). */
+export function verifiedFailure({ id, findings, ok }: VerifiedBackup): BackupError | undefined {
+	const [first] = findings
+	if (ok || first === undefined) return undefined
+	const code: ErrorCode =
+		first.code in ERROR_CODES && ERROR_CODES[first.code] === 'damaged' ? first.code : 'OBJECT_DAMAGED'
+	const more = findings.length === 1 ? '' : ` (and ${findings.length - 1} more)`
+	return new BackupError(code, `backup ${id} is damaged: ${first.key}: ${first.message}${more}`, {
+		advice: 'restore from another backup; what is whole in this one can be restored with --include',
+	})
+}
