@@ -42,6 +42,7 @@ export function canonicalValue(b: Uint8Array, start: number, end: number, { shap
 	let p = start
 	while (p < end) {
 		const field = readVarint(b, p, end)
+		if (field < 8) throw malformed('a cell holds a field without a number')
 		const payload = after
 		p = skipField(b, payload, end, field)
 		if (field === TAG_HIGH_128) {

@@ -17,6 +17,7 @@ export function showKey(key: KeyBytes, types: readonly YdbType[]): string {
 			const length = readVarint(key, p + 1, key.length)
 			const start = after
 			p = start + length
+			if (p > key.length) throw new Error('cut')
 			cells.push(showCell(key, start, p, types[cells.length]!))
 		}
 	} catch {
