@@ -1,0 +1,399 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { AuthServiceDefinition as Auth, LoginRequestSchema, LoginResultSchema } from '@ydbjs/api/auth'
+import {
+	DiscoveryServiceDefinition as Discovery,
+	ListEndpointsResultSchema,
+	WhoAmIResultSchema,
+} from '@ydbjs/api/discovery'
+import { OperationServiceDefinition as Operations } from '@ydbjs/api/operation'
+import {
+	CreateSessionResponseSchema,
+	DeleteSessionResponseSchema,
+	ExecuteQueryRequestSchema,
+	ExecuteQueryResponsePartSchema,
+	QueryServiceDefinition as Query,
+	SessionStateSchema,
+} from '@ydbjs/api/query'
+import {
+	DescribePathRequestSchema,
+	ListDirectoryRequestSchema,
+	MakeDirectoryRequestSchema,
+	ModifyPermissionsRequestSchema,
+	RemoveDirectoryRequestSchema,
+	SchemeServiceDefinition as Scheme,
+} from '@ydbjs/api/scheme'
+import {
+	AlterTableRequestSchema,
+	CopyTableRequestSchema,
+	CopyTablesRequestSchema,
+	CreateSessionResultSchema,
+	CreateTableRequestSchema,
+	DescribeTableRequestSchema,
+	DropTableRequestSchema,
+	ReadTableRequestSchema,
+	KeepAliveResultSchema,
+	KeepAliveResult_SessionStatus,
+	RenameTablesRequestSchema,
+	TableServiceDefinition as TableService,
+} from '@ydbjs/api/table'
+import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import type { Operation } from '@ydbjs/api/operation'
+import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
+import { type Faults, noFaults } from './faults.ts'
+import { SchemeTree } from './scheme/tree.ts'
+import { rowsOf } from './services/bulk-upsert.ts'
+import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
+import { executeQuery } from './services/query.ts'
+import { readTable, sendReadError } from './services/read-table.ts'
+import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
+import { alterTable, copyTables, createTable, describeTable } from './services/table.ts'
+import { Journal } from './store/journal.ts'
+import { type Call, type GrpcServer, listen } from './transport/grpc-server.ts'
+import { field } from './wire/cursor.ts'
+
+export interface EmulatorOptions {
+	/** TCP port; 0 (the default) lets the system choose. */
+	readonly port?: number
+	/** Address to listen on and to advertise; 127.0.0.1 by default. */
+	readonly host?: string
+	/** Path of the one database; `/local` by default. */
+	readonly database?: string
+	/** Where an acknowledged write is kept; in memory only when absent. */
+	readonly dataDir?: string
+	/** Users and passwords. When given, every call but Login needs a token. */
+	readonly auth?: { readonly users: Readonly<Record<string, string>> }
+	readonly faults?: Partial<Faults>
+}
+
+export interface Emulator extends AsyncDisposable {
+	readonly port: number
+	/** For example `grpc://127.0.0.1:2136/local`. */
+	readonly connectionString: string
+	readonly database: string
+	/** May be changed while the emulator runs. */
+	readonly faults: Faults
+	close(): Promise<void>
+}
+
+type Unary = (request: Buffer, user: string) => Operation | Promise<Operation>
+
+const NODE_ID = 1
+const DEFAULT_OWNER = 'root@builtin'
+/** Changes that are kept: replayed in order, they make the same database. */
+const KEPT = new Set<string>([
+	Scheme.makeDirectory.path,
+	Scheme.removeDirectory.path,
+	Scheme.modifyPermissions.path,
+	TableService.createTable.path,
+	TableService.alterTable.path,
+	TableService.dropTable.path,
+	TableService.copyTable.path,
+	TableService.copyTables.path,
+	TableService.renameTables.path,
+	TableService.bulkUpsert.path,
+])
+const FALLIBLE = new Set<string>([
+	...KEPT,
+	TableService.describeTable.path,
+	Scheme.listDirectory.path,
+	Scheme.describePath.path,
+])
+
+class Server implements Emulator {
+	readonly #options: EmulatorOptions
+	readonly #tree: SchemeTree
+	readonly #secret = randomBytes(32)
+	readonly #sessions = new Set<string>()
+	readonly #unary: ReadonlyMap<string, Unary>
+	#journal: Journal | undefined
+	#grpc: GrpcServer | undefined
+	readonly faults: Faults
+	readonly database: string
+
+	constructor(options: EmulatorOptions) {
+		this.#options = options
+		this.database = options.database ?? '/local'
+		this.faults = { ...noFaults(), ...options.faults }
+		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER)
+		this.#unary = this.#routes()
+	}
+
+	get port(): number {
+		return this.#grpc?.port ?? 0
+	}
+
+	get #host(): string {
+		return this.#options.host ?? '127.0.0.1'
+	}
+
+	get connectionString(): string {
+		return `grpc://${this.#host}:${this.port}${this.database}`
+	}
+
+	async start(): Promise<this> {
+		const { dataDir, port = 0 } = this.#options
+		if (dataDir !== undefined)
+			this.#journal = await Journal.open(
+				dataDir,
+				async (method, user, request) => void (await this.#unary.get(method)?.(request, user)),
+			)
+		this.#grpc = await listen(this.#host, port, (call) => this.#handle(call))
+		return this
+	}
+
+	async close(): Promise<void> {
+		await this.#grpc?.close()
+		await this.#journal?.close()
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.close()
+	}
+
+	async #handle(call: Call): Promise<void> {
+		const user = this.#userOf(call)
+		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call)
+		if (call.method === Query.executeQuery.path) return this.#query(call)
+		if (call.method === Query.createSession.path) {
+			const sessionId = `ydb://session/3?node_id=${NODE_ID}&id=${randomUUID()}`
+			this.#sessions.add(sessionId)
+			const response = create(CreateSessionResponseSchema, {
+				status: STATUS.SUCCESS,
+				sessionId,
+				nodeId: BigInt(NODE_ID),
+			})
+			return call.reply.send(toBinary(CreateSessionResponseSchema, response))
+		}
+		if (call.method === Query.deleteSession.path)
+			return call.reply.send(
+				toBinary(DeleteSessionResponseSchema, create(DeleteSessionResponseSchema, { status: STATUS.SUCCESS })),
+			)
+		if (call.method === Query.attachSession.path) {
+			await call.reply.send(toBinary(SessionStateSchema, create(SessionStateSchema, { status: STATUS.SUCCESS })))
+			await new Promise<void>((resolve) =>
+				call.reply.closed.aborted ? resolve() : call.reply.closed.addEventListener('abort', () => resolve()),
+			)
+			return
+		}
+		const handler = this.#unary.get(call.method)
+		if (!handler) throw new GrpcError(GRPC.UNIMPLEMENTED, `${call.method} is not emulated`)
+		let operation: Operation
+		try {
+			if (this.faults.unavailableTimes > 0 && FALLIBLE.has(call.method)) {
+				this.faults.unavailableTimes--
+				throw new YdbError('UNAVAILABLE', 'unavailable (a fault that was asked for)')
+			}
+			operation = await handler(call.request, user)
+			if (this.#journal && KEPT.has(call.method) && operation.status === STATUS.SUCCESS)
+				await this.#journal.append(call.method, user, call.request)
+		} catch (error) {
+			operation = failure(asYdbError(error))
+		}
+		await call.reply.send(operationResponse(operation))
+	}
+
+	#userOf(call: Call): string {
+		const database = call.headers['x-ydb-database']
+		if (typeof database === 'string' && database !== '' && database.replace(/\/+$/, '') !== this.database)
+			throw new GrpcError(GRPC.UNAUTHENTICATED, `Unknown database: ${database}`)
+		const { auth } = this.#options
+		if (!auth || call.method === Auth.login.path) return DEFAULT_OWNER
+		const ticket = call.headers['x-ydb-auth-ticket']
+		const user = typeof ticket === 'string' ? this.#verify(ticket) : undefined
+		if (user === undefined)
+			throw new GrpcError(
+				GRPC.UNAUTHENTICATED,
+				typeof ticket === 'string'
+					? 'Could not find correct token validator'
+					: 'Access without user token is not allowed',
+			)
+		return user
+	}
+
+	#sign(head: string, body: string): string {
+		return createHmac('sha256', this.#secret).update(`${head}.${body}`).digest('base64url')
+	}
+
+	#verify(token: string): string | undefined {
+		const [head = '', body = '', signature = ''] = token.split('.')
+		const right = Buffer.from(this.#sign(head, body))
+		const given = Buffer.from(signature)
+		if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined
+		const { sub, exp } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { sub: string; exp: number }
+		return exp * 1000 > Date.now() ? sub : undefined
+	}
+
+	#login(bytes: Buffer): Operation {
+		const { user, password } = fromBinary(LoginRequestSchema, bytes)
+		if (this.#options.auth?.users[user] !== password || password === undefined)
+			throw new YdbError('UNAUTHORIZED', 'Invalid login or password')
+		const now = Math.floor(Date.now() / 1000)
+		const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+		const head = part({ alg: 'HS256', typ: 'JWT' })
+		const body = part({ aud: [this.database], iat: now, exp: now + 43_200, sub: user })
+		return success(LoginResultSchema, create(LoginResultSchema, { token: `${head}.${body}.${this.#sign(head, body)}` }))
+	}
+
+	async #streamRead({ request, reply }: Call): Promise<void> {
+		try {
+			const read = fromBinary(ReadTableRequestSchema, request)
+			await readTable(this.#tree.table(read.path), read, this.faults, reply)
+		} catch (error) {
+			if (error instanceof GrpcError || reply.closed.aborted) throw error
+			await sendReadError(asYdbError(error), reply)
+		}
+	}
+
+	async #query({ request, reply }: Call): Promise<void> {
+		let part: Uint8Array
+		try {
+			part = executeQuery(this.#tree, fromBinary(ExecuteQueryRequestSchema, request))
+		} catch (thrown) {
+			const error = asYdbError(thrown)
+			const issues = [{ message: error.message, issueCode: error.issueCode, severity: 1 }]
+			const response = create(ExecuteQueryResponsePartSchema, { status: STATUS[error.status], issues })
+			part = toBinary(ExecuteQueryResponsePartSchema, response)
+		}
+		await reply.send(part)
+	}
+
+	#routes(): Map<string, Unary> {
+		const tree = this.#tree
+		const done = (work: () => void): Operation => {
+			work()
+			return success()
+		}
+		return new Map<string, Unary>([
+			[Auth.login.path, (bytes) => this.#login(bytes)],
+			[
+				Discovery.listEndpoints.path,
+				() => {
+					const endpoints = [{ address: this.#host, port: this.port, nodeId: NODE_ID, location: 'local' }]
+					return success(
+						ListEndpointsResultSchema,
+						create(ListEndpointsResultSchema, { endpoints, selfLocation: 'local' }),
+					)
+				},
+			],
+			[Discovery.whoAmI.path, (_, user) => success(WhoAmIResultSchema, create(WhoAmIResultSchema, { user }))],
+			[
+				Operations.getOperation.path,
+				() => {
+					throw new YdbError('NOT_FOUND', 'no such operation')
+				},
+			],
+			[
+				Operations.forgetOperation.path,
+				() => {
+					throw new YdbError('NOT_FOUND', 'no such operation')
+				},
+			],
+
+			[
+				Scheme.makeDirectory.path,
+				(bytes, user) => done(() => tree.makeDirectory(fromBinary(MakeDirectoryRequestSchema, bytes).path, user)),
+			],
+			[
+				Scheme.removeDirectory.path,
+				(bytes) => done(() => tree.remove(fromBinary(RemoveDirectoryRequestSchema, bytes).path, 'directory')),
+			],
+			[Scheme.listDirectory.path, (bytes) => listDirectory(tree, fromBinary(ListDirectoryRequestSchema, bytes).path)],
+			[Scheme.describePath.path, (bytes) => describePath(tree, fromBinary(DescribePathRequestSchema, bytes).path)],
+			[
+				Scheme.modifyPermissions.path,
+				(bytes) => done(() => modifyPermissions(tree, fromBinary(ModifyPermissionsRequestSchema, bytes))),
+			],
+
+			[
+				TableService.createSession.path,
+				() =>
+					success(
+						CreateSessionResultSchema,
+						create(CreateSessionResultSchema, { sessionId: `ydb://session/3?node_id=${NODE_ID}&id=${randomUUID()}` }),
+					),
+			],
+			[TableService.deleteSession.path, () => success()],
+			[
+				TableService.keepAlive.path,
+				() =>
+					success(
+						KeepAliveResultSchema,
+						create(KeepAliveResultSchema, { sessionStatus: KeepAliveResult_SessionStatus.READY }),
+					),
+			],
+			[
+				TableService.createTable.path,
+				(bytes, user) => done(() => createTable(tree, fromBinary(CreateTableRequestSchema, bytes), user)),
+			],
+			[
+				TableService.alterTable.path,
+				(bytes) => done(() => alterTable(tree, fromBinary(AlterTableRequestSchema, bytes))),
+			],
+			[
+				TableService.dropTable.path,
+				(bytes) => done(() => tree.remove(fromBinary(DropTableRequestSchema, bytes).path, 'table')),
+			],
+			[
+				TableService.describeTable.path,
+				(bytes) => {
+					const { path, includeShardKeyBounds, includeTableStats } = fromBinary(DescribeTableRequestSchema, bytes)
+					return describeTable(tree, path, includeShardKeyBounds, includeTableStats)
+				},
+			],
+			[
+				TableService.copyTable.path,
+				async (bytes, user) => {
+					const { sourcePath, destinationPath } = fromBinary(CopyTableRequestSchema, bytes)
+					await copyTables(
+						tree,
+						{ tables: [{ sourcePath, destinationPath, omitIndexes: false } as never] },
+						this.faults,
+						user,
+					)
+					return success()
+				},
+			],
+			[
+				TableService.copyTables.path,
+				async (bytes, user) => {
+					await this.faults.onCopyTables?.()
+					await copyTables(tree, fromBinary(CopyTablesRequestSchema, bytes), this.faults, user)
+					return success()
+				},
+			],
+			[
+				TableService.renameTables.path,
+				(bytes) => {
+					for (const { sourcePath, destinationPath, replaceDestination } of fromBinary(RenameTablesRequestSchema, bytes)
+						.tables) {
+						if (replaceDestination && tree.find(destinationPath)) tree.remove(destinationPath, 'table')
+						tree.move(sourcePath, destinationPath)
+					}
+					return success()
+				},
+			],
+			[TableService.bulkUpsert.path, (bytes) => this.#bulkUpsert(bytes)],
+		])
+	}
+
+	#bulkUpsert(bytes: Buffer): Operation {
+		const all = { start: 0, end: bytes.length }
+		const path = field(bytes, all, 0x0a)
+		const rows = field(bytes, all, 0x12)
+		if (!path) throw new YdbError('BAD_REQUEST', 'the request names no table')
+		const table = this.#tree.table(bytes.toString('utf8', path.start, path.end))
+		if (this.faults.overloadBulkUpsertTimes > 0) {
+			this.faults.overloadBulkUpsertTimes--
+			throw new YdbError('OVERLOADED', 'overloaded (a fault that was asked for)')
+		}
+		const refusal = table.bulkRefusal
+		if (refusal) throw new YdbError('SCHEME_ERROR', refusal)
+		const entries = rows ? rowsOf(table, bytes, rows) : []
+		if (!this.faults.dropBulkUpsertSilently) table.rows.apply(entries)
+		return success()
+	}
+}
+
+export function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+	return new Server(options).start()
+}

@@ -1,0 +1,159 @@
+import { clone, create, toBinary } from '@bufbuild/protobuf'
+import {
+	ColumnMetaSchema,
+	type CreateTableRequest,
+	CreateTableRequestSchema,
+	StoreType,
+	type TableIndex,
+} from '@ydbjs/api/table'
+import {
+	TupleTypeSchema,
+	type TypedValue,
+	TypedValueSchema,
+	TypeSchema,
+	OptionalTypeSchema,
+	type Type,
+	ValueSchema,
+} from '@ydbjs/api/value'
+import { YdbError } from '../error.ts'
+import { RowStore } from '../store/row-store.ts'
+import { type ColumnType, columnType, isOptional } from '../wire/column-type.ts'
+import { fields } from '../wire/cursor.ts'
+import { addKeyCell, finishKey, startKey } from '../wire/key.ts'
+
+export interface Column {
+	readonly name: string
+	/** As declared: Optional for a nullable column. */
+	readonly type: Type
+	readonly cell: ColumnType
+	readonly notNull: boolean
+}
+
+const asOptional = (type: Type): Type =>
+	isOptional(type)
+		? type
+		: create(TypeSchema, { type: { case: 'optionalType', value: create(OptionalTypeSchema, { item: type }) } })
+
+/** A row table: what was asked for when it was created, and its rows. */
+export class Table {
+	/** As a CreateTableRequest without path; alterations change it. */
+	readonly spec: CreateTableRequest
+	readonly createdAt: number
+	rows: RowStore
+	columns: readonly Column[] = []
+	/** Positions of the key columns. */
+	key: readonly number[] = []
+	/** First keys of the partitions after the first, encoded. */
+	splits: readonly Buffer[] = []
+	splitPoints: readonly TypedValue[] = []
+
+	constructor(spec: CreateTableRequest, createdAt: number, rows: RowStore = new RowStore()) {
+		this.spec = spec
+		this.createdAt = createdAt
+		this.rows = rows
+		this.#derive()
+	}
+
+	#derive(): void {
+		const { spec } = this
+		if (spec.storeType === StoreType.COLUMN) throw new YdbError('UNSUPPORTED', 'column tables are not emulated yet')
+		if (spec.temporary) throw new YdbError('UNSUPPORTED', 'temporary tables are not emulated')
+		if (spec.columns.length === 0) throw new YdbError('SCHEME_ERROR', 'At least one column is needed')
+		if (spec.primaryKey.length === 0)
+			throw new YdbError('SCHEME_ERROR', 'At least one primary key column should be specified')
+		const names = new Set<string>()
+		this.columns = spec.columns.map((meta) => {
+			if (!/^[A-Za-z0-9_.-]+$/.test(meta.name) || meta.name.startsWith('__ydb_'))
+				throw new YdbError('SCHEME_ERROR', `Invalid name for column '${meta.name}'`)
+			if (names.has(meta.name)) throw new YdbError('SCHEME_ERROR', `Column '${meta.name}' is declared twice`)
+			names.add(meta.name)
+			if (!meta.type) throw new YdbError('SCHEME_ERROR', `Column '${meta.name}' has no type`)
+			const optional = isOptional(meta.type)
+			const notNull = meta.notNull ?? !optional
+			const cell = columnType(meta.type)
+			return { name: meta.name, type: notNull ? cell.bare : asOptional(meta.type), cell, notNull }
+		})
+		this.key = spec.primaryKey.map((name) => {
+			const at = this.columns.findIndex((column) => column.name === name)
+			if (at < 0) throw new YdbError('SCHEME_ERROR', `Unknown column '${name}' specified in key column list`)
+			const { cell } = this.columns[at]!
+			if (!cell.mayBeKey) throw new YdbError('SCHEME_ERROR', `Column '${name}' has wrong key type ${cell.name}`)
+			return at
+		})
+		if (new Set(spec.primaryKey).size !== spec.primaryKey.length)
+			throw new YdbError('SCHEME_ERROR', 'A column stands twice in the primary key')
+		this.#derivePartitions()
+	}
+
+	#derivePartitions(): void {
+		const { partitions } = this.spec
+		if (partitions.case === 'partitionAtKeys') {
+			this.splitPoints = partitions.value.splitPoints
+			this.splits = this.splitPoints.map((point) => this.boundKey(point))
+			for (let at = 1; at < this.splits.length; at++)
+				if (this.splits[at - 1]!.compare(this.splits[at]!) >= 0)
+					throw new YdbError('SCHEME_ERROR', 'Partition boundaries must rise')
+		} else if (partitions.case === 'uniformPartitions' && partitions.value > 1n) {
+			const first = this.columns[this.key[0]!]!
+			const width = first.cell.tag === 0x29 ? 64n : first.cell.tag === 0x1d ? 32n : 0n
+			if (width === 0n)
+				throw new YdbError(
+					'SCHEME_ERROR',
+					`Uniform partitions need an unsigned first key column, not ${first.cell.name}`,
+				)
+			const count = partitions.value
+			this.splitPoints = Array.from({ length: Number(count) - 1 }, (_, at) => {
+				const value = (BigInt(at + 1) << width) / count
+				const item =
+					width === 64n
+						? { case: 'uint64Value' as const, value }
+						: { case: 'uint32Value' as const, value: Number(value) }
+				return create(TypedValueSchema, {
+					type: { type: { case: 'tupleType', value: create(TupleTypeSchema, { elements: [asOptional(first.type)] }) } },
+					value: { items: [create(ValueSchema, { value: item })] },
+				})
+			})
+			this.splits = this.splitPoints.map((point) => this.boundKey(point))
+		} else {
+			this.splitPoints = []
+			this.splits = []
+		}
+	}
+
+	/** A tuple of the first key columns as memcmp bytes. */
+	boundKey(bound: TypedValue): Buffer {
+		const bytes = toBinary(ValueSchema, bound.value ?? create(ValueSchema))
+		startKey()
+		let at = 0
+		for (const { start, end } of fields(bytes, { start: 0, end: bytes.length }, 0x62)) {
+			const column = this.columns[this.key[at++] ?? -1]
+			if (!column) throw new YdbError('BAD_REQUEST', 'a key bound has more values than the key has columns')
+			addKeyCell(bytes, start, end, column.cell, column.name)
+		}
+		return finishKey()
+	}
+
+	/** An independent table with the same rows, for the cost of nothing. */
+	copy(createdAt: number): Table {
+		const spec = clone(CreateTableRequestSchema, this.spec)
+		return new Table(spec, createdAt, this.rows.snapshot())
+	}
+
+	/** Re-reads the spec after an alteration. */
+	refresh(): void {
+		this.#derive()
+	}
+
+	/** Why bulk writes are refused, if they are. Source: YDB's documentation of BulkUpsert. */
+	get bulkRefusal(): string | undefined {
+		const index: TableIndex | undefined = this.spec.indexes.find(({ type }) => type.case !== 'globalAsyncIndex')
+		return index && `Only async-indexed tables are supported by BulkUpsert: index ${index.name}`
+	}
+
+	columnMetas(): ReturnType<typeof create<typeof ColumnMetaSchema>>[] {
+		return this.spec.columns.map((meta, at) => {
+			const { type, notNull } = this.columns[at]!
+			return create(ColumnMetaSchema, { ...meta, type, notNull })
+		})
+	}
+}

@@ -1,0 +1,164 @@
+import { clone, create } from '@bufbuild/protobuf'
+import type { Operation } from '@ydbjs/api/operation'
+import {
+	type AlterTableRequest,
+	type CopyTablesRequest,
+	type CreateTableRequest,
+	CreateTableRequestSchema,
+	DescribeTableResultSchema,
+	PartitioningSettingsSchema,
+	TableIndexDescriptionSchema,
+	TableIndexDescription_Status,
+	TableStatsSchema,
+} from '@ydbjs/api/table'
+import { YdbError } from '../error.ts'
+import type { Faults } from '../faults.ts'
+import { Table } from '../scheme/table.ts'
+import type { SchemeTree } from '../scheme/tree.ts'
+import { success } from './envelope.ts'
+import { entryOf } from './scheme.ts'
+
+/** `Ydb.FeatureFlag.Status.DISABLED`; the enum is not exported by the client package. */
+const DISABLED = 2
+
+export function createTable(tree: SchemeTree, request: CreateTableRequest, owner: string): void {
+	const { path } = request
+	if (tree.find(path)) throw new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: path exist`, 2003)
+	const spec = clone(CreateTableRequestSchema, request)
+	spec.path = ''
+	spec.sessionId = ''
+	delete spec.operationParams
+	if (spec.profile) throw new YdbError('UNSUPPORTED', 'table profiles are not emulated')
+	tree.addTable(path, new Table(spec, tree.step), owner)
+}
+
+export function describeTable(tree: SchemeTree, path: string, withBounds: boolean, withStats: boolean): Operation {
+	const { spec, splitPoints, rows, columnMetas } = tableAt(tree, path)
+	const settings = spec.partitioningSettings ?? create(PartitioningSettingsSchema)
+	const partitioningSettings = create(PartitioningSettingsSchema, {
+		...settings,
+		partitioningBySize: settings.partitioningBySize || DISABLED,
+		partitioningByLoad: settings.partitioningByLoad || DISABLED,
+		minPartitionsCount: settings.minPartitionsCount || 1n,
+	})
+	const indexes = spec.indexes.map(({ name, indexColumns, dataColumns, type }) =>
+		create(TableIndexDescriptionSchema, {
+			name,
+			indexColumns,
+			dataColumns,
+			type,
+			status: TableIndexDescription_Status.READY,
+		}),
+	)
+	const result = create(DescribeTableResultSchema, {
+		self: entryOf(tree, path, tree.get(path)),
+		columns: columnMetas(),
+		primaryKey: spec.primaryKey,
+		indexes,
+		columnFamilies: spec.columnFamilies,
+		attributes: spec.attributes,
+		partitioningSettings,
+		keyBloomFilter: spec.keyBloomFilter || DISABLED,
+		storeType: spec.storeType,
+		...(spec.ttlSettings && { ttlSettings: spec.ttlSettings }),
+		...(spec.storageSettings && { storageSettings: spec.storageSettings }),
+		...(spec.readReplicasSettings && { readReplicasSettings: spec.readReplicasSettings }),
+		...(withBounds && { shardKeyBounds: [...splitPoints] }),
+		...(withStats && {
+			tableStats: create(TableStatsSchema, {
+				rowsEstimate: BigInt(rows.count),
+				partitions: BigInt(splitPoints.length + 1),
+			}),
+		}),
+	})
+	return success(DescribeTableResultSchema, result)
+}
+
+function tableAt(
+	tree: SchemeTree,
+	path: string,
+): Pick<Table, 'spec' | 'splitPoints' | 'rows'> & { columnMetas: Table['columnMetas'] } {
+	const table = tree.table(path)
+	return { spec: table.spec, splitPoints: table.splitPoints, rows: table.rows, columnMetas: () => table.columnMetas() }
+}
+
+export async function copyTables(
+	tree: SchemeTree,
+	request: Pick<CopyTablesRequest, 'tables'>,
+	faults: Faults,
+	owner: string,
+): Promise<void> {
+	const { tables } = request
+	if (tables.length === 0) throw new YdbError('BAD_REQUEST', 'no tables to copy')
+	if (tables.length > faults.maxCopyTargets)
+		throw new YdbError('BAD_REQUEST', `Limit of copied tables is ${faults.maxCopyTargets}, ${tables.length} given`)
+	for (const { sourcePath, destinationPath } of tables) {
+		tree.table(sourcePath)
+		if (tree.find(destinationPath))
+			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${destinationPath}', error: path exist`, 2003)
+	}
+	for (const { sourcePath, destinationPath, omitIndexes } of tables) {
+		const copy = tree.table(sourcePath).copy(tree.step)
+		if (omitIndexes) {
+			copy.spec.indexes = []
+			copy.refresh()
+		}
+		tree.addTable(destinationPath, copy, owner)
+	}
+}
+
+export function alterTable(tree: SchemeTree, request: AlterTableRequest): void {
+	const table = tree.table(request.path)
+	const { spec } = table
+	const before = clone(CreateTableRequestSchema, spec)
+	try {
+		if (
+			request.alterColumns.length > 0 ||
+			request.alterColumnFamilies.length > 0 ||
+			request.addColumnFamilies.length > 0
+		)
+			throw new YdbError('UNSUPPORTED', 'altering columns and families is not emulated yet')
+		if (request.addChangefeeds.length > 0 || request.dropChangefeeds.length > 0)
+			throw new YdbError('UNSUPPORTED', 'changefeeds are not emulated yet')
+		if (request.tieringAction.case) throw new YdbError('UNSUPPORTED', 'tiering is not emulated')
+		if (request.dropColumns.length > 0 || request.addColumns.length > 0) {
+			if (table.rows.count > 0)
+				throw new YdbError('UNSUPPORTED', 'adding and dropping columns of a table with rows is not emulated yet')
+			spec.columns = [...spec.columns.filter(({ name }) => !request.dropColumns.includes(name)), ...request.addColumns]
+		}
+		if (request.ttlAction.case === 'setTtlSettings') spec.ttlSettings = request.ttlAction.value
+		if (request.ttlAction.case === 'dropTtlSettings') delete spec.ttlSettings
+		for (const index of request.addIndexes) {
+			if (spec.indexes.some(({ name }) => name === index.name))
+				throw new YdbError('SCHEME_ERROR', `Index ${index.name} exists`)
+			spec.indexes.push(index)
+		}
+		for (const name of request.dropIndexes) {
+			if (!spec.indexes.some((index) => index.name === name))
+				throw new YdbError('SCHEME_ERROR', `Index ${name} does not exist`)
+		}
+		spec.indexes = spec.indexes.filter(({ name }) => !request.dropIndexes.includes(name))
+		for (const { sourceName, destinationName } of request.renameIndexes) {
+			const index = spec.indexes.find(({ name }) => name === sourceName)
+			if (!index) throw new YdbError('SCHEME_ERROR', `Index ${sourceName} does not exist`)
+			index.name = destinationName
+		}
+		for (const [key, value] of Object.entries(request.alterAttributes)) {
+			if (value === '') delete spec.attributes[key]
+			else spec.attributes[key] = value
+		}
+		if (request.alterPartitioningSettings) {
+			const settings = (spec.partitioningSettings ??= create(PartitioningSettingsSchema))
+			for (const [name, value] of Object.entries(request.alterPartitioningSettings))
+				if (value && !name.startsWith('$') && !(Array.isArray(value) && value.length === 0))
+					Object.assign(settings, { [name]: value })
+		}
+		if (request.setKeyBloomFilter) spec.keyBloomFilter = request.setKeyBloomFilter
+		if (request.setReadReplicasSettings) spec.readReplicasSettings = request.setReadReplicasSettings
+		if (request.alterStorageSettings) spec.storageSettings = request.alterStorageSettings
+		table.refresh()
+	} catch (error) {
+		Object.assign(spec, before)
+		throw error
+	}
+}
