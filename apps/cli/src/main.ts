@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { Config } from '@oclif/core/config'
 import type { PJSON } from '@oclif/core/interfaces'
-import { BackupError } from '@ydbackup/core'
+import { BackupError, interruption, isBackupError } from '@ydbackup/core'
 import { COMMAND_MODULES } from './commands/command-modules.ts'
 import { DONE, exitCodeOf } from './exit/exit-codes.ts'
 import { failureText } from './failure/failure-text.ts'
@@ -47,7 +47,11 @@ export async function main(options: MainOptions): Promise<number> {
 		if (line.wantsHelp) return await help(options)
 		return report(await run(line, options, interrupt.signal))
 	} catch (error) {
-		return report({ failure: failureOf(error, line.command) })
+		const isStopped = interrupt.signal.aborted && !isBackupError(error)
+		const failure = isStopped
+			? interruption(interrupt.signal, `running ${line.command}`)
+			: failureOf(error, line.command)
+		return report({ failure })
 	} finally {
 		process.off('uncaughtException', onUncaught).off('unhandledRejection', onUncaught)
 	}
