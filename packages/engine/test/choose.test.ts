@@ -1,5 +1,5 @@
 import { isBackupError, type SourceObject } from '@ydbackup/core'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { planBackup } from '../src/backup/backup-plan.ts'
@@ -105,9 +105,40 @@ test('patterns that leave nothing are an error, one of several that matches noth
 })
 
 test('the longest source of a mapping wins, and what is not mapped goes below the target', () => {
-	const map = createMapping({ to: '/new/top', map: [['/old/a', '/new/x'], ['a/b', 'y/z'], ['t', '']] }, '/old', '/new')
-	expect(['a/c', 'a/b/t', 'a', 'ab', 't/inner', 'q/r'].map(map)).toEqual(['x/c', 'y/z/t', 'x', 'top/ab', 'inner', 'top/q/r'])
-	expect(codeOf(() => createMapping({ map: [['a', 'b'], ['/old/a', 'c']] }, '/old', '/new'))).toBe('CONFIG_INVALID')
+	const map = createMapping(
+		{
+			to: '/new/top',
+			map: [
+				['/old/a', '/new/x'],
+				['a/b', 'y/z'],
+				['t', ''],
+			],
+		},
+		'/old',
+		'/new',
+	)
+	expect(['a/c', 'a/b/t', 'a', 'ab', 't/inner', 'q/r'].map(map)).toEqual([
+		'x/c',
+		'y/z/t',
+		'x',
+		'top/ab',
+		'inner',
+		'top/q/r',
+	])
+	expect(
+		codeOf(() =>
+			createMapping(
+				{
+					map: [
+						['a', 'b'],
+						['/old/a', 'c'],
+					],
+				},
+				'/old',
+				'/new',
+			),
+		),
+	).toBe('CONFIG_INVALID')
 	expect(codeOf(() => createMapping({ to: '/elsewhere/x' }, '/old', '/new'))).toBe('CONFIG_INVALID')
 })
 

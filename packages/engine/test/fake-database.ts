@@ -107,11 +107,18 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		const frozen = new FakeDatabase(this.database)
 		for (const path of request.tables) {
 			const { scheme, rows } = this.#table(path)
-			frozen.nodes.set(path, { kind: 'row-table', serverKind: 'TABLE', permissions: [], table: { scheme, rows: new Map(rows) } })
+			frozen.nodes.set(path, {
+				kind: 'row-table',
+				serverKind: 'TABLE',
+				permissions: [],
+				table: { scheme, rows: new Map(rows) },
+			})
 		}
-		this.copies.add(request.workDirectory)
+		const { copies } = this
+		copies.add(request.workDirectory)
 		const tables = await Promise.all(request.tables.map((path) => frozen.describeTable(path)))
-		const self = this
+		const enter = (call: string, path: string, options: CallOptions): Promise<void> => this.#enter(call, path, options)
+		const faults = (): Faults => this.faults
 		return {
 			workDirectory: request.workDirectory,
 			after: '2026-11-23T02:15:30.000001Z',
@@ -119,17 +126,17 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 			clock: 'server',
 			tables,
 			async *read(table, range, options = {}) {
-				await self.#enter('read', table.path, options)
-				frozen.faults = self.faults
+				await enter('read', table.path, options)
+				frozen.faults = faults()
 				yield* frozen.rowsOf(table.path, table.schema, range, options)
 			},
 			async countRows(table, options = {}) {
-				await self.#enter('countRows', table.path, options)
+				await enter('countRows', table.path, options)
 				return BigInt(frozen.rowCount(table.path))
 			},
 			async drop(options = {}) {
-				await self.#enter('drop', request.workDirectory, options)
-				self.copies.delete(request.workDirectory)
+				await enter('drop', request.workDirectory, options)
+				copies.delete(request.workDirectory)
 			},
 		}
 	}
@@ -162,7 +169,11 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		await this.#enter('alterTable', path, options)
 		const table = this.#table(path)
 		for (const { name, value } of change) {
-			const field = { add_indexes: 'indexes', set_ttl_settings: 'ttl_settings', alter_partitioning_settings: 'partitioning_settings' }[name]
+			const field = {
+				add_indexes: 'indexes',
+				set_ttl_settings: 'ttl_settings',
+				alter_partitioning_settings: 'partitioning_settings',
+			}[name]
 			if (field === undefined) throw new BackupError('DATABASE_REFUSED', `the fake does not know ${name}`)
 			const others = field === 'indexes' ? table.scheme : table.scheme.filter((one) => one.name !== field)
 			table.scheme = [...others, { name: field, value }]
@@ -222,7 +233,10 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		for (let at = 0; at < whole.length; at += chunkRows) {
 			await Promise.resolve()
 			throwIfInterrupted(options.signal, `reading ${path}`)
-			yield chunkOf(whole.slice(at, at + chunkRows).map(({ frame }) => frame), schema)
+			yield chunkOf(
+				whole.slice(at, at + chunkRows).map(({ frame }) => frame),
+				schema,
+			)
 		}
 	}
 
@@ -277,5 +291,7 @@ function sorted(tree: ProtoText): ProtoText {
 }
 
 export function indexNames(scheme: ProtoText): (string | undefined)[] {
-	return protoFields(scheme, 'indexes').map((value) => (value.kind === 'message' ? protoString(value.fields, 'name') : undefined))
+	return protoFields(scheme, 'indexes').map((value) =>
+		value.kind === 'message' ? protoString(value.fields, 'name') : undefined,
+	)
 }

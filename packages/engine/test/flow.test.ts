@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { ahead } from '../src/flow/ahead.ts'
@@ -46,7 +46,12 @@ test('ahead pulls no further than its depth while the reader waits', async () =>
 
 test('ahead closes its stream before a reader that leaves goes on', async () => {
 	let isClosed = false
-	for await (const _ of ahead(numbers(100, () => (isClosed = true)), 2, (item) => item)) break
+	for await (const _ of ahead(
+		numbers(100, () => (isClosed = true)),
+		2,
+		(item) => item,
+	))
+		break
 	expect(isClosed).toBe(true)
 })
 

@@ -1,6 +1,13 @@
 import { type KeyBytes, protoMessage, type ProtoText, type RowChunk, type TableSchema } from '@ydbackup/core'
 import { parseProtoText } from '@ydbackup/format'
-import { chunkFromFrames, concatBytes, createKeyReader, lengthDelimited, TAG_ITEMS, valueFromText } from '@ydbackup/rows'
+import {
+	chunkFromFrames,
+	concatBytes,
+	createKeyReader,
+	lengthDelimited,
+	TAG_ITEMS,
+	valueFromText,
+} from '@ydbackup/rows'
 
 /** A row of the tests' tables: a number, a text or nothing, a double. */
 export type Row = readonly [id: number, name: string | null, weight: number]

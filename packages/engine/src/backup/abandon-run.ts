@@ -1,9 +1,9 @@
 import { BackupError, isBackupError } from '@ydbackup/core'
+import { layout } from '@ydbackup/format'
 
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import type { BackupRun } from './backup-run.ts'
 import { deleteObjects, dropCopies } from './cleanup.ts'
-import { manifestKey } from '../part/keys.ts'
 import { rootKeys } from './write-root.ts'
 
 /** Failures of the manifest's put after which it may still appear. */
@@ -37,7 +37,7 @@ async function mayBeListed(run: BackupRun, error: unknown): Promise<boolean> {
 	if (!isBackupError(error) || UNCERTAIN.has(error.code)) return true
 	try {
 		const signal = cleanupSignal(30_000, 'looking for the manifest')
-		return (await run.options.repository.storage.stat(manifestKey(run.id), { signal })) !== undefined
+		return (await run.options.repository.storage.stat(layout.manifestKey(run.id), { signal })) !== undefined
 	} catch {
 		return true
 	}

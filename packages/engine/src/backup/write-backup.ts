@@ -39,7 +39,17 @@ export async function writeBackup(
 		const { snapshot, compression } = run
 		const countRows = options.countRows ?? true
 		totals = await writeData({
-			id, storage, snapshot, jobs, ledger, compression, concurrency, countRows, meter, reporter, stalls,
+			id,
+			storage,
+			snapshot,
+			jobs,
+			ledger,
+			compression,
+			concurrency,
+			countRows,
+			meter,
+			reporter,
+			stalls,
 		})
 	}
 	reporter.phase('schemes', `writing the schemes of ${jobs.length} tables and ${plan.directories.length} directories`)

@@ -1,7 +1,7 @@
 import { type Compression, encodeObjects, layout, printProtoText, sha256Hex } from '@ydbackup/format'
 
 import type { PlannedObject } from './backup-plan.ts'
-import { checksumOf, objectsKey, rootKey } from '../part/keys.ts'
+import { checksumOf, rootKey } from '../part/keys.ts'
 import type { Ledger, SmallFile } from './ledger.ts'
 import type { TableJob } from './write-data.ts'
 
@@ -21,7 +21,7 @@ export async function writeObjects(
 		})),
 		...(Object.keys(schemes).length === 0 ? {} : { schemes }),
 	})
-	await ledger.putSmall({ key: objectsKey(id), role: 'objects', bytes }, signal)
+	await ledger.putSmall({ key: layout.objectsKey(id), role: 'objects', bytes }, signal)
 }
 
 /** The files without which YDB's own import finds nothing: written when all else is durable, the root file last. */

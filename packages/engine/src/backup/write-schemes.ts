@@ -30,7 +30,10 @@ export async function writeSchemes(options: WriteSchemesOptions): Promise<Record
 		const full = printProtoText(table.scheme, { unknownFields: 'keep' })
 		if (full !== native) {
 			fuller[prefix] = full
-			options.reporter.warn('the scheme has fields that this version does not know; they are kept beside scheme.pb', table.path)
+			options.reporter.warn(
+				'the scheme has fields that this version does not know; they are kept beside scheme.pb',
+				table.path,
+			)
 		}
 
 		const grants = printProtoText(options.permissions.get(table.path) ?? [])
@@ -52,7 +55,7 @@ function assertReadable(text: string, table: SnapshotTable): void {
 	const schema = tableSchemaOf(scheme, table.path)
 	if (JSON.stringify(schema) !== JSON.stringify(table.schema)) {
 		throw new BackupError('INTERNAL', `${table.path}: its scheme.pb does not describe the rows that were read`, {
-			advice: 'leave the table out with --exclude to back up the others, and report this with the table\'s description',
+			advice: "leave the table out with --exclude to back up the others, and report this with the table's description",
 		})
 	}
 	const partitions = partitionRangesOf(scheme, schema)?.length
@@ -60,7 +63,10 @@ function assertReadable(text: string, table: SnapshotTable): void {
 		throw new BackupError(
 			'INTERNAL',
 			`${table.path}: its scheme.pb has ${partitions ?? 'uncertain'} partitions, and ${table.ranges.length} were read`,
-			{ advice: 'leave the table out with --exclude to back up the others, and report this with the table\'s description' },
+			{
+				advice:
+					"leave the table out with --exclude to back up the others, and report this with the table's description",
+			},
 		)
 	}
 }

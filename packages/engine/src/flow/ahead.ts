@@ -27,7 +27,8 @@ export async function* ahead<T, U>(
 				// The reader awaits it later; until then a rejection must not count as unhandled.
 				value.catch(() => undefined)
 				add({ value })
-				while (slots.length >= depth && !stopped) {
+				while (slots.length >= depth) {
+					if (stopped) return
 					await new Promise<void>((resolve) => {
 						wakePump = resolve
 					})

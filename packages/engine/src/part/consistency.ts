@@ -1,8 +1,7 @@
-import type { Manifest, ManifestFile, ManifestObject } from '@ydbackup/format'
+import { layout, type Manifest, type ManifestFile, type ManifestObject } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
 import { isObjectPath } from '../choose/object-path.ts'
-import { manifestKey } from './keys.ts'
 import type { Finding } from './finding.ts'
 
 /** Where a manifest contradicts itself, without a look at any other object. Empty for a sound one. */
@@ -14,7 +13,7 @@ export function checkConsistency(
 	const findings: Finding[] = []
 	const seen = new Set<string>()
 	function report(path: string, message: string): void {
-		const key = manifestKey(manifest.id)
+		const key = layout.manifestKey(manifest.id)
 		findings.push({ key, path, code: 'MANIFEST_INVALID', message: `${path}: ${message}`, severity: 'data' })
 	}
 
@@ -34,7 +33,9 @@ export function checkConsistency(
 }
 
 function* contradictions(object: ManifestObject, files: readonly ManifestFile[]): Generator<string> {
-	const parts = files.filter((file) => file.role === 'data').toSorted((a, b) => (a.partition ?? -1) - (b.partition ?? -1))
+	const parts = files
+		.filter((file) => file.role === 'data')
+		.toSorted((a, b) => (a.partition ?? -1) - (b.partition ?? -1))
 	if (parts.length === 0) yield 'it has no data file'
 	if (parts.length !== (object.partitions ?? parts.length)) {
 		yield `it has ${object.partitions} partitions and ${parts.length} data files`

@@ -30,7 +30,7 @@ export function errorOf(findings: readonly Finding[], id: string): BackupError {
 	const isNative = findings.every((finding) => finding.severity === 'native')
 	return new BackupError(first?.code ?? 'INTERNAL', `backup ${id} is not whole: ${shown.join('; ')}${more}`, {
 		advice: isNative
-			? 'only files for YDB\'s own import are damaged: the rows can be restored by accepting that'
+			? "only files for YDB's own import are damaged: the rows can be restored by accepting that"
 			: paths.size > 0
 				? `nothing was written; restore from another backup, or leave out ${Array.from(paths).slice(0, 10).join(', ')}`
 				: 'nothing was written; restore from another backup',

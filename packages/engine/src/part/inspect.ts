@@ -44,7 +44,9 @@ export interface Inspection {
 export async function inspect(options: InspectOptions): Promise<Inspection> {
 	const { storage, manifest, tables: chosen, level, concurrency, signal } = options
 	const groups = filesByObject(manifest)
-	const objects = manifest.objects.filter((object) => object.prefix !== undefined && chosen?.has(object.prefix) !== false)
+	const objects = manifest.objects.filter(
+		(object) => object.prefix !== undefined && chosen?.has(object.prefix) !== false,
+	)
 	const pathOf = new Map(objects.map((object) => [object.prefix ?? '', object.path]))
 	const files = [...(groups.get('') ?? []), ...objects.flatMap((object) => groups.get(object.prefix ?? '') ?? [])]
 	const findings: Finding[] = checkConsistency(manifest, objects, groups)

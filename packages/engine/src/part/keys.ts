@@ -15,10 +15,6 @@ export function dataKey(id: string, prefix: string, partition: number, compressi
 	return itemKey(id, prefix, layout.dataName(partition, compression))
 }
 
-export function objectsKey(id: string): string {
-	return `catalog/${id}/objects.json`
-}
-
 /** Key of the sidecar of a file: beside it, named after its plain bytes. */
 export function sidecarKey(key: string): string {
 	const folder = key.slice(0, key.lastIndexOf('/') + 1)
@@ -34,8 +30,4 @@ export function checksumOf(
 	const sidecar = sidecarKey(key)
 	const plainName = sidecar.slice(sidecar.lastIndexOf('/') + 1, -'.sha256'.length)
 	return { key: sidecar, role: 'checksum', bytes: checksumFile(plainName, plainSha256), ...of }
-}
-
-export function manifestKey(id: string): string {
-	return `catalog/${id}/manifest.json`
 }

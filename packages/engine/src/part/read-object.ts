@@ -25,7 +25,8 @@ export async function* readObject(options: ReadObjectOptions): AsyncGenerator<Ui
 	const { key, size, signal } = options
 	let offset = 0
 	let tries = 0
-	while (offset < size || (size === 0 && tries === 0)) {
+	let isWhole = false
+	while (!isWhole) {
 		throwIfInterrupted(signal, `reading ${key}`)
 		try {
 			tries++
@@ -38,11 +39,14 @@ export async function* readObject(options: ReadObjectOptions): AsyncGenerator<Ui
 				yield chunk
 			}
 			if (offset < size) throw objectDamaged(key, `it ends after ${offset} of ${size} bytes`)
-			if (size === 0) return
+			isWhole = true
 		} catch (error) {
-			if (isBackupError(error, 'STORAGE_INTEGRITY') && error.retry === 'no') throw objectDamaged(key, error.message, error)
+			if (isBackupError(error, 'STORAGE_INTEGRITY') && error.retry === 'no')
+				throw objectDamaged(key, error.message, error)
 			if (!isBackupError(error) || error.retry === 'no' || tries >= TRIES_WITHOUT_PROGRESS) throw error
 			options.onRetry?.(error)
+			// All bytes are here, and hashes will tell: there is nothing left to ask for.
+			if (offset === size && size > 0) return
 			const pause = error.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** tries
 			await sleep(Math.min(pause, 30_000), undefined, { ...(signal === undefined ? {} : { signal }), ref: true })
 		}

@@ -1,4 +1,11 @@
-import { isBackupError, type KeyRange, type RowChunk, type Storage, type TableSchema } from '@ydbackup/core'
+import {
+	isBackupError,
+	type KeyRange,
+	type RowChunk,
+	type Storage,
+	type TableSchema,
+	throwIfInterrupted,
+} from '@ydbackup/core'
 import { type Compression, createCsvParser, createSha256, decompress, type ManifestFile } from '@ydbackup/format'
 import { createKeyComparator, isInRange, keyTypes, RowHash, showKey } from '@ydbackup/rows'
 
@@ -74,6 +81,23 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 	for (const [what, found, expected] of facts) {
 		if (found !== expected) throw objectDamaged(file.key, `its ${what} is ${found}, and ${expected} was written`)
 	}
+}
+
+/** Reads a data file for its errors alone. */
+export async function checkPart(options: ReadPartOptions): Promise<void> {
+	for await (const _ of readPart(options)) throwIfInterrupted(options.signal, `reading ${options.file.key}`)
+}
+
+/** For a data file whose table's scheme cannot be read: whether at least its bytes are those that were written. */
+export async function checkStoredBytes(
+	options: Pick<ReadPartOptions, 'storage' | 'file' | 'signal' | 'onRetry'>,
+): Promise<void> {
+	const { storage, file, signal, onRetry } = options
+	const stored = createSha256()
+	for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal, onRetry }))
+		stored.update(bytes)
+	const found = stored.hex()
+	if (found !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is ${found}, and ${file.sha256} was written`)
 }
 
 function createKeyCheck({ file, schema, range }: ReadPartOptions): (chunk: RowChunk) => void {

@@ -49,9 +49,13 @@ export async function uploadPart(options: UploadPartOptions): Promise<PartFacts>
 	try {
 		const info = await storage.put(key, open, { signal: options.signal })
 		if (complete === undefined || !isLatestComplete) {
-			throw new BackupError('STORAGE_INTEGRITY', `the store says ${key} is written, but did not take all of its bytes`, {
-				advice: 'check the storage driver',
-			})
+			throw new BackupError(
+				'STORAGE_INTEGRITY',
+				`the store says ${key} is written, but did not take all of its bytes`,
+				{
+					advice: 'check the storage driver',
+				},
+			)
 		}
 		if (info.size !== complete.size) {
 			throw new BackupError(

@@ -1,4 +1,11 @@
-import { BackupError, spellType, bareType, type SnapshotSink, type SourceObject, type TableSchema } from '@ydbackup/core'
+import {
+	BackupError,
+	spellType,
+	bareType,
+	type SnapshotSink,
+	type SourceObject,
+	type TableSchema,
+} from '@ydbackup/core'
 
 import { runAll } from '../flow/run-all.ts'
 import { openScheme, type StoredTable } from '../part/contents.ts'

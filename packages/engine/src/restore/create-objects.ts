@@ -61,7 +61,10 @@ async function grant(
 			throw new BackupError(
 				'DATABASE_PERMISSION',
 				`${target} would stand open: its rights could not be set: ${reasonText(error)}`,
-				{ advice: 'restore as a user who may set rights, or without rights (no-acl) to a place that is closed', cause: error },
+				{
+					advice: 'restore as a user who may set rights, or without rights (no-acl) to a place that is closed',
+					cause: error,
+				},
 			)
 		}
 		addProblem(run, target, `its rights could not be set: ${reasonText(error)}`)

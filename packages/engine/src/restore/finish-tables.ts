@@ -12,23 +12,41 @@ const CHANGED_AT_ONCE = 4
 export async function finishTables(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
 	const { sink, reporter } = run
 	const tables = run.tables.filter((work) => !work.existed)
-	await eachWith(tables, (phases) => phases.indexes.length > 0, INDEXED_AT_ONCE, signal, async (work, phases, stop) => {
-		for (const { name, change } of phases.indexes) {
-			reporter.phase('indexes', `building ${name} of ${work.target}`)
-			await sink.alterTable(work.target, change, { signal: stop })
-		}
-	})
-	await eachWith(tables, (phases) => phases.sequences.length > 0, CHANGED_AT_ONCE, signal, async (work, phases, stop) => {
-		reporter.phase('sequences', `continuing the sequences of ${work.target}`)
-		await continueSequences(run, work, phases.sequences, stop)
-	})
+	await eachWith(
+		tables,
+		(phases) => phases.indexes.length > 0,
+		INDEXED_AT_ONCE,
+		signal,
+		async (work, phases, stop) => {
+			for (const { name, change } of phases.indexes) {
+				reporter.phase('indexes', `building ${name} of ${work.target}`)
+				await sink.alterTable(work.target, change, { signal: stop })
+			}
+		},
+	)
+	await eachWith(
+		tables,
+		(phases) => phases.sequences.length > 0,
+		CHANGED_AT_ONCE,
+		signal,
+		async (work, phases, stop) => {
+			reporter.phase('sequences', `continuing the sequences of ${work.target}`)
+			await continueSequences(run, work, phases.sequences, stop)
+		},
+	)
 	await alterEach(run, tables, 'settings', 'partitioning', signal)
 }
 
 /** TTLs, when everything else about the rows is done: from now on the server may delete some. */
 export async function switchTtlOn(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
 	if (run.options.ttl === 'off') return
-	await alterEach(run, run.tables.filter((work) => !work.existed), 'ttl', 'ttl', signal)
+	await alterEach(
+		run,
+		run.tables.filter((work) => !work.existed),
+		'ttl',
+		'ttl',
+		signal,
+	)
 }
 
 async function alterEach(
@@ -38,12 +56,21 @@ async function alterEach(
 	part: 'partitioning' | 'ttl',
 	signal: AbortSignal | undefined,
 ): Promise<void> {
-	await eachWith(tables, (phases) => phases[part] !== undefined, CHANGED_AT_ONCE, signal, async (work, phases, stop) => {
-		const change: ProtoText | undefined = phases[part]
-		if (change === undefined) return
-		run.reporter.phase(phase, `${phase === 'ttl' ? 'switching the TTL on' : 'giving back the partitioning'} of ${work.target}`)
-		await run.sink.alterTable(work.target, change, { signal: stop })
-	})
+	await eachWith(
+		tables,
+		(phases) => phases[part] !== undefined,
+		CHANGED_AT_ONCE,
+		signal,
+		async (work, phases, stop) => {
+			const change: ProtoText | undefined = phases[part]
+			if (change === undefined) return
+			run.reporter.phase(
+				phase,
+				`${phase === 'ttl' ? 'switching the TTL on' : 'giving back the partitioning'} of ${work.target}`,
+			)
+			await run.sink.alterTable(work.target, change, { signal: stop })
+		},
+	)
 }
 
 /** A server may take a sequence's place from the request that creates the table; where it did not, it is set, never backwards. */

@@ -30,7 +30,8 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 		}
 	}
 	for (const path of run.createdDirectories.toReversed()) {
-		const isNeeded = [...kept, ...unsure].some((work) => isWithin(work.target, path)) || left.some((one) => isWithin(one, path))
+		const isNeeded =
+			[...kept, ...unsure].some((work) => isWithin(work.target, path)) || left.some((one) => isWithin(one, path))
 		if (isNeeded) continue
 		// Not empty means that somebody else put something there: then it is not ours any more.
 		await sink.removeDirectory(path, { signal }).catch(() => undefined)
@@ -38,7 +39,10 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 	const advice = [
 		adviceOf(error),
 		list('complete and kept', kept),
-		list('dropped as incomplete', incomplete.filter((work) => !left.includes(work.target))),
+		list(
+			'dropped as incomplete',
+			incomplete.filter((work) => !left.includes(work.target)),
+		),
 		left.length > 0 ? `incomplete, drop by hand: ${left.slice(0, SHOWN).join(', ')}` : undefined,
 		list('perhaps created, look before restoring again', unsure),
 		touched(run.tables),
@@ -46,7 +50,10 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 	const said = advice.filter((line) => line !== undefined).join('; ')
 	if (options.signal?.aborted === true) {
 		const { message } = interruption(options.signal, `restoring ${run.manifest.id}`)
-		return new BackupError('INTERRUPTED', message, { advice: said || 'nothing was written; run it again', cause: error })
+		return new BackupError('INTERRUPTED', message, {
+			advice: said || 'nothing was written; run it again',
+			cause: error,
+		})
 	}
 	if (!isBackupError(error)) return error
 	return new BackupError(error.code, error.message, {
@@ -69,5 +76,8 @@ function touched(tables: readonly TableWork[]): string | undefined {
 function list(what: string, works: readonly TableWork[]): string | undefined {
 	if (works.length === 0) return undefined
 	const more = works.length > SHOWN ? ` and ${works.length - SHOWN} more` : ''
-	return `${what}: ${works.slice(0, SHOWN).map((work) => work.target).join(', ')}${more}`
+	return `${what}: ${works
+		.slice(0, SHOWN)
+		.map((work) => work.target)
+		.join(', ')}${more}`
 }

@@ -52,7 +52,11 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 		reporter.phase('check', `looking at the target ${sink.database}`)
 		const found = await checkTargets(sink, choice, options)
 		const run = createRun({ options, manifest, choice, inspection, found, reporter })
-		await checkExistingTables(sink, run.tables.filter((work) => work.existed), options)
+		await checkExistingTables(
+			sink,
+			run.tables.filter((work) => work.existed),
+			options,
+		)
 		throwIfInterrupted(signal, 'checking the target')
 		if (options.dryRun !== true) await write(run)
 		return resultOf(run, Math.round(performance.now() - startedAt))
@@ -105,10 +109,12 @@ function createRun({ options, manifest, choice, inspection, found, reporter }: I
 		if (table === undefined) throw new BackupError('INTERNAL', `${path} was checked and is not there`)
 		return { stored: table, target, existed: found.has(target), stage: 'waiting', isCompared: false }
 	})
-	const directories = (options.dataOnly === true ? [] : firstOf(choice.directories)).map(({ path, target }): DirectoryWork => {
-		const directory = rights.get(path) ?? { path, permissionsText: '' }
-		return { stored: directory, target, existed: found.has(target) }
-	})
+	const directories = (options.dataOnly === true ? [] : firstOf(choice.directories)).map(
+		({ path, target }): DirectoryWork => {
+			const directory = rights.get(path) ?? { path, permissionsText: '' }
+			return { stored: directory, target, existed: found.has(target) }
+		},
+	)
 	const wanted = new Set(directories.map((work) => work.target))
 	for (const { target } of [...directories, ...tables]) for (const path of ancestorsOf(target)) wanted.add(path)
 	return {
@@ -131,7 +137,9 @@ function createRun({ options, manifest, choice, inspection, found, reporter }: I
 
 /** Where two directories fall together the first one's rights count. */
 function firstOf(directories: readonly RestoreItem[]): RestoreItem[] {
-	return Array.from(Map.groupBy(directories, (item) => item.target).values(), ([first]) => first).filter((item) => item !== undefined)
+	return Array.from(Map.groupBy(directories, (item) => item.target).values(), ([first]) => first).filter(
+		(item) => item !== undefined,
+	)
 }
 
 async function write(run: RestoreRun): Promise<void> {
@@ -148,7 +156,12 @@ async function write(run: RestoreRun): Promise<void> {
 			await createTables(run, signal)
 		}
 		if (hasRows) {
-			using stalls = watchStalls({ signal, meter, emit: reporter.emit, limitMs: options.stallLimitMs ?? STALL_LIMIT_MS })
+			using stalls = watchStalls({
+				signal,
+				meter,
+				emit: reporter.emit,
+				limitMs: options.stallLimitMs ?? STALL_LIMIT_MS,
+			})
 			await writeRows(run, stalls)
 		} else {
 			for (const work of run.tables) work.stage = 'filled'

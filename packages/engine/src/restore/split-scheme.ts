@@ -1,4 +1,12 @@
-import { type ProtoField, protoField, protoFields, protoMessage, protoString, type ProtoText, type ProtoValue } from '@ydbackup/core'
+import {
+	type ProtoField,
+	protoField,
+	protoFields,
+	protoMessage,
+	protoString,
+	type ProtoText,
+	type ProtoValue,
+} from '@ydbackup/core'
 
 /** A sequence that gives a column its values, and where it was. */
 export interface SequenceState {
@@ -31,7 +39,9 @@ export function splitScheme(scheme: ProtoText): SchemePhases {
 	const later = new Set(['indexes', 'ttl_settings'])
 	const create = scheme
 		.filter((field) => !later.has(field.name))
-		.map((field) => (field.name === 'partitioning_settings' && quiet !== undefined ? message(field.name, quiet) : field))
+		.map((field) =>
+			field.name === 'partitioning_settings' && quiet !== undefined ? message(field.name, quiet) : field,
+		)
 	return {
 		create,
 		indexes: protoFields(scheme, 'indexes').map((value) => ({

@@ -2,8 +2,9 @@ import { BackupError, throwIfInterrupted } from '@ydbackup/core'
 
 import type { StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
-import { openScheme, type TableScheme } from '../part/contents.ts'
-import { readPart, type ReadPartOptions } from '../part/read-part.ts'
+import type { TableScheme } from '../part/contents.ts'
+import { partsOf, type StoredPart } from '../part/parts.ts'
+import { checkPart, readPart, type ReadPartOptions } from '../part/read-part.ts'
 import { compareRows } from './compare-rows.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 
@@ -19,54 +20,46 @@ export async function writeRows(run: RestoreRun, stalls: StallWatch): Promise<vo
 	const existing = tables.filter((work) => work.existed)
 	if (existing.length > 0) {
 		reporter.phase('check', `reading the data files of ${existing.length} existing tables before writing to them`)
-		await runAll(partsOf(existing), concurrency, stalls.signal, async (part, signal) => {
+		await runAll(worksOf(existing), concurrency, stalls.signal, async (part, signal) => {
 			using _ = enter(stalls, part)
-			for await (const _chunk of readPart(partOptions(run, part, signal))) throwIfInterrupted(signal, 'checking data files')
+			await checkPart(partOptions(run, part, signal))
 		})
 		meter.restart()
 	}
 
 	reporter.phase('data', `writing ${tables.length} tables`)
 	const left = new Map(tables.map((work) => [work, work.stored.parts.length]))
-	await runAll(partsOf(tables), concurrency, stalls.signal, async (part, signal) => {
+	await runAll(worksOf(tables), concurrency, stalls.signal, async (part, signal) => {
 		using _ = enter(stalls, part)
 		await writePart(run, part, signal)
 		const open = (left.get(part.work) ?? 0) - 1
 		left.set(part.work, open)
 		if (open > 0) return
-		await prove(run, part.work, part.table, signal)
+		await prove(run, part.work, part.scheme, signal)
 		part.work.stage = 'filled'
 		meter.tableDone()
 	})
 	meter.report()
 }
 
-interface Part {
+interface Part extends StoredPart {
 	readonly work: TableWork
-	readonly table: TableScheme
-	readonly partition: number
 }
 
-function* partsOf(tables: readonly TableWork[]): Generator<Part> {
-	for (const work of tables) {
-		const table = openScheme(work.stored)
-		for (let partition = 0; partition < work.stored.parts.length; partition++) yield { work, table, partition }
-	}
+function* worksOf(works: readonly TableWork[]): Generator<Part> {
+	for (const work of works) for (const part of partsOf([work.stored])) yield { ...part, work }
 }
 
-function enter(stalls: StallWatch, { work, partition }: Part): Disposable {
-	const leave = stalls.enter(`${work.target} part ${partition}`)
+function enter(stalls: StallWatch, { work, file }: Part): Disposable {
+	const leave = stalls.enter(`${work.target} part ${file.partition ?? 0}`)
 	return { [Symbol.dispose]: leave }
 }
 
-function partOptions(run: RestoreRun, { work, table, partition }: Part, signal: AbortSignal): ReadPartOptions {
-	const file = work.stored.parts[partition]
-	const range = table.ranges[partition]
-	if (file === undefined || range === undefined) throw new BackupError('INTERNAL', `${work.target} has no part ${partition}`)
+function partOptions(run: RestoreRun, { scheme, file, range }: Part, signal: AbortSignal): ReadPartOptions {
 	return {
 		storage: run.storage,
 		file,
-		schema: table.schema,
+		schema: scheme.schema,
 		range,
 		compression: run.manifest.compression,
 		meter: run.meter.openPart(),
@@ -77,7 +70,7 @@ function partOptions(run: RestoreRun, { work, table, partition }: Part, signal: 
 
 async function writePart(run: RestoreRun, part: Part, signal: AbortSignal): Promise<void> {
 	const { target } = part.work
-	const writer = await run.sink.openWriter(target, part.table.schema, {
+	const writer = await run.sink.openWriter(target, part.scheme.schema, {
 		signal,
 		onWritten: () => run.meter.touch(),
 		onRetry: (reason) => run.reporter.retry(`writing ${target}`, reason),

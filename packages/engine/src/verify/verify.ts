@@ -1,18 +1,15 @@
 import type { Repository } from '@ydbackup/catalog'
 import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
-import type { Manifest } from '@ydbackup/format'
+import { layout, type Manifest } from '@ydbackup/format'
 
 import type { EventHandler } from '../events/event.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter } from '../events/reporter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency } from '../flow/concurrency.ts'
-import { runAll } from '../flow/run-all.ts'
-import { openScheme, type StoredTable } from '../part/contents.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
 import { inspect } from '../part/inspect.ts'
-import { manifestKey } from '../part/keys.ts'
-import { readPart } from '../part/read-part.ts'
+import { readTables } from './read-tables.ts'
 
 export interface VerifyOptions {
 	readonly repository: Repository
@@ -66,7 +63,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 		try {
 			manifest = (await repository.read(options.id)).manifest
 		} catch (error) {
-			const finding = findingOf(error, manifestKey(options.id), 'data')
+			const finding = findingOf(error, layout.manifestKey(options.id), 'data')
 			const nothing = { tables: 0, files: 1, rows: 0, plainBytes: 0, storedBytes: 0 }
 			return { id: options.id, level, ok: false, findings: [finding], ...nothing, elapsedMs: elapsedMs() }
 		}
@@ -82,45 +79,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 		const findings = [...inspection.findings]
 		const meter = createMeter(reporter.emit, inspection.tables.length)
 		if (level === 'full') {
-			using stalls = watchStalls({
-				signal,
-				meter,
-				emit: reporter.emit,
-				limitMs: options.stallLimitMs ?? STALL_LIMIT_MS,
-			})
-			const broken = new Set(findings.map((finding) => finding.key))
-			const { tables } = inspection
-			meter.expect({ rows: sum(tables, 'rows'), bytes: sum(tables, 'plainBytes') })
-			reporter.phase('data', `reading ${tables.length} tables`)
-			const parts = tables.flatMap((table) => table.parts.map((file, partition) => ({ table, file, partition })))
-			const left = new Map(tables.map((table) => [table.prefix, table.parts.length]))
-			await runAll(parts, concurrency, stalls.signal, async ({ table, file, partition }, stop) => {
-				const leave = stalls.enter(file.key)
-				try {
-					if (!broken.has(file.key)) await drainPart(table, partition, stop)
-				} catch (error) {
-					findings.push(findingOf(error, file.key, 'data', table.path))
-				} finally {
-					leave()
-				}
-				const open = (left.get(table.prefix) ?? 0) - 1
-				left.set(table.prefix, open)
-				if (open === 0) meter.tableDone()
-			})
-			meter.report()
+			const limitMs = options.stallLimitMs ?? STALL_LIMIT_MS
+			using stalls = watchStalls({ signal, meter, emit: reporter.emit, limitMs })
+			findings.push(...(await readTables({ storage, manifest, inspection, concurrency, meter, reporter, stalls })))
 		}
-
-		async function drainPart(table: StoredTable, partition: number, stop: AbortSignal): Promise<void> {
-			const { schema, ranges } = openScheme(table)
-			const file = table.parts[partition]
-			const range = ranges[partition]
-			if (file === undefined || range === undefined) return
-			const onRetry = (reason: unknown): void => reporter.retry(`reading ${file.key}`, reason)
-			const { compression } = manifest
-			const part = { storage, file, schema, range, compression, meter: meter.openPart(), signal: stop, onRetry }
-			for await (const _ of readPart(part)) throwIfInterrupted(stop, 'reading')
-		}
-
 		return {
 			id: manifest.id,
 			level,
@@ -137,8 +99,4 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, `verifying ${options.id}`)
 		throw error
 	}
-}
-
-function sum(tables: readonly StoredTable[], what: 'rows' | 'plainBytes'): number {
-	return tables.reduce((total, table) => total + table[what], 0)
 }
