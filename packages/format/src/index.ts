@@ -1,1 +1,33 @@
-export {}
+export { type CsvEncoder, type CsvEncoderOptions, createCsvEncoder } from './csv/encoder.ts'
+export { type CsvParser, createCsvParser } from './csv/parser.ts'
+
+export { compressFrame } from './compression/compress-frame.ts'
+export { type Compression, parseCompression } from './compression/compression.ts'
+export { decompress, type DecompressLimits } from './compression/decompress.ts'
+
+export { checksumFile, parseChecksumFile } from './hash/checksum-file.ts'
+export { createSha256, type Sha256, sha256Hex } from './hash/sha256.ts'
+
+export * as layout from './layout/layout.ts'
+export type { ItemMetadata, MappedItem, ReadItemMetadata, ReadRootMetadata, RootMetadata } from './layout/layout.ts'
+
+export { canonicalJson, type JsonValue } from './json/canonical-json.ts'
+export { Fields, type TextRule } from './json/fields.ts'
+export { type Complain, type JsonLimits, parseJson } from './json/parse-json.ts'
+
+export { decodeManifest } from './manifest/decode-manifest.ts'
+export { encodeManifest, MAX_MANIFEST_BYTES } from './manifest/encode-manifest.ts'
+export type { Manifest, ManifestCounts, ManifestFile, ManifestNote, ManifestObject } from './manifest/manifest.ts'
+export { decodeObjects, encodeObjects, type ObjectsFile, type StoredDirectoryEntry } from './manifest/objects-file.ts'
+export {
+	decodeRepositoryHeader,
+	encodeRepositoryHeader,
+	MAX_HEADER_BYTES,
+	type RepositoryHeader,
+} from './manifest/repository-header.ts'
+
+export { partitionRangesOf } from './scheme/partition-ranges.ts'
+export { tableSchemaOf } from './scheme/table-schema.ts'
+
+export { parseProtoText } from './text/parse-text.ts'
+export { printProtoText, type PrintOptions } from './text/print-text.ts'

@@ -1,0 +1,28 @@
+import { promisify } from 'node:util'
+import { constants, zstdCompress } from 'node:zlib'
+
+import { type Compression, zstdLevel } from './compression.ts'
+
+const compress = promisify(zstdCompress)
+
+/** Output buffers of this size: large enough for few trips to the thread pool, small enough that a result holds little more than itself. */
+const OUTPUT_CHUNK = 512 << 10
+
+/**
+ * Makes one zstd frame, with content size and checksum, on the thread pool. The same bytes give the same frame. Nothing gives nothing:
+ * an empty file has no frame. The bytes must not change before it resolves.
+ */
+export async function compressFrame(frame: Uint8Array, compression: Compression): Promise<Uint8Array> {
+	const level = zstdLevel(compression)
+	if (level === undefined || frame.length === 0) return frame
+	return compress(frame, {
+		params: {
+			[constants.ZSTD_c_compressionLevel]: level,
+			[constants.ZSTD_c_checksumFlag]: 1,
+			[constants.ZSTD_c_contentSizeFlag]: 1,
+		},
+		// Without this the frame has no content size, and a reader cannot know what it is asked to unpack.
+		pledgedSrcSize: frame.length,
+		chunkSize: Math.min(OUTPUT_CHUNK, frame.length + 1024),
+	})
+}

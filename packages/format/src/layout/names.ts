@@ -1,0 +1,44 @@
+import { type Compression } from '../compression/compression.ts'
+
+/** The header of a repository. */
+export const repositoryKey = 'ydbackup.json'
+/** Every backup has its manifest below this prefix. */
+export const catalogRoot = 'catalog/'
+/** Every unfinished run has its record below this prefix. */
+export const runsRoot = 'runs/'
+
+/** The root of a native export: what `ydb import s3 --source-prefix` takes. */
+export function backupPrefix(id: string): string {
+	return `backups/${id}`
+}
+
+export function catalogPrefix(id: string): string {
+	return `catalog/${id}`
+}
+
+export function manifestKey(id: string): string {
+	return `catalog/${id}/manifest.json`
+}
+
+export function objectsKey(id: string): string {
+	return `catalog/${id}/objects.json`
+}
+
+export function runKey(id: string): string {
+	return `runs/${id}/run.json`
+}
+
+/** The folder of the n-th item, from 1: `001`. Paths of objects never become keys. */
+export function itemPrefix(number: number): string {
+	return String(number).padStart(3, '0')
+}
+
+/** The data file of a partition, from 0: `data_00.csv` or `data_00.csv.zst`. */
+export function dataName(partition: number, compression: Compression): string {
+	return `data_${String(partition).padStart(2, '0')}.csv${compression === 'none' ? '' : '.zst'}`
+}
+
+/** The name of a file's sidecar: it is named after the plain file, without `.zst` and `.enc`. */
+export function checksumName(name: string): string {
+	return `${name.replace(/\.enc$/u, '').replace(/\.zst$/u, '')}.sha256`
+}

@@ -1,0 +1,61 @@
+import type { Complain } from '../json/parse-json.ts'
+import type { Manifest } from './manifest.ts'
+
+/** Refuses a manifest whose parts contradict each other. */
+export function checkWhole(manifest: Manifest, complain: Complain): void {
+	const { objects, files, counts } = manifest
+	if ((manifest.parent === undefined) !== (manifest.kind === 'full')) {
+		throw complain(`is ${manifest.kind} and has ${manifest.parent === undefined ? 'no' : 'a'} parent`)
+	}
+	if (manifest.parent?.id === manifest.id) throw complain('is its own parent')
+
+	unique(
+		objects.map((object) => object.path),
+		'object',
+		complain,
+	)
+	const prefixes = objects.flatMap((object) => object.prefix ?? [])
+	const known = unique(prefixes, 'folder', complain)
+	for (const { path, kind, prefix } of objects) {
+		if (kind === 'row-table' && prefix === undefined)
+			throw complain(`has table ${JSON.stringify(path)} without a folder`)
+		if (kind === 'directory' && prefix !== undefined)
+			throw complain(`has directory ${JSON.stringify(path)} with a folder`)
+	}
+
+	unique(
+		files.map((file) => file.key),
+		'file',
+		complain,
+	)
+	const parts = files.filter((file) => file.role === 'data')
+	for (const file of files) {
+		if (file.object !== undefined && !known.has(file.object))
+			throw complain(`has ${file.key}, which belongs to no object`)
+	}
+	for (const file of parts) {
+		if (file.object === undefined || file.partition === undefined)
+			throw complain(`has ${file.key}, which is of no partition`)
+	}
+	unique(
+		parts.map((file) => `${file.object}/${file.partition}`),
+		'partition',
+		complain,
+	)
+
+	const tables = objects.filter((object) => object.kind === 'row-table').length
+	const expected = { tables, directories: objects.length - tables, files: files.length }
+	for (const [name, number] of Object.entries(expected)) {
+		const claimed = counts[name as keyof typeof expected]
+		if (claimed !== number) throw complain(`counts ${claimed} ${name} and lists ${number}`)
+	}
+}
+
+function unique(values: readonly string[], what: string, complain: Complain): Set<string> {
+	const seen = new Set<string>()
+	for (const value of values) {
+		if (seen.has(value)) throw complain(`has ${what} ${JSON.stringify(value.slice(0, 200))} twice`)
+		seen.add(value)
+	}
+	return seen
+}

@@ -1,0 +1,59 @@
+import { isKey } from '@ydbackup/core'
+import type { Fields, TextRule } from '../json/fields.ts'
+import { backupPrefix, catalogPrefix } from '../layout/names.ts'
+import { isRelativePath } from '../layout/metadata.ts'
+import { FILE_ROLES, type ManifestFile, type ManifestObject, PROVENANCES } from './manifest.ts'
+
+const HEX: TextRule = { like: [/^[0-9a-f]{64}$/u, 'SHA-256'] }
+const ROWS: TextRule = { like: [/^(?:0|[1-9]\d{0,24})$/u, 'number of rows'] }
+const ROW_HASH: TextRule = { max: 128, like: [/^[\u0021-\u007E]*$/u, 'hash of rows'] }
+const PREFIX: TextRule = { max: 16, like: [/^\d{3,}$/u, 'folder of an item'] }
+
+/** Reads a word that must be one of those that are known; what is not known is of a newer version. */
+export type OneOf = <const T extends string>(name: string, known: readonly T[]) => T
+
+export function readObject(fields: Fields, oneOf: OneOf): ManifestObject {
+	const path = fields.text('path', { max: 16_384 })
+	const kind = oneOf('kind', ['row-table', 'directory'])
+	// The empty path is the database itself, which is a directory.
+	if (!isRelativePath(path) && !(path === '' && kind === 'directory')) throw fields.bad('path', 'is no path', path)
+	return dropAbsent({
+		path,
+		kind,
+		prefix: fields.textIf('prefix', PREFIX),
+		rows: fields.textIf('rows', ROWS),
+		rowHash: fields.textIf('rowHash', ROW_HASH),
+		partitions: fields.countIf('partitions'),
+		countedByServer: fields.flagIf('countedByServer'),
+		plainBytes: fields.countIf('plainBytes'),
+	})
+}
+
+export function readFile(fields: Fields, id: string, oneOf: OneOf): ManifestFile {
+	const key = fields.text('key')
+	const object = fields.textIf('object', PREFIX)
+	const role = oneOf('role', FILE_ROLES)
+	const home =
+		object === undefined
+			? `${role === 'objects' ? catalogPrefix(id) : backupPrefix(id)}/`
+			: `${backupPrefix(id)}/${object}/`
+	if (!isKey(key) || !key.startsWith(home)) throw fields.bad('key', `is no key below ${home}`, key)
+	return dropAbsent({
+		key,
+		size: fields.count('size'),
+		sha256: fields.text('sha256', HEX),
+		plainSize: fields.count('plainSize'),
+		plainSha256: fields.text('plainSha256', HEX),
+		role,
+		object,
+		partition: fields.countIf('partition'),
+		rows: fields.countIf('rows'),
+		rowHash: fields.textIf('rowHash', ROW_HASH),
+		provenance: oneOf('provenance', PROVENANCES),
+	})
+}
+
+function dropAbsent<T extends object>(record: T): T {
+	for (const key of Object.keys(record) as (keyof T)[]) if (record[key] === undefined) delete record[key]
+	return record
+}

@@ -1,0 +1,91 @@
+import type { Compression } from '../compression/compression.ts'
+
+/** What a backup is: written last, create-only, as `catalog/<id>/manifest.json`. A backup exists if and only if this object exists. */
+export interface Manifest {
+	readonly ydbackup: 'manifest'
+	readonly version: 1
+	readonly id: string
+	/** The id of the repository. */
+	readonly repository: string
+	readonly kind: 'full' | 'incremental'
+	/** What an increment adds to. */
+	readonly parent?: { readonly id: string; readonly manifestSha256: string } | undefined
+	/** RFC 3339, by the client's clock. */
+	readonly createdAt: string
+	readonly finishedAt: string
+	readonly tool: { readonly name: string; readonly version: string }
+	readonly source: { readonly database: string; readonly serverVersion?: string | undefined }
+	/** RFC 3339: the snapshot was taken not before and not after these, by the clock of `clock`. */
+	readonly snapshotAfter: string
+	readonly snapshotBefore: string
+	readonly clock: 'server' | 'client'
+	readonly layout: 'native-export-1'
+	readonly compression: Compression
+	/** Whether every object was looked at again after it was written. */
+	readonly readBack: 'done' | 'unavailable'
+	readonly labels: Readonly<Record<string, string>>
+	/** What was asked for; empty for everything. */
+	readonly paths: readonly string[]
+	readonly objects: readonly ManifestObject[]
+	readonly files: readonly ManifestFile[]
+	readonly counts: ManifestCounts
+	/** What was not taken. */
+	readonly notes: readonly ManifestNote[]
+	/** Of the canonical bytes of everything else. */
+	readonly sha256: string
+}
+
+export interface ManifestCounts {
+	readonly tables: number
+	readonly directories: number
+	/** Decimal: may be above 2^53. */
+	readonly rows: string
+	readonly plainBytes: number
+	readonly storedBytes: number
+	readonly files: number
+}
+
+export interface ManifestNote {
+	readonly path: string
+	readonly kind: string
+	readonly reason: string
+}
+
+export interface ManifestObject {
+	/** Relative to the database, without a leading slash. */
+	readonly path: string
+	readonly kind: 'row-table' | 'directory'
+	/** Its folder in the export: `001`. */
+	readonly prefix?: string | undefined
+	/** Decimal. */
+	readonly rows?: string | undefined
+	readonly rowHash?: string | undefined
+	readonly partitions?: number | undefined
+	/** Whether the server counted the rows too. */
+	readonly countedByServer?: boolean | undefined
+	readonly plainBytes?: number | undefined
+}
+
+export const FILE_ROLES = ['data', 'scheme', 'permissions', 'metadata', 'mapping', 'checksum', 'objects'] as const
+export const PROVENANCES = ['streamed', 'read-back', 'server-claimed'] as const
+
+export interface ManifestFile {
+	/** Relative to the repository. */
+	readonly key: string
+	/** Bytes on storage. */
+	readonly size: number
+	/** Of the bytes on storage; lower-case hex. */
+	readonly sha256: string
+	/** Before compression. */
+	readonly plainSize: number
+	readonly plainSha256: string
+	readonly role: (typeof FILE_ROLES)[number]
+	/** The prefix of the object it belongs to. */
+	readonly object?: string | undefined
+	/** From 0; data files have one. */
+	readonly partition?: number | undefined
+	readonly rows?: number | undefined
+	readonly rowHash?: string | undefined
+	/** `streamed`: hashed as it was sent; `read-back`: read again and compared; `server-claimed`: another one's word. */
+	readonly provenance: (typeof PROVENANCES)[number]
+}

@@ -1,0 +1,49 @@
+import { canonicalJson, type JsonValue } from '../json/canonical-json.ts'
+import { Fields } from '../json/fields.ts'
+import { parseJson } from '../json/parse-json.ts'
+import { complainAbout, isRelativePath } from '../layout/metadata.ts'
+
+/** `catalog/<id>/objects.json`: what the native layout has no place for. */
+export interface ObjectsFile {
+	readonly version: 1
+	readonly directories: readonly StoredDirectoryEntry[]
+	/** By prefix: the whole scheme as protobuf text with unknown fields, where `scheme.pb` had to leave some out. */
+	readonly schemes?: Readonly<Record<string, string>> | undefined
+}
+
+export interface StoredDirectoryEntry {
+	/** Relative to the database; empty for the database itself. */
+	readonly path: string
+	/** `Ydb.Scheme.ModifyPermissionsRequest` without path, as protobuf text. */
+	readonly permissions: string
+}
+
+const LARGEST = 256 << 20
+const LONGEST_TEXT = 64 << 20
+
+export function encodeObjects(objects: ObjectsFile): Uint8Array {
+	return Buffer.from(canonicalJson(objects as unknown as JsonValue))
+}
+
+/** Errors: `FORMAT_INVALID` naming `where`. Texts are not parsed. */
+export function decodeObjects(bytes: Uint8Array, where: string): ObjectsFile {
+	const complain = complainAbout(where)
+	const fields = new Fields(parseJson(bytes, { maxBytes: LARGEST }, complain), '', complain)
+	const version = fields.count('version')
+	if (version !== 1) throw complain(`has version ${version}, which this version of ydbackup does not know`)
+	const seen = new Set<string>()
+	const directories = fields.list('directories').map((directory) => {
+		const path = directory.text('path', { max: 16_384 })
+		if (path !== '' && !isRelativePath(path)) throw directory.bad('path', 'is no path', path)
+		if (seen.has(path)) throw directory.bad('path', 'is there twice', path)
+		seen.add(path)
+		return { path, permissions: directory.text('permissions', { max: LONGEST_TEXT }) }
+	})
+	if (!fields.has('schemes')) return { version: 1, directories }
+	const schemes = fields.textRecord('schemes', { max: LONGEST_TEXT })
+	for (const prefix of Object.keys(schemes)) {
+		if (!/^\d{3,16}$/u.test(prefix))
+			throw complain(`has a scheme of ${JSON.stringify(prefix.slice(0, 80))}, which is no folder`)
+	}
+	return { version: 1, directories, schemes }
+}
