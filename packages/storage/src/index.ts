@@ -1,1 +1,3 @@
-export {}
+export { MEMORY_CAPABILITIES, type MemoryOptions, openMemory } from './memory.ts'
+export { readOnly } from './read-only.ts'
+export { retrying, type RetryingOptions } from './retrying.ts'
