@@ -1,1 +1,5 @@
-export {}
+export { compareBackupIds, type BackupIdParts, formatBackupId, nextBackupId, parseBackupId } from './id/backup-id.ts'
+export type { BackupEntry, DamagedBackup, ReadableBackup } from './repository/backup-entry.ts'
+export { type InitOptions, type ListBackupsOptions, type ReadBackup, Repository } from './repository/repository.ts'
+export type { ListedRun } from './runs/list-runs.ts'
+export type { RunRecord } from './runs/run-record.ts'

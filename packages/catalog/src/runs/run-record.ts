@@ -1,0 +1,40 @@
+import { BackupError } from '@ydbackup/core'
+import { canonicalJson, Fields, parseJson } from '@ydbackup/format'
+
+/** `runs/<id>/run.json`: a run that has begun and not ended, and what it may have left in a database. */
+export interface RunRecord {
+	readonly database: string
+	/** Where the copies are, relative to the database. */
+	readonly workDirectory: string
+	/** RFC 3339. */
+	readonly startedAt: string
+	readonly host: string
+	readonly pid: number
+}
+
+export const MAX_RUN_BYTES: number = 64 << 10
+
+export function encodeRun(record: RunRecord): Uint8Array {
+	const { database, workDirectory, startedAt, host, pid } = record
+	return Buffer.from(canonicalJson({ ydbackup: 'run', version: 1, database, workDirectory, startedAt, host, pid }))
+}
+
+/** Errors: `FORMAT_INVALID` naming `where`. */
+export function decodeRun(bytes: Uint8Array, where: string): RunRecord {
+	function complain(what: string, cause?: unknown): BackupError {
+		return new BackupError('FORMAT_INVALID', `${where} ${what}`, {
+			advice: 'look for copies of tables that this run may have left in the database',
+			cause,
+		})
+	}
+	const fields = new Fields(parseJson(bytes, { maxBytes: MAX_RUN_BYTES }, complain), '', complain)
+	if (fields.text('ydbackup') !== 'run') throw complain('is no record of a run')
+	if (fields.count('version') !== 1) throw complain('was written by a newer version')
+	return {
+		database: fields.text('database', { max: 16_384 }),
+		workDirectory: fields.text('workDirectory', { max: 16_384 }),
+		startedAt: fields.text('startedAt'),
+		host: fields.text('host'),
+		pid: fields.count('pid'),
+	}
+}
