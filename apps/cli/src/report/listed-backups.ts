@@ -1,8 +1,9 @@
-import type { BackupEntry, RunEntry } from '@ydbackup/catalog'
+import type { BackupEntry } from '@ydbackup/catalog'
 import { printable } from '../output/printable.ts'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { tableText } from '../output/table.ts'
 import { type BackupSummary, labelsText, summaryOf } from './backup-summary.ts'
+import { type ListedRun, listedRunText } from './listed-run.ts'
 
 export type ListedBackup =
 	| ({ readonly state: 'complete' } & BackupSummary)
@@ -12,15 +13,6 @@ export type ListedBackup =
 			readonly id: string
 			readonly error: { readonly code: string; readonly message: string }
 	  }
-
-/** A run that has not ended: it is still going on, or it was stopped or killed and left copies behind. */
-export interface ListedRun {
-	readonly id: string
-	readonly database: string
-	readonly workDirectory: string
-	readonly startedAt: string
-	readonly host?: string
-}
 
 /** The result of `backup list`. */
 export interface ListedBackups {
@@ -34,10 +26,6 @@ export function listedBackup(entry: BackupEntry): ListedBackup {
 	if (entry.manifest !== undefined) return { state: 'complete', ...summaryOf(entry.manifest) }
 	const { code, message } = entry.error
 	return { state: 'damaged', id: entry.id, error: { code, message } }
-}
-
-export function listedRun({ id, database, workDirectory, startedAt, host }: RunEntry): ListedRun {
-	return { id, database, workDirectory, startedAt, ...(host === undefined ? {} : { host }) }
 }
 
 export function listedBackupsText({ repository, backups, unfinished }: ListedBackups, now: Date): string {
@@ -68,11 +56,6 @@ export function listedBackupsText({ repository, backups, unfinished }: ListedBac
 	for (const backup of backups)
 		if (backup.state === 'damaged')
 			lines.push('', `${backup.id}: ${printable(backup.error.message)} (${backup.error.code})`)
-	for (const run of unfinished)
-		lines.push(
-			'',
-			`unfinished: ${run.id} began ${age(run.startedAt)} ago${run.host === undefined ? '' : ` on ${printable(run.host)}`}; ` +
-				`unless it still runs, its copies are left in ${printable(`${run.database}/${run.workDirectory}`)}`,
-		)
+	for (const run of unfinished) lines.push('', listedRunText(run, now))
 	return lines.join('\n')
 }

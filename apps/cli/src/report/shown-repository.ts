@@ -20,8 +20,11 @@ export interface ShownRepository {
 	readonly lacking: Readonly<Record<string, string>>
 }
 
-export async function shownRepository({ repository, location }: OpenedRepository): Promise<ShownRepository> {
-	const [entries, runs] = await Promise.all([repository.list(), repository.runs()])
+export async function shownRepository(
+	{ repository, location }: OpenedRepository,
+	signal: AbortSignal,
+): Promise<ShownRepository> {
+	const [entries, runs] = await Promise.all([repository.list({ signal }), repository.runs({ signal })])
 	const manifests = entries.flatMap(({ manifest }) => manifest ?? [])
 	const newest = manifests.at(-1)
 	const { id, version, createdAt } = repository.header
@@ -52,6 +55,11 @@ export function shownRepositoryText(shown: ShownRepository, now: Date): string {
 		latest: latest && `${latest.id}, ${spellAge(now.getTime() - Date.parse(latest.snapshotBefore))} old`,
 		damaged: damaged === 0 ? undefined : `${spellCount(damaged)}: see ydbackup backup list`,
 		unfinished: unfinished === 0 ? undefined : `${spellCount(unfinished)} runs: see ydbackup backup list`,
-		...Object.fromEntries(Object.entries(lacking).map(([name, why]) => [`no ${name}`, why])),
+		...Object.fromEntries(
+			Object.entries(lacking).map(([name, why]) => [
+				`no ${name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`,
+				why,
+			]),
+		),
 	})
 }

@@ -12,7 +12,7 @@ export async function openRepository(options: OpenStorageOptions): Promise<Opene
 	const { Repository } = await import('@ydbackup/catalog')
 	const storage = await openStorage(options)
 	try {
-		const repository = await Repository.open(storage)
+		const repository = await Repository.open(storage, { signal: options.signal })
 		return { repository, location: storage.location, [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose]() }
 	} catch (error) {
 		await storage[Symbol.asyncDispose]()

@@ -1,5 +1,6 @@
 import { YdbackupCommand } from '../../command.ts'
-import { listedBackup, listedBackupsText, type ListedBackups, listedRun } from '../../report/listed-backups.ts'
+import { listedBackup, listedBackupsText, type ListedBackups } from '../../report/listed-backups.ts'
+import { listedRun } from '../../report/listed-run.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 
@@ -15,7 +16,7 @@ export default class BackupList extends YdbackupCommand {
 		const { flags } = await this.parse(BackupList)
 		const { config, signal } = this
 		await using opened = await openRepository({ config, repo: flags.repo, writable: false, signal })
-		const [entries, runs] = await Promise.all([opened.repository.list(), opened.repository.runs()])
+		const [entries, runs] = await Promise.all([opened.repository.list({ signal }), opened.repository.runs({ signal })])
 		const listed: ListedBackups = {
 			repository: opened.location,
 			backups: entries.map(listedBackup),

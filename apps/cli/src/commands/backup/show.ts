@@ -18,7 +18,7 @@ export default class BackupShow extends YdbackupCommand {
 		const id = parseId(args.id)
 		const { config, signal } = this
 		await using opened = await openRepository({ config, repo: flags.repo, writable: false, signal })
-		const { manifest } = await opened.repository.read(id)
+		const { manifest } = await opened.repository.read(id, { signal })
 		const shown = shownBackup(manifest, opened.location)
 		this.show(flags, shownBackupText(shown, new Date()))
 		return shown

@@ -7,6 +7,10 @@ export interface ListedDriver {
 	readonly package: string
 	readonly version: string
 	readonly summary: string
+	/** How the package was found: `core` came with ydbackup, `user` and `link` were added. */
+	readonly origin: string
+	/** Why it cannot be used, when it cannot. */
+	readonly problem?: string
 }
 
 export default class DriverList extends YdbackupCommand {
@@ -17,11 +21,13 @@ export default class DriverList extends YdbackupCommand {
 		const { flags } = await this.parse(DriverList)
 		const { findDrivers } = await import('@ydbackup/plugin-host')
 		const found = findDrivers({ packages: driverPackages(this.config) })
-		const drivers = found.map(({ scheme, packageName, version, summary }) => ({
+		const drivers = found.map(({ scheme, packageName, version, summary, origin, problem }) => ({
 			scheme,
 			package: packageName,
 			version,
 			summary,
+			origin,
+			...(problem === undefined ? {} : { problem }),
 		}))
 		this.show(
 			flags,
@@ -29,7 +35,10 @@ export default class DriverList extends YdbackupCommand {
 				{ title: 'SCHEME', cell: ({ scheme }) => `${scheme}://` },
 				{ title: 'PACKAGE', cell: (driver) => driver.package },
 				{ title: 'VERSION', cell: ({ version }) => version },
-				{ title: 'WHAT', cell: ({ summary }) => summary },
+				{
+					title: 'WHAT',
+					cell: ({ summary, problem }) => (problem === undefined ? summary : `cannot be used: ${problem}`),
+				},
 			]),
 		)
 		return { drivers }

@@ -27,7 +27,7 @@ export default class RepoInit extends YdbackupCommand {
 			writable: true,
 			signal: this.signal,
 		})
-		const { id, version, createdAt } = (await Repository.init(storage)).header
+		const { id, version, createdAt } = (await Repository.init(storage, { signal: this.signal })).header
 		const { location } = storage
 		this.show(flags, `${factsText({ repository: location, id })}\n\nready: take a backup with ydbackup backup create`)
 		return { location, id, version, createdAt }

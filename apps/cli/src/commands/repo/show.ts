@@ -15,7 +15,7 @@ export default class RepoShow extends YdbackupCommand {
 		const { flags } = await this.parse(RepoShow)
 		const { config, signal } = this
 		await using opened = await openRepository({ config, repo: flags.repo, writable: false, signal })
-		const shown = await shownRepository(opened)
+		const shown = await shownRepository(opened, signal)
 		this.show(flags, shownRepositoryText(shown, new Date()))
 		return shown
 	}
