@@ -17,6 +17,8 @@ export interface PlannedObject {
 
 /** What a backup will hold. Paths are relative to the database and in the order of their bytes. */
 export interface BackupPlan {
+	/** What was asked for; empty for everything. */
+	readonly paths: readonly string[]
 	readonly tables: readonly PlannedObject[]
 	/** Chosen ones, and every directory above something chosen. */
 	readonly directories: readonly PlannedObject[]
@@ -67,6 +69,7 @@ export function planBackup(objects: readonly SourceObject[], selection: Selectio
 		})
 	}
 	return {
+		paths: selection.paths,
 		tables: tables.map(planned).toSorted(byPath),
 		directories: directories.map(planned).toSorted(byPath),
 		notes: others.map(noteOf).toSorted(byPath),

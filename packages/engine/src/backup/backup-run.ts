@@ -5,8 +5,11 @@ import type { Compression } from '@ydbackup/format'
 
 import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
+import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import type { BackupOptions } from './backup-options.ts'
 import { createLedger, type Ledger } from './ledger.ts'
+
+const END_MS = 60_000
 
 /** One run of a backup: its name, and how far it is, which says what must be undone when it fails. */
 export interface BackupRun {
@@ -37,15 +40,16 @@ export async function createRun(
 	const { repository, source } = options
 	const now = options.clock ?? ((): Date => new Date())
 	const createdAt = now()
-	const id = await repository.newBackupId(createdAt)
+	const id = await repository.newBackupId(createdAt, { signal: options.signal })
 	const workDirectory = `~ydbackup-${repository.header.id}-${id}`
-	await repository.startRun(id, {
+	const record = {
 		database: source.database,
 		workDirectory,
 		startedAt: createdAt.toISOString(),
 		host: hostname(),
 		pid: process.pid,
-	})
+	}
+	await repository.startRun(id, record)
 	return {
 		options,
 		reporter,
@@ -60,7 +64,7 @@ export async function createRun(
 		now,
 		async end() {
 			try {
-				await repository.endRun(id)
+				await repository.endRun(id, { signal: cleanupSignal(END_MS, `removing runs/${id}`) })
 			} catch (error) {
 				reporter.warn(`runs/${id} could not be removed and will be shown as unfinished: ${reasonText(error)}`)
 			}

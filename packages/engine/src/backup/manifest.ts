@@ -1,6 +1,7 @@
 import type { Manifest, ManifestObject } from '@ydbackup/format'
 
-import type { BackupPlan } from './backup-plan.ts'
+import type { BackupOptions } from './backup-options.ts'
+import type { BackupPlan, Note } from './backup-plan.ts'
 import type { BackupRun } from './backup-run.ts'
 import type { TableJob, TableTotals } from './write-data.ts'
 
@@ -38,7 +39,7 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 		compression: run.compression,
 		readBack: parts.readBack,
 		labels: { ...options.labels },
-		paths: [...(options.paths ?? [])],
+		paths: [...parts.plan.paths],
 		objects: [...directories, ...tables],
 		files: files.map((file) =>
 			parts.readBack === 'done' || file.role === 'data' ? file : { ...file, provenance: 'streamed' },
@@ -51,8 +52,16 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 			storedBytes: files.reduce((sum, file) => sum + file.size, 0),
 			files: files.length,
 		},
-		notes: [...parts.plan.notes],
+		notes: [...parts.plan.notes, ...patternNotes(options)],
 	}
+}
+
+/** Patterns stand among what was not taken: whoever restores must see that the backup is not of everything. */
+function patternNotes({ include = [], exclude = [] }: BackupOptions): Note[] {
+	return [
+		...include.map((path) => ({ path, kind: 'include', reason: 'only what such patterns match was taken' })),
+		...exclude.map((path) => ({ path, kind: 'exclude', reason: 'what this pattern matches was left out' })),
+	]
 }
 
 function tableObject({ table, prefix }: TableJob, totals: TableTotals | undefined): ManifestObject {

@@ -27,7 +27,6 @@ export interface InspectOptions {
 	readonly level: 'sizes' | 'contents'
 	readonly concurrency: number
 	readonly signal: AbortSignal | undefined
-	readonly onRetry: (key: string, reason: unknown) => void
 }
 
 export interface Inspection {
@@ -59,8 +58,7 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 		const severity = severityOf(file)
 		try {
 			if (file.role === 'data' || level === 'sizes') return await checkSize(storage, file, stop)
-			const onRetry = (reason: unknown): void => options.onRetry(file.key, reason)
-			const bytes = await readWhole({ storage, key: file.key, size: file.size, signal: stop, onRetry })
+			const bytes = await readWhole({ storage, key: file.key, size: file.size, signal: stop })
 			if (sha256Hex(bytes) !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is not ${file.sha256}`)
 			checkNative(file, bytes, { manifest, plainHashes })
 			if (severity === 'data') texts.set(file.key, bytes)

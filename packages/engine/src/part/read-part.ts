@@ -23,7 +23,6 @@ export interface ReadPartOptions {
 	readonly compression: Compression
 	readonly meter: PartMeter
 	readonly signal: AbortSignal | undefined
-	readonly onRetry?: ((reason: unknown) => void) | undefined
 }
 
 /**
@@ -40,8 +39,8 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 	let plainSize = 0
 
 	async function* storedBytes(): AsyncGenerator<Uint8Array, void, undefined> {
-		const { storage, signal, onRetry } = options
-		for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal, onRetry })) {
+		const { storage, signal } = options
+		for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal })) {
 			stored.update(bytes)
 			meter.add(0, 0, bytes.length)
 			yield bytes
@@ -89,13 +88,10 @@ export async function checkPart(options: ReadPartOptions): Promise<void> {
 }
 
 /** For a data file whose table's scheme cannot be read: whether at least its bytes are those that were written. */
-export async function checkStoredBytes(
-	options: Pick<ReadPartOptions, 'storage' | 'file' | 'signal' | 'onRetry'>,
-): Promise<void> {
-	const { storage, file, signal, onRetry } = options
+export async function checkStoredBytes(options: Pick<ReadPartOptions, 'storage' | 'file' | 'signal'>): Promise<void> {
+	const { storage, file, signal } = options
 	const stored = createSha256()
-	for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal, onRetry }))
-		stored.update(bytes)
+	for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal })) stored.update(bytes)
 	const found = stored.hex()
 	if (found !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is ${found}, and ${file.sha256} was written`)
 }

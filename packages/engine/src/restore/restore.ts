@@ -42,7 +42,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	const reporter = createReporter(options.onEvent)
 	try {
 		throwIfInterrupted(signal, 'starting the restore')
-		const { manifest } = await repository.read(options.id)
+		const { manifest } = await repository.read(options.id, { signal })
 		const source = manifest.source.database
 		const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
 		const choice = chooseRestore(manifest, selection, createMapping(options, source, sink.database))
@@ -81,7 +81,6 @@ async function checkBackup(
 		level: 'contents',
 		concurrency: chooseConcurrency(options.concurrency, storage),
 		signal: options.signal,
-		onRetry: (key, reason) => reporter.retry(`reading ${key}`, reason),
 	})
 	const fatal = inspection.findings.filter(
 		(finding) => finding.severity === 'data' || options.acceptNativeDamage !== true,

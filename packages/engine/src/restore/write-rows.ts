@@ -64,7 +64,6 @@ function partOptions(run: RestoreRun, { scheme, file, range }: Part, signal: Abo
 		compression: run.manifest.compression,
 		meter: run.meter.openPart(),
 		signal,
-		onRetry: (reason) => run.reporter.retry(`reading ${file.key}`, reason),
 	}
 }
 

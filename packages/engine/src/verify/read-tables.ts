@@ -29,7 +29,6 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 	const findings: Finding[] = []
 	const broken = new Set(inspection.findings.map((finding) => finding.key))
 	const left = new Map(tables.map((table) => [table.prefix, table.parts.length]))
-	const onRetryOf = (key: string) => (reason: unknown) => reporter.retry(`reading ${key}`, reason)
 
 	meter.expect({ rows: sum(tables, 'rows'), bytes: sum(tables, 'plainBytes') })
 	reporter.phase('data', `reading ${tables.length} tables`)
@@ -37,8 +36,7 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 		const leave = stalls.enter(file.key)
 		try {
 			const { schema } = scheme
-			const onRetry = onRetryOf(file.key)
-			const part = { storage, file, schema, range, compression, meter: meter.openPart(), signal, onRetry }
+			const part = { storage, file, schema, range, compression, meter: meter.openPart(), signal }
 			if (!broken.has(file.key)) await checkPart(part)
 		} catch (error) {
 			findings.push(findingOf(error, file.key, 'data', table.path))
@@ -56,7 +54,7 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 	)
 	await runAll(rest, concurrency, stalls.signal, async (file, signal) => {
 		try {
-			await checkStoredBytes({ storage, file, signal, onRetry: onRetryOf(file.key) })
+			await checkStoredBytes({ storage, file, signal })
 		} catch (error) {
 			findings.push(findingOf(error, file.key, 'data'))
 		}

@@ -61,11 +61,12 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 	try {
 		let manifest: Manifest
 		try {
-			manifest = (await repository.read(options.id)).manifest
+			manifest = (await repository.read(options.id, { signal })).manifest
 		} catch (error) {
-			const finding = findingOf(error, layout.manifestKey(options.id), 'data')
+			const id = options.id === 'latest' ? ((await repository.ids({ signal })).at(-1) ?? 'latest') : options.id
+			const finding = findingOf(error, layout.manifestKey(id), 'data')
 			const nothing = { tables: 0, files: 1, rows: 0, plainBytes: 0, storedBytes: 0 }
-			return { id: options.id, level, ok: false, findings: [finding], ...nothing, elapsedMs: elapsedMs() }
+			return { id, level, ok: false, findings: [finding], ...nothing, elapsedMs: elapsedMs() }
 		}
 		reporter.phase('check', `looking at ${manifest.files.length} objects of ${manifest.id}`)
 		const inspection = await inspect({
@@ -74,7 +75,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 			level: level === 'quick' ? 'sizes' : 'contents',
 			concurrency,
 			signal,
-			onRetry: (key, reason) => reporter.retry(`reading ${key}`, reason),
 		})
 		const findings = [...inspection.findings]
 		const meter = createMeter(reporter.emit, inspection.tables.length)
