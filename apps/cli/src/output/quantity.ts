@@ -1,10 +1,9 @@
 const UNITS = ['kB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
 
-const grouped = new Intl.NumberFormat('en')
-
 /** 1,234,567 */
 export function spellCount(count: number | bigint): string {
-	return grouped.format(count)
+	// Not Intl: loading its data takes half as long as starting Node.
+	return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
 /** Decimal units with three digits: 999 B, 1.23 kB, 45.6 MB. */
