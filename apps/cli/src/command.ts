@@ -25,7 +25,6 @@ export interface Work extends Disposable {
  * whoever started the command prints the JSON envelope and turns errors into exit codes.
  */
 export abstract class YdbackupCommand extends Command {
-	static override enableJsonFlag = true
 	static override baseFlags = outputFlags
 
 	surroundings: Surroundings = { isJson: false, signal: new AbortController().signal }

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { COMMAND_MODULES } from '../src/commands/command-modules.ts'
 import { COMMANDS } from '../src/commands/index.ts'
@@ -19,10 +20,7 @@ test('every command has an example with long flags only and a description that i
 		expect(Class.examples.length, name).toBeGreaterThan(0)
 		for (const example of Class.examples) expect(example, name).not.toMatch(/ -[a-z]\b/)
 		const flags = Object.entries('flags' in Class ? (Class.flags ?? {}) : {})
-		const texts = [
-			Class.summary ?? Class.description,
-			...flags.map(([, flag]) => (flag as { description?: string }).description),
-		]
+		const texts = [Class.summary, ...flags.map(([, flag]) => (flag as { description?: string }).description)]
 		for (const text of texts) expect(text, name).toMatch(/^(?![A-Z][a-z]).*[^.]$/s)
 	}
 })
@@ -56,4 +54,13 @@ test('pairs keep further equals signs, and a key may come once', () => {
 	])
 	expect(() => parsePairs(['=x'], '--label')).toThrow(/--label "=x"/)
 	expect(() => parsePairs(['a=1', 'a=2'], '--map')).toThrow(/--map gives "a" twice/)
+})
+
+test('every flag of every command stands in the docs', async () => {
+	const directory = new URL('../../../docs/', import.meta.url)
+	const pages = (await readdir(directory)).filter((name) => name.endsWith('.md'))
+	const docs = (await Promise.all(pages.map((name) => readFile(new URL(name, directory), 'utf8')))).join('\n')
+	for (const [name, Class] of Object.entries(COMMANDS))
+		for (const flag of Object.keys({ ...Class.baseFlags, ...('flags' in Class ? Class.flags : {}) }))
+			expect(docs, `--${flag} of ${name}`).toMatch(new RegExp(`--${flag}\\b`))
 })

@@ -10,7 +10,9 @@ import { parsePairs } from '../run/pair.ts'
 import { concurrencyFlag, patternFlags } from '../run/selection-flags.ts'
 
 export default class Restore extends YdbackupCommand {
-	static override description = 'bring back a backup, in place or to another path, whole or in part'
+	static override summary = 'bring back a backup, in place or to another path, whole or in part'
+	static override description =
+		'everything is checked before anything is written: the manifest, every object that is needed, and what stands in the target. Nothing that exists is overwritten unless --existing merge is given, and nothing is removed that this run has not created'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --endpoint grpc://localhost:2136 --database /local --repo /srv/backups --verify-data',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --include shop/orders --to /local/rescued',

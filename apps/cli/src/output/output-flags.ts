@@ -4,6 +4,7 @@ import { PROGRESS_STYLES } from '../progress/progress-display.ts'
 const HELP = 'OUTPUT'
 
 export const outputFlags = {
+	json: Flags.boolean({ description: 'print exactly one JSON document on stdout', helpGroup: HELP }),
 	quiet: Flags.boolean({ char: 'q', description: 'print errors and warnings only', helpGroup: HELP }),
 	progress: Flags.option({
 		options: PROGRESS_STYLES,

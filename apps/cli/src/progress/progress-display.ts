@@ -40,7 +40,7 @@ export class ProgressDisplay implements Disposable {
 	#timer: NodeJS.Timeout | undefined
 
 	constructor({ style, output, now = () => performance.now() }: ProgressDisplayOptions) {
-		this.#style = style === 'auto' ? (output.isTTY ? 'bar' : 'lines') : style
+		this.#style = style === 'auto' ? (output.isTTY && process.env['TERM'] !== 'dumb' ? 'bar' : 'lines') : style
 		this.#output = output
 		this.#now = now
 		this.#startedAt = now()

@@ -9,7 +9,9 @@ import { parsePairs } from '../../run/pair.ts'
 import { concurrencyFlag, patternFlags } from '../../run/selection-flags.ts'
 
 export default class BackupCreate extends YdbackupCommand {
-	static override description = 'take a full backup of a database, or of some of its tables'
+	static override summary = 'take a full backup of a database, or of some of its tables'
+	static override description =
+		'all tables are copied by the cluster at one moment and read from the copies, so that writers are not disturbed. The backup is listed only when every row is on storage, counted, and read back. When stopped, the copies are kept and named, unless --discard is given'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> --endpoint grpc://localhost:2136 --database /local --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --path shop --exclude "shop/tmp/**" --label why=release-42',

@@ -5,7 +5,9 @@ import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 
 export default class BackupList extends YdbackupCommand {
-	static override description = 'list the backups of a repository, newest last'
+	static override summary = 'list the backups of a repository, newest last'
+	static override description =
+		'a backup whose manifest is damaged is listed as such, never left out; runs that have not ended are named with the place of their copies'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --json',

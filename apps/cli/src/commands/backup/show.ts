@@ -5,7 +5,7 @@ import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 
 export default class BackupShow extends YdbackupCommand {
-	static override description = 'show what a backup holds, when it was taken, and what it left out'
+	static override summary = 'show what a backup holds, when it was taken, and what it left out'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --json',

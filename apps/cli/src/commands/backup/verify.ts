@@ -7,7 +7,9 @@ import { repositoryFlags } from '../../repository/repository-flags.ts'
 import { concurrencyFlag } from '../../run/selection-flags.ts'
 
 export default class BackupVerify extends YdbackupCommand {
-	static override description = 'check that a backup could be restored; needs no database'
+	static override summary = 'check that a backup could be restored; needs no database'
+	static override description =
+		'goes the same way as a restore: what passes at level full can be read by a restore. Every finding is listed, and the exit code is then 3'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --level full --json',

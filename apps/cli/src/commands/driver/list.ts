@@ -14,7 +14,7 @@ export interface ListedDriver {
 }
 
 export default class DriverList extends YdbackupCommand {
-	static override description = 'list the storage drivers that are installed, without loading them'
+	static override summary = 'list the storage drivers that are installed, without loading them'
 	static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json']
 
 	async run(): Promise<{ drivers: ListedDriver[] }> {

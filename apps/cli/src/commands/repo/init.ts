@@ -11,7 +11,8 @@ export interface CreatedRepository {
 }
 
 export default class RepoInit extends YdbackupCommand {
-	static override description = 'make a place into a repository that backups are kept in'
+	static override summary = 'make a place into a repository that backups are kept in'
+	static override description = 'the place must be empty or not exist'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --repo file:///srv/backups --json',

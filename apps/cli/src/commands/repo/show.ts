@@ -4,7 +4,7 @@ import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 
 export default class RepoShow extends YdbackupCommand {
-	static override description = 'show what a repository is, and how much it holds'
+	static override summary = 'show what a repository is, and how much it holds'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --json',
