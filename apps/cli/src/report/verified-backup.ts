@@ -38,6 +38,8 @@ export function verifiedFailure({ id, findings, ok }: VerifiedBackup): BackupErr
 		first.code in ERROR_CODES && ERROR_CODES[first.code] === 'damaged' ? first.code : 'OBJECT_DAMAGED'
 	const more = findings.length === 1 ? '' : ` (and ${findings.length - 1} more)`
 	return new BackupError(code, `backup ${id} is damaged: ${first.key}: ${first.message}${more}`, {
-		advice: 'restore from another backup; what is whole in this one can be restored with --include',
+		advice: findings.every(({ severity }) => severity === 'native')
+			? "all rows are there; only YDB's own import would stumble: restore with --accept-native-damage"
+			: 'restore from another backup; tables of this one that are whole can be restored with --include',
 	})
 }
