@@ -20,6 +20,9 @@ const MAX_WINDOW_LOG = 27
 /** What a streamed frame may come out in at once. */
 const STREAM_CHUNK = 256 << 10
 
+/** Frames that are unpacked at once, as long as together they are no larger than one may be. */
+const FRAMES_AHEAD = 2
+
 const unpack = promisify(zstdDecompress)
 
 /**
@@ -32,7 +35,6 @@ export async function* decompress(
 	compression: Compression,
 	limits: DecompressLimits = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	const maxFrame = limits.maxFrameBytes ?? MAX_FRAME
 	const maxTotal = limits.maxTotalBytes ?? Number.POSITIVE_INFINITY
 	let total = 0
 	function count(bytes: Uint8Array): Uint8Array {
@@ -45,27 +47,61 @@ export async function* decompress(
 		for await (const bytes of stream) if (bytes.length > 0) yield count(bytes)
 		return
 	}
+	for await (const bytes of unpackFrames(stream, limits.maxFrameBytes ?? MAX_FRAME, maxTotal)) {
+		if (bytes.length > 0) yield count(bytes)
+	}
+}
+
+/** A frame whose content is being made on the thread pool while the one before it is worked on. */
+interface Ahead {
+	readonly size: number
+	readonly content: Promise<Uint8Array>
+}
+
+async function* unpackFrames(
+	stream: AsyncIterable<Uint8Array>,
+	maxFrame: number,
+	maxTotal: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
 	const source = new ByteSource(stream)
+	const ahead: Ahead[] = []
+	/** What all frames so far say that they hold. */
+	let promised = 0
+	let aheadBytes = 0
+	async function next(): Promise<Uint8Array> {
+		const { size, content } = ahead.shift()!
+		aheadBytes -= size
+		return content
+	}
+
 	try {
 		while ((await source.peek()).length > 0) {
 			const frame = await openFrame(source)
-			const { header } = frame
+			const { header, start } = frame
 			if (header.kind === 'skippable') {
-				await skip(source, header.bodySize, frame.start)
+				await skip(source, header.bodySize, start)
 				continue
 			}
-			if (total + (header.contentSize ?? 0) > maxTotal) throw tooLarge(maxTotal)
-			if (header.windowSize > 2 ** MAX_WINDOW_LOG && header.windowSize !== header.contentSize) {
-				throw damaged(frame.start, `it needs a window of ${header.windowSize} bytes`)
-			}
-			const whole = (header.contentSize ?? Infinity) <= maxFrame ? await takeWhole(source, frame, maxFrame) : frame
+			const size = header.contentSize ?? Infinity
+			if (header.windowSize > 2 ** MAX_WINDOW_LOG)
+				throw damaged(start, `it needs a window of ${header.windowSize} bytes`)
+			promised += header.contentSize ?? 0
+			if (promised > maxTotal) throw tooLarge(maxTotal)
+
+			const whole = size <= maxFrame ? await takeWhole(source, frame, maxFrame) : frame
 			if (whole instanceof Uint8Array) {
-				const content = await unpackWhole(whole, header.contentSize ?? 0, frame.start)
-				if (content.length > 0) yield count(content)
+				while (ahead.length >= FRAMES_AHEAD || (ahead.length > 0 && aheadBytes + size > maxFrame)) yield next()
+				const content = unpackWhole(whole, size, start)
+				// It is awaited later, or never when something else fails first.
+				content.catch(() => undefined)
+				ahead.push({ size, content })
+				aheadBytes += size
 			} else {
-				for await (const content of unpackStream(source, whole)) yield count(content)
+				while (ahead.length > 0) yield next()
+				yield* unpackStream(source, whole)
 			}
 		}
+		while (ahead.length > 0) yield next()
 	} finally {
 		await source.close()
 	}

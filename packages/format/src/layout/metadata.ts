@@ -106,10 +106,9 @@ export function readItemMetadata(bytes: Uint8Array, file: string): ReadItemMetad
 	}
 }
 
-/** A path that stays below where it is put. */
+/** A path that stays below where it is put: no empty, `.` or `..` segment, no NUL. */
 export function isRelativePath(path: string): boolean {
-	// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-	if (path.length === 0 || path.length > 16_384 || /[\u0000-\u001F\u007F]/u.test(path)) return false
+	if (path.length === 0 || path.length > 16_384 || path.includes('\0') || !path.isWellFormed()) return false
 	return path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
 }
 

@@ -18,12 +18,15 @@ import { schemeInvalid } from './table-schema.ts'
 
 /**
  * The key ranges of the partitions that YDB makes of a `CreateTableRequest`, in key order, without gaps: from `partition_at_keys`;
- * one open range when nothing is said; undefined for `uniform_partitions` of more than one, whose bounds nobody but the server knows.
+ * one open range when nothing is said; undefined for `uniform_partitions` of more than one and for table profiles, whose bounds nobody but
+ * the server knows.
  * Errors: `FORMAT_INVALID` for split points that do not rise or do not fit the key.
  */
 export function partitionRangesOf(scheme: ProtoText, schema: TableSchema): KeyRange[] | undefined {
 	const uniform = protoString(scheme, 'uniform_partitions')
 	if (uniform !== undefined && Number(uniform) > 1) return undefined
+	// Old dumps may say it here, in ways that no server has written for years.
+	if (protoMessage(protoMessage(scheme, 'profile'), 'partitioning_policy').length > 0) return undefined
 
 	const types = keyTypes(schema)
 	const compare = createKeyComparator(types)

@@ -13,7 +13,7 @@ const TYPE_NAME = /^[\w.]+$/u
 const INTEGER = /^(?:0|[1-9]\d*)$/u
 const HEX = /^0[xX][0-9a-fA-F]+$/u
 const OCTAL = /^0[0-7]+$/u
-const FLOAT = /^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fF]?$/u
+const FLOAT = /^(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[fF]?$/u
 
 /**
  * Reads protobuf text as C++ reads it, without a schema, in all the spellings that people and tools use: `:` before `{` or not, `<>`
