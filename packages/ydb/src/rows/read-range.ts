@@ -1,0 +1,114 @@
+import { CreateSessionResultSchema } from '@ydbjs/api/table'
+import type { Driver } from '@ydbjs/core'
+import {
+	BackupError,
+	type KeyBytes,
+	type KeyRange,
+	type ReadRowsOptions,
+	type RowChunk,
+	type TableSchema,
+	throwIfInterrupted,
+} from '@ydbackup/core'
+import { createKeyComparator, createKeyReader, isInRange, keyTypes, showKey, takeRows } from '@ydbackup/rows'
+import { resultOf } from '../call/operation.ts'
+import { Patience } from '../call/patience.ts'
+import { within } from '../scheme/walk.ts'
+import type { ByteBudget } from './byte-budget.ts'
+import { RawTableService } from './raw-service.ts'
+import { BATCH_BYTES, readRequest } from './read-request.ts'
+import { resultSetOf } from './response.ts'
+
+export interface RangeReader {
+	readonly driver: Driver
+	readonly budget: ByteBudget
+	/** Absolute path of the table that is read. */
+	readonly path: string
+	readonly schema: TableSchema
+}
+
+/** Messages that a stream may hold before they are consumed: the client keeps up to sixteen. */
+const STREAM_BYTES = 16 * BATCH_BYTES
+const IDLE_MS = 120_000
+
+/** The rows of a range in key order, as raw bytes. A broken stream is opened again behind the last row that was handed on. */
+export async function* readRange(
+	reader: RangeReader,
+	range: KeyRange,
+	options: ReadRowsOptions = {},
+): AsyncGenerator<RowChunk> {
+	const { path, schema, budget } = reader
+	const { signal, onRestart } = options
+	const doing = `read table ${path}`
+	const key = createKeyReader(schema)
+	const types = keyTypes(schema)
+	const compare = createKeyComparator(types)
+	const patience = new Patience({ doing, signal, onRetry: onRestart })
+	const outOfOrder = (at: KeyBytes, why: string): BackupError =>
+		new BackupError('ROWS_OUT_OF_ORDER', `table ${path} yields key ${showKey(at, types)} ${why}`, {
+			advice: 'this backup cannot be trusted and was stopped; report it with the version of the server',
+		})
+	let last: KeyBytes | undefined
+	const release = await budget.take(STREAM_BYTES, signal)
+	try {
+		for (;;) {
+			throwIfInterrupted(signal, doing)
+			const rest: KeyRange = last ? { ...range, from: { key: last, inclusive: false } } : range
+			try {
+				for await (const message of messages(reader, rest, signal)) {
+					throwIfInterrupted(signal, doing)
+					const resultSet = resultSetOf(message, doing)
+					const chunk = resultSet && takeRows(message, resultSet, key)
+					if (!chunk) continue
+					if (last && compare(last, chunk.firstKey) >= 0)
+						throw outOfOrder(chunk.firstKey, `after ${showKey(last, types)}`)
+					if (chunk.rows > 1 && compare(chunk.firstKey, chunk.lastKey) >= 0)
+						throw outOfOrder(chunk.lastKey, `after ${showKey(chunk.firstKey, types)}`)
+					if (!isInRange(chunk.firstKey, range, compare))
+						throw outOfOrder(chunk.firstKey, 'outside of the range that was asked for')
+					if (!isInRange(chunk.lastKey, range, compare))
+						throw outOfOrder(chunk.lastKey, 'outside of the range that was asked for')
+					last = chunk.lastKey
+					patience.reset()
+					yield chunk
+				}
+				return
+			} catch (error) {
+				await patience.failed(error)
+			}
+		}
+	} finally {
+		release()
+	}
+}
+
+async function* messages(
+	{ driver, path, schema }: RangeReader,
+	range: KeyRange,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+	const client = driver.createClient(RawTableService)
+	const doing = `open a session to read ${path}`
+	const { sessionId } = resultOf(
+		CreateSessionResultSchema,
+		await client.createSession({}, { signal: within(signal, 15_000) }),
+		doing,
+	)
+	const stop = new AbortController()
+	let idle = setTimeout(() => stop.abort(new DOMException('no message', 'TimeoutError')), IDLE_MS)
+	const bound = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+	let ended = false
+	try {
+		for await (const message of client.streamReadTable(readRequest(sessionId, path, schema, range), {
+			signal: bound,
+		})) {
+			clearTimeout(idle)
+			yield message
+			idle = setTimeout(() => stop.abort(new DOMException('no message', 'TimeoutError')), IDLE_MS)
+		}
+		ended = true
+	} finally {
+		clearTimeout(idle)
+		if (!ended) stop.abort()
+		await client.deleteSession({ sessionId }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
+	}
+}

@@ -1,0 +1,131 @@
+import { clone, create, toBinary } from '@bufbuild/protobuf'
+import {
+	CreateTableRequestSchema,
+	type DescribeTableResult,
+	DescribeTableResultSchema,
+	ExplicitPartitionsSchema,
+	StoreType,
+	TableIndexSchema,
+	TableServiceDefinition,
+} from '@ydbjs/api/table'
+import { type Type, Type_PrimitiveTypeId as Id, type TypedValue, ValueSchema } from '@ydbjs/api/value'
+import type { Driver } from '@ydbjs/core'
+import {
+	BackupError,
+	type CallOptions,
+	type KeyRange,
+	PRIMITIVE_TYPES,
+	type PrimitiveName,
+	type SnapshotTable,
+	type TableSchema,
+	type YdbType,
+} from '@ydbackup/core'
+import { resultOf } from '../call/operation.ts'
+import { patiently } from '../call/patience.ts'
+import { toProtoText } from '../proto/message-text.ts'
+import { within } from './walk.ts'
+
+const PRIMITIVES = new Map<number, PrimitiveName>(
+	Object.entries(PRIMITIVE_TYPES).map(([name, { id }]) => [id, name as PrimitiveName]),
+)
+
+export function typeOf(type: Type | undefined): YdbType {
+	const inner = type?.type
+	switch (inner?.case) {
+		case 'typeId': {
+			const name = PRIMITIVES.get(inner.value)
+			return name
+				? { kind: 'primitive', name }
+				: { kind: 'unknown', spelling: Id[inner.value] ?? `type ${inner.value}` }
+		}
+		case 'decimalType':
+			return { kind: 'decimal', precision: inner.value.precision, scale: inner.value.scale }
+		case 'optionalType':
+			return { kind: 'optional', item: typeOf(inner.value.item) }
+		case 'pgType':
+			return { kind: 'pg', name: inner.value.typeName, oid: inner.value.oid, modifier: inner.value.typeModifier }
+		default:
+			return { kind: 'unknown', spelling: inner?.case ?? 'no type' }
+	}
+}
+
+export async function describeTable(
+	driver: Driver,
+	path: string,
+	{ signal }: CallOptions = {},
+): Promise<DescribeTableResult> {
+	const client = driver.createClient(TableServiceDefinition)
+	const doing = `describe table ${path}`
+	return patiently({ doing, signal }, async () => {
+		const answer = await client.describeTable({ path, includeShardKeyBounds: true }, { signal: within(signal, 30_000) })
+		return resultOf(DescribeTableResultSchema, answer, doing)
+	})
+}
+
+export function schemaOf({ columns, primaryKey }: DescribeTableResult, path: string): TableSchema {
+	return {
+		primaryKey,
+		columns: columns.map(({ name, type: given }) => {
+			const type = typeOf(given)
+			const bare = type.kind === 'optional' ? type.item : type
+			if (bare.kind === 'unknown' || bare.kind === 'optional')
+				throw new BackupError(
+					'TYPE_UNKNOWN',
+					`column ${name} of table ${path} has a type that this version does not know: ${bare.kind === 'unknown' ? bare.spelling : 'Optional of Optional'}`,
+					{
+						advice: 'leave the table out with --exclude, or use a newer version',
+					},
+				)
+			return { name, type }
+		}),
+	}
+}
+
+/** The bytes of a bound's cells, each as one `items` entry: the key as the contracts have it. */
+function boundKey(bound: TypedValue): Uint8Array {
+	return toBinary(ValueSchema, create(ValueSchema, { items: bound.value?.items ?? [] }))
+}
+
+export function rangesOf(bounds: readonly TypedValue[]): KeyRange[] {
+	const keys = bounds.filter(({ value }) => (value?.items.length ?? 0) > 0).map(boundKey)
+	return [undefined, ...keys].map((from, at) => ({
+		...(from && { from: { key: from, inclusive: true } }),
+		...(keys[at] && { to: { key: keys[at], inclusive: false } }),
+	}))
+}
+
+/**
+ * A table as YDB's own backups describe it. Settings are the original's, bounds are those of the copy that is read.
+ * Source: `ProtoFromTableDescription` in ydb/library/backup/backup.cpp.
+ */
+export function snapshotTableOf(path: string, original: DescribeTableResult, copy: DescribeTableResult): SnapshotTable {
+	const plain = clone(DescribeTableResultSchema, original)
+	const bounds = copy.shardKeyBounds.filter(({ value }) => (value?.items.length ?? 0) > 0)
+	const request = create(CreateTableRequestSchema, {
+		columns: plain.columns,
+		primaryKey: plain.primaryKey,
+		indexes: plain.indexes.map(({ name, indexColumns, dataColumns, type }) =>
+			create(TableIndexSchema, { name, indexColumns, dataColumns, type }),
+		),
+		columnFamilies: plain.columnFamilies,
+		attributes: plain.attributes,
+		keyBloomFilter: plain.keyBloomFilter,
+		...(plain.storeType === StoreType.COLUMN && { storeType: plain.storeType }),
+		...(plain.ttlSettings && { ttlSettings: plain.ttlSettings }),
+		...(plain.storageSettings && { storageSettings: plain.storageSettings }),
+		...(plain.partitioningSettings && { partitioningSettings: plain.partitioningSettings }),
+		...(plain.readReplicasSettings && { readReplicasSettings: plain.readReplicasSettings }),
+		...(bounds.length > 0 && {
+			partitions: {
+				case: 'partitionAtKeys' as const,
+				value: create(ExplicitPartitionsSchema, { splitPoints: bounds }),
+			},
+		}),
+	})
+	return {
+		path,
+		scheme: toProtoText(CreateTableRequestSchema, request),
+		schema: schemaOf(original, path),
+		ranges: rangesOf(copy.shardKeyBounds),
+	}
+}

@@ -1,0 +1,69 @@
+import { type Entry, ListDirectoryResultSchema, SchemeServiceDefinition } from '@ydbjs/api/scheme'
+import type { Driver } from '@ydbjs/core'
+import type { SourceObject } from '@ydbackup/core'
+import { resultOf } from '../call/operation.ts'
+import { patiently } from '../call/patience.ts'
+import { isSkipped, kindOf, spellKind } from './kinds.ts'
+import { permissionsOf } from './permissions.ts'
+
+const CALL_MS = 30_000
+
+export function within(signal: AbortSignal | undefined, milliseconds: number): AbortSignal {
+	const bound = AbortSignal.timeout(milliseconds)
+	return signal ? AbortSignal.any([signal, bound]) : bound
+}
+
+function objectOf(path: string, entry: Entry): SourceObject {
+	return { path, kind: kindOf(entry.type), serverKind: spellKind(entry.type), permissions: permissionsOf(entry) }
+}
+
+const byName = (a: Entry, b: Entry): number => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))
+
+interface Listing {
+	readonly self: Entry
+	readonly children: Entry[]
+}
+
+/** Every object below a database: a parent before its children, siblings in order of their bytes. Listings run a few ahead. */
+export async function* walk(
+	driver: Driver,
+	database: string,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<SourceObject> {
+	const client = driver.createClient(SchemeServiceDefinition)
+	const list = (path: string): Promise<Listing> => {
+		const absolute = path === '' ? database : `${database}/${path}`
+		const doing = `list ${absolute}`
+		return patiently({ doing, signal }, async () => {
+			const answer = await client.listDirectory({ path: absolute }, { signal: within(signal, CALL_MS) })
+			const { self, children } = resultOf(ListDirectoryResultSchema, answer, doing)
+			return { self: self!, children: children.toSorted(byName) }
+		})
+	}
+	async function* below(path: string, listing: Promise<Listing>): AsyncGenerator<SourceObject> {
+		const { children } = await listing
+		const kept = children.filter(
+			({ name, type }) => !(kindOf(type) === 'directory' && isSkipped(name, path)) && !name.startsWith('~'),
+		)
+		const ahead = new Map<string, Promise<Listing>>()
+		const start = (entry: Entry | undefined): void => {
+			if (!entry || kindOf(entry.type) !== 'directory' || ahead.has(entry.name)) return
+			const begun = list(path === '' ? entry.name : `${path}/${entry.name}`)
+			begun.catch(() => {})
+			ahead.set(entry.name, begun)
+		}
+		for (const [at, entry] of kept.entries()) {
+			for (let next = at; next < at + 4; next++) start(kept[next])
+			const full = path === '' ? entry.name : `${path}/${entry.name}`
+			yield objectOf(full, entry)
+			const listing = ahead.get(entry.name)
+			if (!listing) continue
+			yield* below(full, listing)
+			ahead.delete(entry.name)
+		}
+	}
+	const root = list('')
+	const { self } = await root
+	yield { ...objectOf('', self), kind: 'directory' }
+	yield* below('', root)
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OperationServiceDefinition } from '@ydbjs/api/operation'
+import {
+	DescribePathResultSchema,
+	type ModifyPermissionsRequest,
+	ModifyPermissionsRequestSchema,
+	SchemeServiceDefinition,
+} from '@ydbjs/api/scheme'
+import {
+	type AlterTableRequest,
+	AlterTableRequestSchema,
+	type CreateTableRequest,
+	CreateTableRequestSchema,
+	TableServiceDefinition,
+} from '@ydbjs/api/table'
+import type { Driver } from '@ydbjs/core'
+import { BackupError, isBackupError, type SnapshotSink, throwIfInterrupted } from '@ydbackup/core'
+import { mustSucceed, resultOf } from './call/operation.ts'
+import { refusalError, SUCCESS } from './call/failure.ts'
+import { patiently } from './call/patience.ts'
+import { query, quotePath } from './call/query.ts'
+import { fromProtoText } from './proto/message-text.ts'
+import { readRange, type RangeReader } from './rows/read-range.ts'
+import { kindOf, spellKind } from './scheme/kinds.ts'
+import { permissionsOf } from './scheme/permissions.ts'
+import { describeTable, snapshotTableOf } from './scheme/table-description.ts'
+import { within } from './scheme/walk.ts'
+import { dropTable, makeDirectory, removeDirectory } from './snapshot/copies.ts'
+import { countRows } from './snapshot/take.ts'
+import { openTableWriter } from './write/open-writer.ts'
+
+const CALL_MS = 120_000
+const LONG_OPERATION_MS = 24 * 3_600_000
+
+export interface SinkContext {
+	readonly control: Driver
+	readonly database: string
+	readonly data: () => Promise<Pick<RangeReader, 'driver' | 'budget'>>
+}
+
+/** Follows a long operation to its end. */
+async function follow(control: Driver, id: string, doing: string, signal: AbortSignal | undefined): Promise<void> {
+	const client = control.createClient(OperationServiceDefinition)
+	const deadline = Date.now() + LONG_OPERATION_MS
+	for (let pause = 100; ; pause = Math.min(pause * 1.5, 5_000)) {
+		throwIfInterrupted(signal, doing)
+		const { operation } = await patiently({ doing, signal }, () =>
+			client.getOperation({ id }, { signal: within(signal, 30_000) }),
+		)
+		if (operation?.ready) {
+			await client.forgetOperation({ id }, { signal: AbortSignal.timeout(10_000) }).catch(() => {})
+			if (operation.status !== SUCCESS)
+				throw refusalError({ status: operation.status, issues: operation.issues }, doing)
+			return
+		}
+		if (Date.now() > deadline)
+			throw new BackupError('DEADLINE_EXCEEDED', `cannot ${doing}: operation ${id} is not done after a day`)
+		await sleep(pause, undefined, signal ? { signal } : {}).catch(() => throwIfInterrupted(signal, doing))
+	}
+}
+
+export function createSink({ control, database, data }: SinkContext): SnapshotSink {
+	const absolute = (path: string): string => (path === '' ? database : `${database}/${path}`)
+	const tables = control.createClient(TableServiceDefinition)
+	const schemes = control.createClient(SchemeServiceDefinition)
+
+	return {
+		database,
+
+		async find(path, { signal } = {}) {
+			const doing = `look at ${absolute(path)}`
+			try {
+				const self = await patiently({ doing, signal }, async () => {
+					const answer = await schemes.describePath({ path: absolute(path) }, { signal: within(signal, CALL_MS) })
+					return resultOf(DescribePathResultSchema, answer, doing).self!
+				})
+				return { path, kind: kindOf(self.type), serverKind: spellKind(self.type), permissions: permissionsOf(self) }
+			} catch (error) {
+				if (isBackupError(error, 'PATH_NOT_FOUND')) return undefined
+				throw error
+			}
+		},
+
+		createDirectory: (path, options) => makeDirectory(control, absolute(path), options),
+
+		async createTable(path, scheme, { signal } = {}) {
+			const doing = `create table ${absolute(path)}`
+			const request = fromProtoText(CreateTableRequestSchema, scheme) as CreateTableRequest
+			request.path = absolute(path)
+			await patiently({ doing, signal }, async () =>
+				mustSucceed(await tables.createTable(request, { signal: within(signal, CALL_MS) }), doing),
+			)
+		},
+
+		async describeTable(path, options) {
+			const live = await describeTable(control, absolute(path), options)
+			return snapshotTableOf(path, live, live)
+		},
+
+		async alterTable(path, change, { signal } = {}) {
+			const doing = `alter table ${absolute(path)}`
+			const request = fromProtoText(AlterTableRequestSchema, change) as AlterTableRequest
+			request.path = absolute(path)
+			const { id, ready } = await patiently({ doing, signal }, async () => {
+				const { operation } = await tables.alterTable(request, { signal: within(signal, CALL_MS) })
+				if (!operation || operation.ready) return mustSucceed({ operation }, doing)
+				return operation
+			})
+			if (!ready) await follow(control, id, doing, signal)
+		},
+
+		async setSequence(path, column, nextValue, nextUsed, { signal } = {}) {
+			const sequence = `${absolute(path)}/_serial_column_${column}`
+			const next = nextUsed ? nextValue + 1n : nextValue
+			await query(control, `ALTER SEQUENCE ${quotePath(sequence)} RESTART WITH ${next};`, {
+				doing: `set sequence ${sequence}`,
+				signal,
+			})
+		},
+
+		async setPermissions(path, permissions, { signal } = {}) {
+			const doing = `set owner and grants of ${absolute(path)}`
+			const request = fromProtoText(ModifyPermissionsRequestSchema, permissions) as ModifyPermissionsRequest
+			request.path = absolute(path)
+			await patiently({ doing, signal }, async () =>
+				mustSucceed(await schemes.modifyPermissions(request, { signal: within(signal, CALL_MS) }), doing),
+			)
+		},
+
+		async openWriter(path, schema, options = {}) {
+			const live = await describeTable(control, absolute(path), options)
+			const { driver } = await data()
+			return openTableWriter(driver, absolute(path), schema, live, options)
+		},
+
+		countRows: (path, options) => countRows(control, absolute(path), options?.signal),
+
+		async *read(path, schema, range, options) {
+			yield* readRange({ ...(await data()), path: absolute(path), schema }, range, options)
+		},
+
+		dropTable: (path, options) => dropTable(control, absolute(path), options),
+		removeDirectory: (path, options) => removeDirectory(control, absolute(path), options),
+	}
+}

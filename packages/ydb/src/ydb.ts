@@ -1,0 +1,82 @@
+import type { Driver } from '@ydbjs/core'
+import type { CallOptions, SnapshotSink, SnapshotSource } from '@ydbackup/core'
+import { query } from './call/query.ts'
+import { Channels } from './connect/channel.ts'
+import type { Credentials } from './connect/credentials.ts'
+import { normalDatabase, normalEndpoint, type Target } from './connect/target.ts'
+import { ByteBudget } from './rows/byte-budget.ts'
+import { walk } from './scheme/walk.ts'
+import { createSink } from './sink.ts'
+import { takeSnapshot } from './snapshot/take.ts'
+
+export interface ConnectOptions extends Target, CallOptions {
+	readonly credentials: Credentials
+	/** PEM file with the certificates to trust, for `grpcs:`. */
+	readonly caFile?: string | undefined
+	/** Longest wait for a connection and for the first answer, in milliseconds; 10 s by default. */
+	readonly readyTimeoutMs?: number
+	/** Bytes that all row streams together may hold; 96 MiB by default. */
+	readonly byteBudget?: number
+}
+
+/** A connection to one database. */
+export interface Ydb extends AsyncDisposable {
+	readonly endpoint: string
+	readonly database: string
+	readonly source: SnapshotSource
+	readonly sink: SnapshotSink
+	/** What the server says of its version; undefined where it does not say. */
+	serverVersion(options?: CallOptions): Promise<string | undefined>
+	close(): Promise<void>
+}
+
+/** Connects to a database. Errors: `DATABASE_UNREACHABLE`, `DATABASE_UNAUTHENTICATED`, `DATABASE_NOT_FOUND`, `CONFIG_INVALID`; never later than the time-out. */
+export async function connect(options: ConnectOptions): Promise<Ydb> {
+	const { credentials, caFile, readyTimeoutMs = 10_000, byteBudget = 96 << 20, signal } = options
+	const endpoint = normalEndpoint(options.endpoint)
+	const database = normalDatabase(options.database)
+	const channels = new Channels({ endpoint, database, credentials, caFile, readyTimeoutMs })
+	const budget = new ByteBudget(byteBudget)
+	let control: Driver
+	try {
+		control = await channels.connect(signal)
+		await channels.probe(control, signal)
+	} catch (error) {
+		channels[Symbol.dispose]()
+		throw error
+	}
+	let bulk: Promise<Driver> | undefined
+	// Rows move on a connection of their own: a long stream must not hold up control calls.
+	const data = async (): Promise<{ driver: Driver; budget: ByteBudget }> => ({
+		driver: await (bulk ??= channels.connect(signal)),
+		budget,
+	})
+	const close = async (): Promise<void> => channels[Symbol.dispose]()
+	return {
+		endpoint,
+		database,
+		source: {
+			database,
+			list: (more) => walk(control, database, more?.signal),
+			take: (request) => takeSnapshot({ control, database, data }, request),
+		},
+		sink: createSink({ control, database, data }),
+		async serverVersion(more) {
+			try {
+				const [row] = await query(control, 'SELECT Version() AS version;', {
+					doing: 'ask for the version',
+					signal: more?.signal,
+					budgetMs: 5_000,
+					limitMs: 5_000,
+				})
+				const value = row?.items[0]?.value
+				if (value?.case === 'textValue') return value.value
+				return value?.case === 'bytesValue' ? Buffer.from(value.value).toString() : undefined
+			} catch {
+				return undefined
+			}
+		},
+		close,
+		[Symbol.asyncDispose]: close,
+	}
+}
