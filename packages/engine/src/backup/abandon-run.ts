@@ -28,8 +28,8 @@ export async function abandonRun(run: BackupRun, error: unknown): Promise<unknow
 }
 
 async function removeObjects(run: BackupRun): Promise<void> {
-	const { ledger, id, concurrency, reporter, options } = run
-	await deleteObjects(options.repository.storage, rootKeys(id), ledger.attempted(), concurrency, reporter)
+	const { ledger, id, reporter, options } = run
+	await deleteObjects(options.repository.storage, rootKeys(id), ledger.attempted(), reporter)
 }
 
 /** Whether the manifest is there or may come to be. Deleting the objects of a listed backup would be the worst of all ends. */

@@ -3,6 +3,7 @@ import { isBackupError, type Snapshot, type Storage } from '@ydbackup/core'
 import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
+import { requestConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 
 const DROP_MS = 120_000
@@ -28,11 +29,11 @@ export async function deleteObjects(
 	storage: Storage,
 	first: readonly string[],
 	keys: readonly string[],
-	concurrency: number,
 	reporter: Reporter,
 ): Promise<void> {
 	const written = new Set(keys)
 	const leading = first.filter((key) => written.delete(key))
+	const concurrency = requestConcurrency(storage)
 	const signal = cleanupSignal(DELETE_MS, 'deleting what was written')
 	let left = leading.length + written.size
 	if (left === 0) return

@@ -3,6 +3,7 @@ import { layout, type Manifest } from '@ydbackup/format'
 
 import { createMeter } from '../events/meter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
+import { requestConcurrency } from '../flow/concurrency.ts'
 import type { BackupResult } from './backup-options.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { BackupRun } from './backup-run.ts'
@@ -54,12 +55,13 @@ export async function writeBackup(
 	}
 	reporter.phase('schemes', `writing the schemes of ${jobs.length} tables and ${plan.directories.length} directories`)
 	const { signal } = stalls
-	const fuller = await writeSchemes({ id, jobs, permissions, ledger, reporter, concurrency, signal })
+	const requests = requestConcurrency(storage)
+	const fuller = await writeSchemes({ id, jobs, permissions, ledger, reporter, concurrency: requests, signal })
 	await writeObjects(id, plan.directories, fuller, ledger, signal)
 
 	const before = ledger.files()
 	reporter.phase('read-back', `reading ${before.length} objects back`)
-	let isReadBack = await readBack({ storage, files: before, concurrency, signal })
+	let isReadBack = await readBack({ storage, files: before, concurrency: requests, signal })
 	throwIfInterrupted(options.signal, 'reading back')
 
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
@@ -68,7 +70,7 @@ export async function writeBackup(
 	const known = new Set(before.map((file) => file.key))
 	const rootFiles = ledger.files().filter((file) => !known.has(file.key))
 	if (isReadBack === 'done') {
-		isReadBack = await readBack({ storage, files: rootFiles, concurrency, signal: undefined })
+		isReadBack = await readBack({ storage, files: rootFiles, concurrency: requests, signal: undefined })
 	}
 	if (isReadBack === 'unavailable') reporter.warn('the store does not let us read: nothing could be read back')
 	const parts = { plan, jobs, totals, readBack: isReadBack }

@@ -1,4 +1,11 @@
-import { BackupError, type ProtoText, type SnapshotTable } from '@ydbackup/core'
+import {
+	BackupError,
+	type ProtoText,
+	type SnapshotTable,
+	spellType,
+	type TableSchema,
+	type YdbType,
+} from '@ydbackup/core'
 import { layout, parseProtoText, partitionRangesOf, printProtoText, sha256Hex, tableSchemaOf } from '@ydbackup/format'
 
 import type { Reporter } from '../events/reporter.ts'
@@ -49,11 +56,16 @@ export async function writeSchemes(options: WriteSchemesOptions): Promise<Record
 	return fuller
 }
 
+function spellSchema({ columns, primaryKey }: TableSchema): string {
+	const oid = (type: YdbType): number => (type.kind === 'optional' ? oid(type.item) : type.kind === 'pg' ? type.oid : 0)
+	return JSON.stringify([primaryKey, columns.map(({ name, type }) => [name, spellType(type), oid(type)])])
+}
+
 /** A scheme that a restore could not use must be found now, not on the day of the restore. */
 function assertReadable(text: string, table: SnapshotTable): void {
 	const scheme = parseProtoText(text, 'scheme.pb')
 	const schema = tableSchemaOf(scheme, table.path)
-	if (JSON.stringify(schema) !== JSON.stringify(table.schema)) {
+	if (spellSchema(schema) !== spellSchema(table.schema)) {
 		throw new BackupError('INTERNAL', `${table.path}: its scheme.pb does not describe the rows that were read`, {
 			advice: "leave the table out with --exclude to back up the others, and report this with the table's description",
 		})

@@ -9,6 +9,7 @@ import {
 	sha256Hex,
 } from '@ydbackup/format'
 
+import { requestConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 import { checkConsistency } from './consistency.ts'
 import { filesByObject, openPermissions, openScheme, type StoredDirectory, type StoredTable } from './contents.ts'
@@ -25,7 +26,6 @@ export interface InspectOptions {
 	readonly tables?: ReadonlySet<string> | undefined
 	/** `sizes`: every object is there and has its size. `contents`: also every byte of all but data files is right and fits. */
 	readonly level: 'sizes' | 'contents'
-	readonly concurrency: number
 	readonly signal: AbortSignal | undefined
 }
 
@@ -41,7 +41,7 @@ export interface Inspection {
  * asked. Verify and restore both begin with it, so that neither can find what the other does not.
  */
 export async function inspect(options: InspectOptions): Promise<Inspection> {
-	const { storage, manifest, tables: chosen, level, concurrency, signal } = options
+	const { storage, manifest, tables: chosen, level, signal } = options
 	const groups = filesByObject(manifest)
 	const objects = manifest.objects.filter(
 		(object) => object.prefix !== undefined && chosen?.has(object.prefix) !== false,
@@ -54,7 +54,7 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 		files.filter((file) => file.role !== 'checksum').map((file) => [sidecarKey(file.key), file.plainSha256]),
 	)
 
-	await runAll(files, concurrency, signal, async (file, stop) => {
+	await runAll(files, requestConcurrency(storage), signal, async (file, stop) => {
 		const severity = severityOf(file)
 		try {
 			if (file.role === 'data' || level === 'sizes') return await checkSize(storage, file, stop)

@@ -26,15 +26,17 @@ export async function uploadPart(options: UploadPartOptions): Promise<PartFacts>
 	let attempts = 0
 	let complete: PartFacts | undefined
 	let isLatestComplete = false
+	let current: AsyncGenerator<Uint8Array, void, undefined> | undefined
 
 	function open(): AsyncIterable<Uint8Array> {
 		const attempt = ++attempts
+		abandon()
 		isLatestComplete = false
 		if (attempt > 1) {
 			part.takeBack()
 			options.onRetry()
 		}
-		return encodePart(options.open(), {
+		current = encodePart(options.open(), {
 			schema: options.schema,
 			compression: options.compression,
 			meter: part,
@@ -44,6 +46,12 @@ export async function uploadPart(options: UploadPartOptions): Promise<PartFacts>
 				if (attempt === attempts) isLatestComplete = true
 			},
 		})
+		return current
+	}
+
+	/** A store may leave a stream half read and never close it; its rows would hold memory and a place at the database. */
+	function abandon(): void {
+		void current?.return().catch(() => undefined)
 	}
 
 	try {
@@ -68,6 +76,8 @@ export async function uploadPart(options: UploadPartOptions): Promise<PartFacts>
 	} catch (error) {
 		part.takeBack()
 		throw error
+	} finally {
+		abandon()
 	}
 }
 

@@ -79,7 +79,6 @@ async function checkBackup(
 		manifest,
 		tables: new Set(choice.tables.flatMap((item) => item.prefix ?? [])),
 		level: 'contents',
-		concurrency: chooseConcurrency(options.concurrency, storage),
 		signal: options.signal,
 	})
 	const fatal = inspection.findings.filter(

@@ -73,7 +73,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 			storage,
 			manifest,
 			level: level === 'quick' ? 'sizes' : 'contents',
-			concurrency,
 			signal,
 		})
 		const findings = [...inspection.findings]
