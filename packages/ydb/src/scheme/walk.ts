@@ -19,11 +19,6 @@ function objectOf(path: string, entry: Entry): SourceObject {
 
 const byName = (a: Entry, b: Entry): number => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))
 
-interface Listing {
-	readonly self: Entry
-	readonly children: Entry[]
-}
-
 /** Every object below a database: a parent before its children, siblings in order of their bytes. Listings run a few ahead. */
 export async function* walk(
 	driver: Driver,
@@ -31,21 +26,20 @@ export async function* walk(
 	signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceObject> {
 	const client = driver.createClient(SchemeServiceDefinition)
-	const list = (path: string): Promise<Listing> => {
+	const list = (path: string): Promise<Entry[]> => {
 		const absolute = path === '' ? database : `${database}/${path}`
 		const doing = `list ${absolute}`
 		return patiently({ doing, signal }, async () => {
 			const answer = await client.listDirectory({ path: absolute }, { signal: within(signal, CALL_MS) })
-			const { self, children } = resultOf(ListDirectoryResultSchema, answer, doing)
-			return { self: self!, children: children.toSorted(byName) }
+			return resultOf(ListDirectoryResultSchema, answer, doing).children.toSorted(byName)
 		})
 	}
-	async function* below(path: string, listing: Promise<Listing>): AsyncGenerator<SourceObject> {
-		const { children } = await listing
+	async function* below(path: string, listing: Promise<Entry[]>): AsyncGenerator<SourceObject> {
+		const children = await listing
 		const kept = children.filter(
 			({ name, type }) => !(kindOf(type) === 'directory' && isSkipped(name, path)) && !name.startsWith('~'),
 		)
-		const ahead = new Map<string, Promise<Listing>>()
+		const ahead = new Map<string, Promise<Entry[]>>()
 		const start = (entry: Entry | undefined): void => {
 			if (!entry || kindOf(entry.type) !== 'directory' || ahead.has(entry.name)) return
 			const begun = list(path === '' ? entry.name : `${path}/${entry.name}`)
@@ -62,8 +56,5 @@ export async function* walk(
 			ahead.delete(entry.name)
 		}
 	}
-	const root = list('')
-	const { self } = await root
-	yield { ...objectOf('', self), kind: 'directory' }
-	yield* below('', root)
+	yield* below('', list(''))
 }
