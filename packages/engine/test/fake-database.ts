@@ -60,6 +60,8 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	/** Work directories of snapshots that were not dropped. */
 	readonly copies: Set<string> = new Set<string>()
 	faults: Faults = {}
+	/** Why the server does not create a table of this scheme. */
+	refuses: ((scheme: ProtoText) => string | undefined) | undefined
 
 	constructor(database = '/local') {
 		this.database = database
@@ -154,6 +156,8 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	async createTable(path: string, scheme: ProtoText, options: CallOptions = {}): Promise<void> {
 		await this.#enter('createTable', path, options)
 		if (this.nodes.has(path)) throw new BackupError('PATH_EXISTS', `${path} exists`)
+		const refusal = this.refuses?.(scheme)
+		if (refusal !== undefined) throw new BackupError('DATABASE_REFUSED', refusal)
 		this.#makeParents(path)
 		this.addTable(path, scheme, [])
 	}

@@ -326,3 +326,33 @@ test('any choice of tables goes to any place whole, and nothing else is touched'
 		{ numRuns: 25 },
 	)
 })
+
+test('a storage pool that the target does not have costs the setting, not the data; another refusal is told as it is', async () => {
+	const pools = `storage_settings { tablet_commit_log0 { media: "ssd" } store_external_blobs: DISABLED }
+		column_families { name: "default" data { media: "nvme" } compression: COMPRESSION_NONE }`
+	const source = await createWorld()
+	source.database.addTable('fast', schemeOf({ settings: pools }), rowsUpTo(4))
+	await source.backup({ paths: ['fast'] })
+	const target = new FakeDatabase()
+	target.refuses = (scheme) => (/media/u.test(printProtoText(scheme)) ? 'no such storage pool' : undefined)
+	const result = await source.restore(target)
+	expect(result).toMatchObject({
+		outcome: 'partial',
+		problems: [{ path: 'fast', message: expect.stringContaining('no such storage pool') }],
+	})
+	const scheme = target.nodes.get('fast')?.table?.scheme ?? []
+	expect(printProtoText(protoMessage(scheme, 'storage_settings'))).toBe('store_external_blobs: DISABLED\n')
+	expect(target.rowCount('fast')).toBe(4)
+
+	const strict = new FakeDatabase()
+	strict.refuses = () => 'quota'
+	await expect(source.restore(strict)).rejects.toThrow('quota')
+	expect(strict.nodes.size).toBe(0)
+})
+
+test('a table that exists and has a TTL is merged into with a warning', async () => {
+	const target = new FakeDatabase()
+	target.addTable('plain', schemeOf({ settings: SETTINGS }), [])
+	const result = await world.restore(target, { existing: 'merge', include: ['plain'] })
+	expect(result.warnings).toEqual([{ path: 'plain', message: expect.stringContaining('TTL') }])
+})

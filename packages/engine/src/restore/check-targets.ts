@@ -1,5 +1,6 @@
 import {
 	BackupError,
+	protoField,
 	spellType,
 	bareType,
 	type SnapshotSink,
@@ -49,11 +50,15 @@ export async function checkExistingTables(
 	sink: SnapshotSink,
 	tables: readonly { readonly stored: StoredTable; readonly target: string }[],
 	options: RestoreOptions,
+	warn: (message: string, path: string) => void,
 ): Promise<void> {
 	const misfits: string[] = []
 	await runAll(tables, FINDS_AT_ONCE, options.signal, async ({ stored, target }, signal) => {
-		const { schema } = await sink.describeTable(target, { signal })
-		const misfit = findMisfit(openScheme(stored).schema, schema)
+		const live = await sink.describeTable(target, { signal })
+		if (protoField(live.scheme, 'ttl_settings') !== undefined) {
+			warn('it has a TTL: the server may delete rows as soon as they are written', target)
+		}
+		const misfit = findMisfit(openScheme(stored).schema, live.schema)
 		if (misfit !== undefined) misfits.push(`${target} ${misfit}`)
 		else if (options.existing === 'fail') {
 			const rows = await sink.countRows(target, { signal })

@@ -5,6 +5,7 @@ import { reasonText } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openPermissions, openScheme } from '../part/contents.ts'
 import type { DirectoryWork, RestoreRun, TableWork } from './restore-run.ts'
+import { withoutPools } from './storage-pools.ts'
 import { splitPermissions } from './split-permissions.ts'
 import { splitScheme } from './split-scheme.ts'
 
@@ -34,7 +35,7 @@ async function createTable(run: RestoreRun, work: TableWork, signal: AbortSignal
 	const { create } = splitScheme(openScheme(work.stored).scheme)
 	work.stage = 'creating'
 	try {
-		await run.sink.createTable(work.target, create, { signal })
+		await createWhereverItFits(run, work.target, create, signal)
 	} catch (error) {
 		// Somebody else's table: it must not be taken for ours when the run is given up.
 		if (isBackupError(error, 'PATH_EXISTS')) work.stage = 'waiting'
@@ -42,6 +43,28 @@ async function createTable(run: RestoreRun, work: TableWork, signal: AbortSignal
 	}
 	work.stage = 'created'
 	await grant(run, work.target, openPermissions(work.stored), signal)
+}
+
+/** A cluster that lacks the backup's kinds of storage must not stand between people and their data: then its default serves. */
+async function createWhereverItFits(
+	run: RestoreRun,
+	target: string,
+	create: ProtoText,
+	signal: AbortSignal,
+): Promise<void> {
+	try {
+		await run.sink.createTable(target, create, { signal })
+	} catch (error) {
+		const anywhere = isBackupError(error, 'DATABASE_REFUSED') ? withoutPools(create) : undefined
+		if (anywhere === undefined) throw error
+		try {
+			await run.sink.createTable(target, anywhere, { signal })
+		} catch {
+			// It was not for the storage: the first answer is the one that says why.
+			throw error
+		}
+		addProblem(run, target, `it is on the default storage, because its own was refused: ${reasonText(error)}`)
+	}
 }
 
 async function grant(

@@ -56,6 +56,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 			sink,
 			run.tables.filter((work) => work.existed),
 			options,
+			reporter.warn,
 		)
 		throwIfInterrupted(signal, 'checking the target')
 		if (options.dryRun !== true) await write(run)
