@@ -64,7 +64,9 @@ for (const { dir, kind, manifest } of rooms.values()) {
 	}
 	for (const file of globSync(`${dir}/src/**/*.ts`)) {
 		for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(/(?:from|import\(?)\s*['"](@ydbackup\/[^'"/]+)/g)) {
-			if (name !== manifest.name && !manifest.dependencies?.[name])
+			const declared =
+				kind === 'test' ? { ...manifest.devDependencies, ...manifest.dependencies } : manifest.dependencies
+			if (name !== manifest.name && !declared?.[name])
 				complaints.push(`${file} imports ${name}, which ${manifest.name} does not declare`)
 		}
 	}

@@ -17,7 +17,7 @@ beforeAll(async () => {
 	expect((await run('repo init')).document.result).toMatchObject({
 		location: expect.stringContaining(join(directory, 'repo')),
 	})
-	expect((await run('backup create --label why=test')).code).toBe(0)
+	expect(await run('backup create --label why=test')).toMatchObject({ code: 0 })
 })
 afterAll(async () => {
 	await database?.[Symbol.asyncDispose]()

@@ -34,7 +34,7 @@ async function openRepo(path: string): Promise<Storage> {
 
 async function withYdb<T>(work: (ydb: Awaited<ReturnType<typeof connect>>) => Promise<T>): Promise<T> {
 	await using ydb = await connect({ ...parseConnectionString(job.connection), credentials: { kind: 'anonymous' } })
-	return work(ydb)
+	return await work(ydb)
 }
 
 const jobs: Record<Job['name'], () => Promise<object>> = {

@@ -55,7 +55,7 @@ test('Ctrl-C ends with 130, names what is left, and the next backup works', asyn
 	await using world = await createWorld()
 	await world.seed(3000)
 	await world.run(['repo', 'init'])
-	world.emulator.faults.delayReadMs = 300
+	world.emulator.faults.delayReadMs = 3000
 	const stopped = await world.runOnDatabase(['backup', 'create'], {
 		onStart: (child) => setTimeout(() => child.kill('SIGINT'), 2500),
 	})

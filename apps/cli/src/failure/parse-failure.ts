@@ -28,14 +28,14 @@ export function parseFailure(error: ParseError, command: string): BackupError {
 			// What stands behind an equals sign may be a secret that was given to a flag that does not exist.
 			const shown = flags.map((flag) => flag.replace(/=.*$/s, '')).join(', ')
 			const hint = near === undefined ? advice : `did you mean ${near}? ${advice}`
-			return refuse(`there is no flag ${shown} here`, hint, error)
+			return refuse(`there is no flag ${shown} here`, hint)
 		}
 		case 'RequiredArgsError':
-			return refuse(`the argument ${names.join(', ').toUpperCase()} is missing`, advice, error)
+			return refuse(`the argument ${names.join(', ').toUpperCase()} is missing`, advice)
 		case 'UnexpectedArgsError':
-			return refuse(`there is no place for ${names.map((name) => JSON.stringify(name)).join(', ')}`, advice, error)
+			return refuse(`there is no place for ${names.map((name) => JSON.stringify(name)).join(', ')}`, advice)
 		default:
-			return refuse(tidy(error.message), advice, error)
+			return refuse(tidy(error.message), advice)
 	}
 }
 
@@ -49,6 +49,7 @@ function tidy(message: string): string {
 		.trim()
 }
 
-function refuse(message: string, advice: string, cause: unknown): BackupError {
-	return new BackupError('CONFIG_INVALID', message, { advice, cause })
+/** Without oclif's own error as the cause: it holds all that was typed, which may be a secret in the wrong place. */
+function refuse(message: string, advice: string): BackupError {
+	return new BackupError('CONFIG_INVALID', message, { advice })
 }

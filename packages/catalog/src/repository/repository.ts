@@ -178,7 +178,7 @@ export class Repository {
 			)
 		}
 		const bytes = encodeManifest(manifest)
-		const decoded = decodeManifest(bytes, key)
+		const decoded = assertReadable(bytes, key)
 		await writeNew(this.storage, key, bytes, {
 			signal: options.signal,
 			mayBeUnreadable: manifest.readBack === 'unavailable',
@@ -251,6 +251,19 @@ export class Repository {
 
 	async #notFound(id: string, options: CallOptions): Promise<BackupError> {
 		return backupNotFound(id, this.storage.location, await this.ids(options))
+	}
+}
+
+/** What could not be read must not be committed. */
+function assertReadable(bytes: Uint8Array, key: string): Manifest {
+	try {
+		return decodeManifest(bytes, key)
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error)
+		throw new BackupError('INTERNAL', `this manifest could not be read again: ${reason}`, {
+			advice: 'nothing was committed; report this',
+			cause: error,
+		})
 	}
 }
 

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { varintLength, writeVarint } from '@ydbackup/rows'
-import { type ColumnPlan, FIRST_DAY_AFTER, KIND } from './column-plan.ts'
-import { HEX_VALUE, HIGH, PERCENT, PLAIN, PLUS, READ_CLASS } from './escape.ts'
-import { micros, readInstant, seconds } from './read-date.ts'
+import { type ColumnPlan, FIRST_DAY_AFTER } from './column-plan.ts'
+import { HEX_VALUE, NOT_PLAIN, UNESCAPED } from './escape.ts'
+import { instant, readInstant } from './read-date.ts'
 import { failed, readFloat } from './read-float.ts'
-import { high, low, readHalves, splitSafe } from './read-integer.ts'
+import { halves, readHalves, splitSafe } from './read-integer.ts'
 import { isDyNumber, readDecimal, readUuid, words } from './read-wide.ts'
 
 const FIRST_SECOND_AFTER = FIRST_DAY_AFTER * 86_400
@@ -28,9 +28,17 @@ function fail(column: number, start: number, why: typeof failure): number {
 
 /**
  * Reads the line at b[p], which ends with a line feed, and writes its cells as the payload of a row at out[q]. Returns the position
- * behind them, or -1. `out` must have room: the length of the line and LONGEST_GROWTH for each column.
+ * behind them, or -1. `input` is over the bytes of `b`, `view` over those of `out`. `out` must have room: the length of the line and LONGEST_GROWTH for each column.
  */
-export function decodeRow(plan: ColumnPlan, b: Buffer, p: number, out: Uint8Array, view: DataView, q: number): number {
+export function decodeRow(
+	plan: ColumnPlan,
+	b: Buffer,
+	input: DataView,
+	p: number,
+	out: Uint8Array,
+	view: DataView,
+	q: number,
+): number {
 	const { columns, kinds, tags } = plan
 	for (let column = 0; column < columns; column++) {
 		const start = p
@@ -44,47 +52,19 @@ export function decodeRow(plan: ColumnPlan, b: Buffer, p: number, out: Uint8Arra
 			out[q + 3] = 0
 			q += 4
 			p += 4
-		} else if (kind === KIND.quoted) {
+		} else if (kind === 10 /* quoted */) {
 			if (b[p] !== 34) return fail(column, start, isSeparator(b[p]!) ? 'empty' : 'value')
 			const from = q + 4
-			let to = from
-			let bits = 0
-			p++
-			for (;;) {
-				const byte = b[p]!
-				const what = READ_CLASS[byte]!
-				if (what === PLAIN) {
-					out[to++] = byte
-					p++
-				} else if (what === PERCENT) {
-					const value = (HEX_VALUE[b[p + 1]!]! << 4) | HEX_VALUE[b[p + 2]!]!
-					if (value >= 0) {
-						out[to++] = value
-						bits |= value
-						p += 3
-					} else {
-						out[to++] = byte
-						p++
-					}
-				} else if (what === PLUS) {
-					out[to++] = 32
-					p++
-				} else if (what === HIGH) {
-					out[to++] = byte
-					bits |= byte
-					p++
-				} else {
-					break
-				}
-			}
+			to = from
+			p = readQuoted(b, p + 1, out)
 			if (p - start < 2 || b[p - 1] !== 34) return fail(column, start, 'value')
 			to--
-			if (bits > 127 && plan.text[column] === 1 && !isUtf8(out.subarray(from, to))) return fail(column, start, 'value')
+			if (bits > 127 && plan.text[column] === 1 && !isText(out, from, to)) return fail(column, start, 'value')
 			q = closeString(out, q, from, to, tag)
 		} else {
 			let end = p
 			out[q + 2] = tag
-			if (kind <= KIND.uint64) {
+			if (kind <= 4 /* uint64 */) {
 				let number = 0
 				const digits = b[p] === 45 ? ++end : end
 				for (;;) {
@@ -96,13 +76,13 @@ export function decodeRow(plan: ColumnPlan, b: Buffer, p: number, out: Uint8Arra
 				const plain = end > digits && end - digits <= 15 && isSeparator(b[end]!)
 				if (!plain) while (!isSeparator(b[end]!)) end++
 				if (digits > p) number = -number
-				if (kind === KIND.bool) {
+				if (kind === 0 /* bool */) {
 					const bool = plain && number >= 0 ? (number === 0 ? 0 : 1) : readBool(b, p, end)
 					if (bool < 0) return fail(column, start, end === p ? 'empty' : 'value')
 					out[q + 1] = 2
 					out[q + 3] = bool
 					q += 4
-				} else if (kind <= KIND.uint32) {
+				} else if (kind <= 2 /* uint32 */) {
 					if (!plain) number = readNarrow(b, p, end)
 					if (!(number >= plan.lows[column]! && number <= plan.highs[column]!)) {
 						return fail(column, start, end === p ? 'empty' : 'value')
@@ -111,18 +91,18 @@ export function decodeRow(plan: ColumnPlan, b: Buffer, p: number, out: Uint8Arra
 					view.setInt32(q + 3, number, true)
 					q += 7
 				} else {
-					if (plain && (number >= 0 || kind === KIND.int64)) splitSafe(number)
-					else if (!readHalves(b, p, end, kind === KIND.int64)) {
+					if (plain && (number >= 0 || kind === 3) /* int64 */) splitSafe(number)
+					else if (!readHalves(b, p, end, kind === 3 /* int64 */)) {
 						return fail(column, start, end === p ? 'empty' : 'value')
 					}
 					out[q + 1] = 9
-					view.setInt32(q + 3, low, true)
-					view.setInt32(q + 7, high, true)
+					view.setInt32(q + 3, halves[0]!, true)
+					view.setInt32(q + 7, halves[1]!, true)
 					q += 11
 				}
 			} else {
 				while (!isSeparator(b[end]!)) end++
-				const next = decodeOther(plan, column, b, p, end, out, view, q)
+				const next = decodeOther(plan, column, b, input, p, end, out, view, q)
 				if (next < 0) return fail(column, start, end === p ? 'empty' : 'value')
 				q = next
 			}
@@ -138,11 +118,72 @@ export function decodeRow(plan: ColumnPlan, b: Buffer, p: number, out: Uint8Arra
 	return q
 }
 
+/** Where {@link readQuoted} writes next, and all bits of the bytes that were not plain. */
+let to = 0
+let bits = 0
+
+/** Unescapes b[p…] to out[to…] up to the next separator and returns its position. Quotes within are bytes like others. */
+function readQuoted(b: Buffer, p: number, out: Uint8Array): number {
+	const notPlain = NOT_PLAIN
+	const unescaped = UNESCAPED
+	const hex = HEX_VALUE
+	let q = to
+	let seen = 0
+	for (;;) {
+		let byte = b[p]!
+		while (notPlain[byte] === 0) {
+			out[q++] = unescaped[byte]!
+			byte = b[++p]!
+		}
+		if (byte === 0x25) {
+			const value = (hex[b[p + 1]!]! << 4) | hex[b[p + 2]!]!
+			if (value >= 0) {
+				out[q++] = value
+				seen |= value
+				p += 3
+			} else {
+				out[q++] = byte
+				p++
+			}
+		} else if (byte > 127) {
+			out[q++] = byte
+			seen |= byte
+			p++
+		} else {
+			break
+		}
+	}
+	to = q
+	bits = seen
+	return p
+}
+
+/** True when out[p, end) is UTF-8. For short text a loop is faster than a call. */
+function isText(out: Uint8Array, p: number, end: number): boolean {
+	if (end - p > 200) return isUtf8(out.subarray(p, end))
+	while (p < end) {
+		const lead = out[p++]!
+		if (lead < 0x80) continue
+		if (lead < 0xc2 || lead > 0xf4) return false
+		const more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3
+		if (p + more > end) return false
+		const second = out[p]!
+		if ((second & 0xc0) !== 0x80) return false
+		// Overlong forms, surrogates, and what is above U+10FFFF.
+		if ((lead === 0xe0 && second < 0xa0) || (lead === 0xed && second > 0x9f)) return false
+		if ((lead === 0xf0 && second < 0x90) || (lead === 0xf4 && second > 0x8f)) return false
+		for (let i = 1; i < more; i++) if ((out[p + i]! & 0xc0) !== 0x80) return false
+		p += more
+	}
+	return true
+}
+
 /** Floats, dates, Decimals, Uuids and DyNumbers: b[p, end) is the text, out[q] the cell. */
 function decodeOther(
 	plan: ColumnPlan,
 	column: number,
 	b: Buffer,
+	input: DataView,
 	p: number,
 	end: number,
 	out: Uint8Array,
@@ -150,34 +191,34 @@ function decodeOther(
 	q: number,
 ): number {
 	switch (plan.kinds[column]) {
-		case KIND.float: {
+		case 5 /* float */: {
 			const value = readFloat(b, p, end)
 			if (failed) return -1
 			out[q + 1] = 5
 			view.setFloat32(q + 3, value, true)
 			return q + 7
 		}
-		case KIND.double: {
+		case 6 /* double */: {
 			const value = readFloat(b, p, end)
 			if (failed) return -1
 			out[q + 1] = 9
 			view.setFloat64(q + 3, value, true)
 			return q + 11
 		}
-		case KIND.date:
-		case KIND.datetime:
-			if (!readInstant(b, p, end) || seconds >= FIRST_SECOND_AFTER) return -1
+		case 7 /* date */:
+		case 8 /* datetime */:
+			if (!readInstant(b, input, p, end) || instant[0]! >= FIRST_SECOND_AFTER) return -1
 			out[q + 1] = 5
-			view.setUint32(q + 3, plan.kinds[column] === KIND.date ? Math.floor(seconds / 86_400) : seconds, true)
+			view.setUint32(q + 3, plan.kinds[column] === 7 /* date */ ? Math.floor(instant[0]! / 86_400) : instant[0]!, true)
 			return q + 7
-		case KIND.timestamp:
-			if (!readInstant(b, p, end) || seconds >= FIRST_SECOND_AFTER) return -1
-			splitSafe(seconds * 1_000_000 + micros)
+		case 9 /* timestamp */:
+			if (!readInstant(b, input, p, end) || instant[0]! >= FIRST_SECOND_AFTER) return -1
+			splitSafe(instant[0]! * 1_000_000 + instant[1]!)
 			out[q + 1] = 9
-			view.setInt32(q + 3, low, true)
-			view.setInt32(q + 7, high, true)
+			view.setInt32(q + 3, halves[0]!, true)
+			view.setInt32(q + 7, halves[1]!, true)
 			return q + 11
-		case KIND.decimal: {
+		case 12 /* decimal */: {
 			if (!readDecimal(b, p, end, plan.precisions[column]!, plan.scales[column]!)) return -1
 			view.setInt32(q + 3, words[0]!, true)
 			view.setInt32(q + 7, words[1]!, true)
@@ -192,7 +233,7 @@ function decodeOther(
 			view.setInt32(q + 17, words[3]!, true)
 			return q + 21
 		}
-		case KIND.uuid: {
+		case 13 /* uuid */: {
 			const quoted = b[p] === 34 && end - p === 38 && b[end - 1] === 34 ? 1 : 0
 			if (!readUuid(b, p + quoted, end - quoted, out, q + 3, q + 13)) return -1
 			if (view.getInt32(q + 13, true) === 0 && view.getInt32(q + 17, true) === 0) {
@@ -237,7 +278,7 @@ function isSeparator(byte: number): boolean {
 /** A number of at most 32 bits with a plus sign or with many leading zeros; NaN when it is none. */
 function readNarrow(b: Buffer, p: number, end: number): number {
 	if (!readHalves(b, p, end, true)) return Number.NaN
-	return (high | 0) * 0x1_0000_0000 + low
+	return (halves[1]! | 0) * 0x1_0000_0000 + halves[0]!
 }
 
 const TRUE = new Set(['true', 't', 'yes', 'y', 'on'])

@@ -1,5 +1,5 @@
-import { type ColumnPlan, FIRST_DAY_AFTER, KIND } from './column-plan.ts'
-import { ESCAPED, ESCAPED_LENGTH } from './escape.ts'
+import { type ColumnPlan, FIRST_DAY_AFTER } from './column-plan.ts'
+import { ESCAPED } from './escape.ts'
 import { writeInstant, writeMicros, writeSeconds } from './write-date.ts'
 import { writeDouble, writeFloat } from './write-float.ts'
 import { writeHalves, writeInt32, writeInt64, writeUint32 } from './write-integer.ts'
@@ -61,56 +61,56 @@ export function encodeRow(
 		}
 		s++
 		switch (kinds[column]) {
-			case KIND.bool:
+			case 0 /* bool */:
 				if (length !== 2) return -1
 				out[q++] = b[s] === 0 ? 48 : 49
 				break
-			case KIND.int32:
+			case 1 /* int32 */:
 				if (length !== 5) return -1
-				q = writeInt32(out, q, view.getInt32(s, true))
+				q = writeInt32(outView, q, view.getInt32(s, true))
 				break
-			case KIND.uint32:
+			case 2 /* uint32 */:
 				if (length !== 5) return -1
-				q = writeUint32(out, q, view.getUint32(s, true))
+				q = writeUint32(outView, q, view.getUint32(s, true))
 				break
-			case KIND.int64:
+			case 3 /* int64 */:
 				if (length !== 9) return -1
-				q = writeInt64(out, q, view.getInt32(s + 4, true), view.getUint32(s, true))
+				q = writeInt64(outView, q, view.getInt32(s + 4, true), view.getUint32(s, true))
 				break
-			case KIND.uint64:
+			case 4 /* uint64 */:
 				if (length !== 9) return -1
-				q = writeHalves(out, q, view.getUint32(s + 4, true), view.getUint32(s, true))
+				q = writeHalves(outView, q, view.getUint32(s + 4, true), view.getUint32(s, true))
 				break
-			case KIND.float:
+			case 5 /* float */:
 				if (length !== 5) return -1
-				q = writeFloat(out, q, view.getFloat32(s, true))
+				q = writeFloat(outView, q, view.getFloat32(s, true))
 				break
-			case KIND.double:
+			case 6 /* double */:
 				if (length !== 9) return -1
-				q = writeDouble(out, q, view.getFloat64(s, true))
+				q = writeDouble(outView, q, view.getFloat64(s, true))
 				break
-			case KIND.date: {
+			case 7 /* date */: {
 				if (length !== 5) return -1
 				const day = view.getUint32(s, true)
 				if (day >= FIRST_DAY_AFTER) return -1
-				q = writeInstant(out, q, day, 0, 0)
+				q = writeInstant(outView, q, day, 0, 0)
 				break
 			}
-			case KIND.datetime: {
+			case 8 /* datetime */: {
 				if (length !== 5) return -1
 				const second = view.getUint32(s, true)
 				if (second >= FIRST_SECOND_AFTER) return -1
-				q = writeSeconds(out, q, second)
+				q = writeSeconds(outView, q, second)
 				break
 			}
-			case KIND.timestamp: {
+			case 9 /* timestamp */: {
 				if (length !== 9) return -1
 				const micros = view.getUint32(s + 4, true) * 0x1_0000_0000 + view.getUint32(s, true)
 				if (micros >= FIRST_MICRO_AFTER) return -1
-				q = writeMicros(out, q, micros)
+				q = writeMicros(outView, q, micros)
 				break
 			}
-			case KIND.quoted: {
+			case 10 /* quoted */: {
 				s = stringStart(b, s, p)
 				if (s < 0) return -1
 				out[q++] = 34
@@ -118,7 +118,7 @@ export function encodeRow(
 				out[q++] = 34
 				break
 			}
-			case KIND.bare: {
+			case 11 /* bare */: {
 				s = stringStart(b, s, p)
 				if (s < 0 || s === p) return -1
 				for (; s < p; s++) {
@@ -128,14 +128,14 @@ export function encodeRow(
 				}
 				break
 			}
-			case KIND.decimal: {
+			case 12 /* decimal */: {
 				const wide = length === 19 && b[s + 8] === 0x81 && b[s + 9] === 1
 				if (!wide && length !== 9) return -1
 				const w0 = view.getUint32(s, true)
 				const w1 = view.getUint32(s + 4, true)
 				const w2 = wide ? view.getUint32(s + 10, true) : 0
 				const w3 = wide ? view.getUint32(s + 14, true) : 0
-				q = writeDecimal(out, q, w0, w1, w2, w3, plan.scales[column]!)
+				q = writeDecimal(outView, q, w0, w1, w2, w3, plan.scales[column]!)
 				if (q < 0) return -1
 				break
 			}
@@ -176,10 +176,11 @@ function stringStart(b: Uint8Array, s: number, end: number): number {
 
 /** Without a branch per byte: four bytes are stored, one or three of them count. May write three bytes past the end. */
 function writeEscaped(b: Uint8Array, s: number, end: number, outView: DataView, q: number): number {
+	const escaped = ESCAPED
 	for (; s < end; s++) {
-		const byte = b[s]!
-		outView.setInt32(q, ESCAPED[byte]!, true)
-		q += ESCAPED_LENGTH[byte]!
+		const text = escaped[b[s]!]!
+		outView.setInt32(q, text, true)
+		q += text >>> 24
 	}
 	return q
 }

@@ -5,32 +5,21 @@
 const BARE = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!$*-./;@_~'
 const DIGITS = '0123456789ABCDEF'
 
-/** For each byte its text as up to four bytes in one little-endian word, and how many of them count. */
+/** For each byte its text in the lower three bytes of a word, the first character lowest, and in the upper byte how many of them count. */
 export const ESCAPED: Int32Array = new Int32Array(256)
-export const ESCAPED_LENGTH: Uint8Array = new Uint8Array(256).fill(3)
 
 for (let byte = 0; byte < 256; byte++) {
-	ESCAPED[byte] = 0x25 | (DIGITS.charCodeAt(byte >>> 4) << 8) | (DIGITS.charCodeAt(byte & 15) << 16)
+	ESCAPED[byte] = 0x0300_0025 | (DIGITS.charCodeAt(byte >>> 4) << 8) | (DIGITS.charCodeAt(byte & 15) << 16)
 }
-for (const char of BARE) {
-	ESCAPED[char.charCodeAt(0)] = char.charCodeAt(0)
-	ESCAPED_LENGTH[char.charCodeAt(0)] = 1
-}
-ESCAPED[0x20] = 0x2b
-ESCAPED_LENGTH[0x20] = 1
+for (const char of BARE) ESCAPED[char.charCodeAt(0)] = 0x0100_0000 | char.charCodeAt(0)
+ESCAPED[0x20] = 0x0100_002b
 
-/** What the reader does with a byte inside of quotes. `high` is a raw byte above 0x7f: taken as it is, but UTF-8 must be checked. */
-export const PLAIN = 0
-export const PERCENT = 1
-export const PLUS = 2
-export const HIGH = 3
-export const STOP = 4
-export const READ_CLASS: Uint8Array = new Uint8Array(256)
-READ_CLASS.fill(HIGH, 128)
-READ_CLASS[0x25] = PERCENT
-READ_CLASS[0x2b] = PLUS
-READ_CLASS[0x2c] = STOP
-READ_CLASS[0x0a] = STOP
+/** 1 for the bytes inside of quotes that the reader must look at: percent signs, separators, and raw bytes above 0x7f. */
+export const NOT_PLAIN: Uint8Array = new Uint8Array(256).fill(1, 128)
+NOT_PLAIN[0x25] = NOT_PLAIN[0x2c] = NOT_PLAIN[0x0a] = 1
+
+/** What a byte that the reader need not look at stands for: itself, or a space for `+`. */
+export const UNESCAPED: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => (byte === 0x2b ? 0x20 : byte))
 
 /** The value of a hexadecimal digit of any case, or -1. */
 export const HEX_VALUE: Int8Array = new Int8Array(256).fill(-1)
@@ -42,6 +31,6 @@ for (let value = 0; value < 16; value++) {
 /** The length of bytes once escaped. */
 export function escapedLength(b: Uint8Array, start: number, end: number): number {
 	let length = 0
-	for (let p = start; p < end; p++) length += ESCAPED_LENGTH[b[p]!]!
+	for (let p = start; p < end; p++) length += ESCAPED[b[p]!]! >>> 24
 	return length
 }

@@ -133,12 +133,13 @@ class Parser implements CsvParser {
 
 	/** Reads the whole lines b[p, end). */
 	#readLines(b: Buffer, p: number, end: number, chunks: RowChunk[]): void {
+		const input = new DataView(b.buffer, b.byteOffset, b.byteLength)
 		const room = this.#chunkBytes + this.#roomFor(end - p)
 		if (room > this.#out.length) this.#grow(room)
 		while (p < end) {
 			const frame = this.#used
 			let start = frame + 1 + this.#lengthBytes
-			let q = decodeRow(this.#plan, b, p, this.#out, this.#view, start)
+			let q = decodeRow(this.#plan, b, input, p, this.#out, this.#view, start)
 			if (q < 0) throw this.#refuse(b, p)
 			p = behind
 			const length = q - start

@@ -3,46 +3,72 @@ const ISO =
 	/^(\d{4})-?(\d{2})-?(\d{2})(?:[Tt ](\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d+))?)?(?:[Zz]|([-+])(\d{2}):?(\d{2})?)?)?$/
 
 /** The moment that {@link readInstant} read last: whole seconds since 1970, and microseconds within the second. */
-export let seconds = 0
-export let micros = 0
+export const instant: Float64Array = new Float64Array(2)
 
-/** Reads a moment; false when the text is none, or before 1970. */
-export function readInstant(b: Buffer, p: number, end: number): boolean {
-	if (end - p !== 27 || b[p + 26] !== 90 || b[p + 19] !== 46 || b[p + 10] !== 84) return readOdd(b, p, end)
-	if (b[p + 4] !== 45 || b[p + 7] !== 45 || b[p + 13] !== 58 || b[p + 16] !== 58) return readOdd(b, p, end)
-	bad = 0
-	const year = pair(b, p) * 100 + pair(b, p + 2)
-	const month = pair(b, p + 5)
-	const date = pair(b, p + 8)
-	const hour = pair(b, p + 11)
-	const minute = pair(b, p + 14)
-	const second = pair(b, p + 17)
-	micros = pair(b, p + 20) * 10_000 + pair(b, p + 22) * 100 + pair(b, p + 24)
-	return bad === 0 && setSeconds(year, month, date, hour, minute, second) && seconds >= 0
+/** The words of the date that was read last, and its day: rows of one day often stand together. */
+const cached = new Int32Array(3)
+let cachedDay = Number.NaN
+
+/** Reads a moment into {@link instant}; false when b[p, end) is none, or before 1970. `view` is over the bytes of `b`. */
+export function readInstant(b: Buffer, view: DataView, p: number, end: number): boolean {
+	if (end - p !== 27) return readOdd(b, p, end)
+	// Word by word: digits and separators stand where they must when the masks match.
+	const w0 = view.getInt32(p, true)
+	const w1 = view.getInt32(p + 4, true)
+	const w2 = view.getInt32(p + 8, true)
+	const w3 = view.getInt32(p + 11, true)
+	const w4 = view.getInt32(p + 14, true)
+	const w5 = view.getInt32(p + 17, true)
+	const w6 = view.getInt32(p + 20, true)
+	const w7 = view.getInt32(p + 23, true)
+	const shape =
+		((w1 & 0xff00_00ff) ^ 0x2d00_002d) |
+		((w2 & 0xff_0000) ^ 0x54_0000) |
+		((w3 & 0xff_0000) ^ 0x3a_0000) |
+		((w4 & 0xff_0000) ^ 0x3a_0000) |
+		((w5 & 0xff_0000) ^ 0x2e_0000) |
+		((w7 & 0xff00_0000) ^ 0x5a00_0000)
+	if (shape !== 0) return readOdd(b, p, end)
+	if (w0 !== cached[0] || w1 !== cached[1] || ((w2 ^ cached[2]!) & 0xffff) !== 0 || cachedDay !== cachedDay) {
+		if (!isDigits(w0) || !isDigits(((w1 >>> 8) & 0xffff) | 0x3030_0000) || !isDigits((w2 & 0xffff) | 0x3030_0000))
+			return false
+		const day = dayOf(two(w0) * 100 + two(w0 >>> 16), two(w1 >>> 8), two(w2))
+		if (day !== day) return false
+		cached[0] = w0
+		cached[1] = w1
+		cached[2] = w2
+		cachedDay = day
+	}
+	if (!isDigits((w3 & 0xffff) | (w4 << 16)) || !isDigits((w5 & 0xffff) | 0x3030_0000)) return false
+	if (!isDigits(w6) || !isDigits((w7 & 0xff_ffff) | 0x3000_0000)) return false
+	instant[1] = two(w6) * 10_000 + two(w6 >>> 16) * 100 + two(w7 >>> 8)
+	return setSeconds(cachedDay, two(w3), two(w4), two(w5)) && instant[0]! >= 0
 }
 
-let bad = 0
-
-function pair(b: Buffer, p: number): number {
-	const tens = b[p]! - 48
-	const ones = b[p + 1]! - 48
-	// Negative numbers and numbers above 9 leave a bit behind.
-	bad |= tens | ones | (9 - tens) | (9 - ones)
-	bad &= -2_147_483_648
-	return tens * 10 + ones
+/** True when all four bytes are ASCII digits. */
+function isDigits(word: number): boolean {
+	return ((word & 0xf0f0_f0f0) ^ 0x3030_3030) === 0 && ((word + 0x0606_0606) & 0xf0f0_f0f0) === 0x3030_3030
 }
 
-function setSeconds(year: number, month: number, date: number, hour: number, minute: number, second: number): boolean {
-	if (month < 1 || month > 12 || date < 1 || hour > 23 || minute > 59 || second > 59) return false
-	if (date > 28 && date > daysIn(year, month)) return false
+/** The number in the two lowest bytes. */
+function two(word: number): number {
+	return (word & 15) * 10 + ((word >>> 8) & 15)
+}
+
+function setSeconds(day: number, hour: number, minute: number, second: number): boolean {
+	instant[0] = day * 86_400 + hour * 3600 + minute * 60 + second
+	return hour < 24 && minute < 60 && second < 60
+}
+
+/** Days since 1970-01-01, or NaN for a date that does not exist. */
+function dayOf(year: number, month: number, date: number): number {
+	if (month < 1 || month > 12 || date < 1 || (date > 28 && date > daysIn(year, month))) return Number.NaN
 	// Howard Hinnant's days_from_civil.
 	const y = month <= 2 ? year - 1 : year
 	const era = Math.floor(y / 400)
 	const yoe = y - era * 400
 	const doy = (((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) | 0) + date - 1
-	const day = era * 146_097 + yoe * 365 + (yoe >> 2) - ((yoe / 100) | 0) + doy - 719_468
-	seconds = day * 86_400 + hour * 3600 + minute * 60 + second
-	return true
+	return era * 146_097 + yoe * 365 + (yoe >> 2) - ((yoe / 100) | 0) + doy - 719_468
 }
 
 function daysIn(year: number, month: number): number {
@@ -56,8 +82,9 @@ function readOdd(b: Buffer, p: number, end: number): boolean {
 	if (match === null) return false
 	const [year, month, date, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0))
 	const offset = Number(match[9] ?? 0) * 3600 + Number(match[10] ?? 0) * 60
-	if (!setSeconds(year!, month!, date!, hour!, minute!, second!)) return false
-	seconds += match[8] === '-' ? offset : -offset
-	micros = Number((match[7] ?? '').slice(0, 6).padEnd(6, '0'))
-	return seconds >= 0
+	const day = dayOf(year!, month!, date!)
+	if (day !== day || !setSeconds(day, hour!, minute!, second!)) return false
+	instant[0]! += match[8] === '-' ? offset : -offset
+	instant[1] = Number((match[7] ?? '').slice(0, 6).padEnd(6, '0'))
+	return instant[0]! >= 0
 }

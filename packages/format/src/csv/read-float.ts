@@ -1,4 +1,5 @@
-const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
+import { divideExactly, productRest, TENS } from './exact.ts'
+
 const LONGEST = 1100
 
 /** True when the last {@link readFloat} was no number at all, rather than NaN. */
@@ -10,16 +11,23 @@ export function readFloat(b: Buffer, start: number, end: number): number {
 	let p = start
 	const negative = b[p] === 45
 	if (negative) p++
-	let digits = 0
+	// Up to fifteen significant digits, and up to eight more.
+	let upper = 0
+	let lower = 0
 	let count = 0
 	let significant = 0
 	let point = -1
 	for (; p < end; p++) {
 		const digit = b[p]! - 48
 		if (digit >= 0 && digit <= 9) {
-			digits = digits * 10 + digit
 			count++
-			if (digits !== 0) significant++
+			if (significant < 15) {
+				upper = upper * 10 + digit
+				if (upper !== 0) significant++
+			} else {
+				lower = lower * 10 + digit
+				significant++
+			}
 		} else if (digit === -2 && point < 0) {
 			point = p
 		} else {
@@ -27,9 +35,19 @@ export function readFloat(b: Buffer, start: number, end: number): number {
 		}
 	}
 	const scale = point < 0 ? 0 : end - point - 1
-	// Fifteen digits and one division by a power that is exact are rounded once, and correctly.
-	if (count === 0 || significant > 15 || scale > 22) return readOdd(b, start, end)
-	const value = digits / POWERS[scale]!
+	if (count === 0 || significant > 19 || scale > 22) return readOdd(b, start, end)
+	let value: number
+	if (significant <= 15) {
+		// One division by a power that is exact: rounded once, and correctly.
+		value = upper / TENS[scale]!
+	} else {
+		// upper * 10^n below 10^19: n is at most 4, so the product is exact in two doubles.
+		const shifted = upper * TENS[significant - 15]!
+		const high = shifted + lower
+		const rest = shifted - high + lower + productRest(upper, TENS[significant - 15]!, shifted)
+		value = divideExactly(high, rest, scale)
+		if (value !== value) return readOdd(b, start, end)
+	}
 	return negative ? -value : value
 }
 

@@ -1,8 +1,7 @@
-/** The 64-bit number that was read last, as two halves; high is the upper one. */
-export let high = 0
-export let low = 0
+/** The 64-bit number that was read last: its lower and its upper word. An array, because a variable of that size is boxed each time. */
+export const halves: Uint32Array = new Uint32Array(2)
 
-/** A whole number of 64 bits into {@link high} and {@link low}; false when it is none or does not fit. */
+/** A whole number of 64 bits into {@link halves}; false when b[p, end) is none or does not fit. */
 export function readHalves(b: Buffer, p: number, end: number, signed: boolean): boolean {
 	let negative = false
 	const first = b[p]
@@ -13,8 +12,7 @@ export function readHalves(b: Buffer, p: number, end: number, signed: boolean): 
 	}
 	if (p === end) return false
 	while (p < end - 1 && b[p] === 48) p++
-	const length = end - p
-	if (length > 20) return false
+	if (end - p > 20) return false
 	let upper = 0
 	const split = end - 9
 	for (; p < split; p++) {
@@ -30,12 +28,13 @@ export function readHalves(b: Buffer, p: number, end: number, signed: boolean): 
 	}
 	if (!joinBillions(upper, lower)) return false
 	if (!signed) return true
-	if (negative ? high > 0x8000_0000 || (high === 0x8000_0000 && low > 0) : high > 0x7fff_ffff) return false
+	const high = halves[1]!
+	if (high > 0x7fff_ffff && !(negative && high === 0x8000_0000 && halves[0] === 0)) return false
 	if (negative) negate()
 	return true
 }
 
-/** upper * 10^9 + lower into the halves, upper below 2^37 and lower below 10^9; false when that takes more than 64 bits. */
+/** upper * 10^9 + lower into {@link halves}, upper below 2^37 and lower below 10^9; false when that takes more than 64 bits. */
 export function joinBillions(upper: number, lower: number): boolean {
 	const upperHigh = Math.floor(upper / 65_536)
 	const a = upperHigh * 1_000_000_000
@@ -43,20 +42,22 @@ export function joinBillions(upper: number, lower: number): boolean {
 	const aHigh = Math.floor(a / 65_536)
 	const sum = (a - aHigh * 65_536) * 65_536 + c
 	const carry = Math.floor(sum / 0x1_0000_0000)
-	low = sum - carry * 0x1_0000_0000
-	high = aHigh + carry
+	const high = aHigh + carry
+	halves[0] = sum - carry * 0x1_0000_0000
+	halves[1] = high
 	return high <= 0xffff_ffff
 }
 
-/** The two's complement of the halves. */
+/** The two's complement of {@link halves}. */
 export function negate(): void {
-	low = -low >>> 0
-	high = (low === 0 ? -high : ~high) >>> 0
+	const low = -halves[0]! >>> 0
+	halves[1] = low === 0 ? -halves[1]! : ~halves[1]!
+	halves[0] = low
 }
 
-/** Splits a whole number from -2^53 to 2^53 into the halves. */
+/** Splits a whole number from -2^53 to 2^53 into {@link halves}. */
 export function splitSafe(value: number): void {
 	const upper = Math.floor(value / 0x1_0000_0000)
-	high = upper >>> 0
-	low = value - upper * 0x1_0000_0000
+	halves[1] = upper
+	halves[0] = value - upper * 0x1_0000_0000
 }

@@ -1,5 +1,5 @@
 import { HEX_VALUE } from './escape.ts'
-import { high, joinBillions, low, negate } from './read-integer.ts'
+import { halves, joinBillions, negate } from './read-integer.ts'
 
 const INFINITY = 10n ** 35n
 const DECIMAL = /^([-+]?)(\d*)(?:\.(\d*))?$/
@@ -42,10 +42,10 @@ export function readDecimal(b: Buffer, start: number, end: number, precision: nu
 		else lower *= 10
 	}
 	joinBillions(upper, lower)
-	const isZero = high === 0 && low === 0
+	const isZero = (halves[0]! | halves[1]!) === 0
 	if (negative) negate()
-	words[0] = low
-	words[1] = high
+	words[0] = halves[0]!
+	words[1] = halves[1]!
 	words[2] = words[3] = negative && !isZero ? 0xffff_ffff : 0
 	return true
 }

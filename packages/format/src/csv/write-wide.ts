@@ -1,18 +1,24 @@
-import { printDecimal } from '@ydbackup/rows'
-import { writeHalves, writeScaled } from './write-integer.ts'
+import { trimZeros, writeHalves, writeNine, writeScaled, writeUint32 } from './write-integer.ts'
 
-const LARGEST = 10n ** 35n + 1n
+/** The upper words of 10^35, which stands for inf; its lowest word is 0, and 1 makes it nan. */
+const INFINITY_1 = 0x2b87_8fe8
+const INFINITY_2 = 0x72c7_4d82
+const INFINITY_3 = 0x13_4261
+
 const HEX = Uint8Array.from('0123456789abcdef', (char) => char.charCodeAt(0))
 
-/** Room for the digits of a 64-bit number. */
-const digits = new Uint8Array(24)
+/** Room for the digits of a number before its point is set. */
+const digits = new DataView(new ArrayBuffer(64))
+/** Digits of 16 bits, lowest first, and what they give in digits of nine decimals. */
+const limbs = new Float64Array(8)
+const nines = new Float64Array(5)
 
 /**
- * A Decimal of four 32-bit words, lowest first. Returns -1 for a number that no Decimal holds.
- * Without BigInt as long as the unscaled number fits 64 bits: that is nearly every amount of money.
+ * A Decimal of four 32-bit words, lowest first, as YDB prints it: without zeros at the end of the fraction. Returns -1 for a number
+ * that no Decimal holds.
  */
 export function writeDecimal(
-	out: Uint8Array,
+	out: DataView,
 	q: number,
 	w0: number,
 	w1: number,
@@ -20,32 +26,77 @@ export function writeDecimal(
 	w3: number,
 	scale: number,
 ): number {
-	if (w3 === 0 && w2 === 0) return writeShort(out, q, w1, w0, scale)
-	if (w3 === 0xffff_ffff && w2 === 0xffff_ffff && (w1 | w0) !== 0) {
-		out[q] = 45
-		const low = -w0 >>> 0
-		return writeShort(out, q + 1, (low === 0 ? -w1 : ~w1) >>> 0, low, scale)
+	if (w3 >= 0x8000_0000) {
+		out.setUint8(q++, 45)
+		const zero0 = w0 === 0
+		const zero1 = zero0 && w1 === 0
+		const zero2 = zero1 && w2 === 0
+		w0 = -w0 >>> 0
+		w1 = (zero0 ? -w1 : ~w1) >>> 0
+		w2 = (zero1 ? -w2 : ~w2) >>> 0
+		w3 = (zero2 ? -w3 : ~w3) >>> 0
 	}
-	const value = (BigInt.asIntN(64, (BigInt(w3) << 32n) | BigInt(w2)) << 64n) | ((BigInt(w1) << 32n) | BigInt(w0))
-	if (value > LARGEST || value < -LARGEST) return -1
-	const text = value === -LARGEST ? 'nan' : printDecimal(value, scale)
-	for (let i = 0; i < text.length; i++) out[q + i] = text.charCodeAt(i)
-	return q + text.length
+	if (w3 === 0 && w2 === 0) {
+		if (w1 < 0x200000 && scale < 16) return writeScaled(out, q, w1 * 0x1_0000_0000 + w0, scale)
+		return placePoint(out, q, writeHalves(digits, 0, w1, w0), scale)
+	}
+	if (w3 >= INFINITY_3) {
+		const order = w3 - INFINITY_3 || w2 - INFINITY_2 || w1 - INFINITY_1
+		if (order > 0 || (order === 0 && w0 > 1)) return -1
+		if (order === 0) return writeSpecial(out, q, w0 === 1)
+	}
+	limbs[0] = w0 & 0xffff
+	limbs[1] = w0 >>> 16
+	limbs[2] = w1 & 0xffff
+	limbs[3] = w1 >>> 16
+	limbs[4] = w2 & 0xffff
+	limbs[5] = w2 >>> 16
+	limbs[6] = w3 & 0xffff
+	limbs[7] = w3 >>> 16
+	return placePoint(out, q, writeLimbs(), scale)
 }
 
-function writeShort(out: Uint8Array, q: number, high: number, low: number, scale: number): number {
-	if (high < 0x200000 && scale < 16) return writeScaled(out, q, high * 0x1_0000_0000 + low, scale)
-	const length = writeHalves(digits, 0, high, low)
+function writeSpecial(out: DataView, q: number, isNan: boolean): number {
+	// Not a number has no sign.
+	if (isNan && q > 0 && out.getUint8(q - 1) === 45) q--
+	const text = isNan ? 'nan' : 'inf'
+	for (let i = 0; i < 3; i++) out.setUint8(q + i, text.charCodeAt(i))
+	return q + 3
+}
+
+/** Writes {@link limbs} to {@link digits} by dividing by 10^9 until nothing is left; returns how many digits there are. */
+function writeLimbs(): number {
+	let count = 0
+	let top = 7
+	while (top >= 0 && limbs[top] === 0) top--
+	while (top >= 0) {
+		let rest = 0
+		for (let i = top; i >= 0; i--) {
+			const step = rest * 65_536 + limbs[i]!
+			const quotient = Math.floor(step / 1e9)
+			limbs[i] = quotient
+			rest = step - quotient * 1e9
+		}
+		nines[count++] = rest
+		while (top >= 0 && limbs[top] === 0) top--
+	}
+	let q = writeUint32(digits, 0, nines[--count]!)
+	while (count > 0) q = writeNine(digits, q, nines[--count]!)
+	return q
+}
+
+/** The first `length` of {@link digits} with a point before the last `scale` of them. */
+function placePoint(out: DataView, q: number, length: number, scale: number): number {
 	const whole = length - scale
-	if (whole <= 0) out[q++] = 48
-	for (let i = 0; i < whole; i++) out[q++] = digits[i]!
+	if (whole <= 0) out.setUint8(q++, 48)
+	for (let i = 0; i < whole; i++) out.setUint8(q++, digits.getUint8(i))
 	if (scale === 0) return q
 	const point = q
-	out[q++] = 46
-	for (let i = whole; i < 0; i++) out[q++] = 48
-	for (let i = Math.max(whole, 0); i < length; i++) out[q++] = digits[i]!
-	while (out[q - 1] === 48) q--
-	return q - 1 === point ? point : q
+	out.setUint8(q++, 46)
+	for (let i = whole; i < 0; i++) out.setUint8(q++, 48)
+	for (let i = Math.max(whole, 0); i < length; i++) out.setUint8(q++, digits.getUint8(i))
+	q = trimZeros(out, q)
+	return q === point + 1 ? point : q
 }
 
 /** Sixteen stored bytes (eight at `low`, eight at `high`) as canonical text: 36 bytes. The first three groups are little-endian. */
