@@ -30,10 +30,14 @@ const BOUNDS = {
 const MAX_RSS_MIB = 300
 
 const { values: flags } = parseArgs({
-	options: { smoke: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+	options: {
+		smoke: { type: 'boolean', default: false },
+		json: { type: 'boolean', default: false },
+		rounds: { type: 'string', default: '5' },
+	},
 })
 const totalBytes = flags.smoke ? 24e6 : 520e6
-const rounds = flags.smoke ? 1 : 5
+const rounds = flags.smoke ? 1 : Number(flags.rounds)
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
 const bin = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))

@@ -163,10 +163,12 @@ export function checkContent(
 	return type.id === Id.UUID ? canonicalWide(...wide(bytes, start, end)) : undefined
 }
 
+/** A high half of zero is left out: proto3 does not write fields of their default value. */
 function canonicalWide(low: bigint, high: bigint): Buffer {
-	const out = Buffer.allocUnsafe(19)
+	const out = Buffer.allocUnsafe(high === 0n ? 9 : 19)
 	out[0] = 0x79
 	out.writeBigUInt64LE(low, 1)
+	if (high === 0n) return out
 	out[9] = HIGH_128
 	out[10] = 1
 	out.writeBigUInt64LE(high, 11)
