@@ -22,15 +22,48 @@ export const STATUS = {
 
 export type StatusName = keyof typeof STATUS
 
-/** A refusal of the database: a status and one issue. */
+export interface Issue {
+	readonly message: string
+	readonly issueCode: number
+	readonly severity: number
+	readonly position?: { readonly row: number; readonly column: number }
+	readonly issues?: readonly Issue[]
+}
+
+export interface Circumstances {
+	/** Where in a query, counting from 1. */
+	readonly at?: { readonly row: number; readonly column: number } | undefined
+	/** Messages of the stages of YDB that the error passes through, the outermost first. */
+	readonly within?: readonly (readonly [message: string, issueCode: number])[]
+}
+
+/** A refusal of the database: a status and an issue, perhaps inside others. */
 export class YdbError extends Error {
 	override readonly name = 'YdbError'
 	readonly status: StatusName
 	readonly issueCode: number
-	constructor(status: StatusName, message: string, issueCode = 0) {
+	readonly circumstances: Circumstances
+	constructor(status: StatusName, message: string, issueCode = 0, circumstances: Circumstances = {}) {
 		super(message)
 		this.status = status
 		this.issueCode = issueCode
+		this.circumstances = circumstances
+	}
+
+	issues(): Issue[] {
+		const { at, within = [] } = this.circumstances
+		const innermost: Issue = {
+			message: this.message,
+			issueCode: this.issueCode,
+			severity: 1,
+			...(at && { position: at }),
+		}
+		return [
+			within.reduceRight<Issue>(
+				(inner, [message, issueCode]) => ({ message, issueCode, severity: 1, issues: [inner] }),
+				innermost,
+			),
+		]
 	}
 }
 

@@ -58,7 +58,10 @@ const SECONDS_2106 = DAYS_2106 * 86_400
 const MICROS_2106 = BigInt(SECONDS_2106) * 1_000_000n
 
 /** Ranges by type; source: YDB's documentation of data types (limits of Date32 and the 64-bit types as in its sources, not verified here). */
-const RANGES = new Map<Id, readonly [least: bigint, most: bigint]>([
+export const RANGES: ReadonlyMap<Id, readonly [least: bigint, most: bigint]> = new Map<
+	Id,
+	readonly [least: bigint, most: bigint]
+>([
 	[Id.INT8, [-128n, 127n]],
 	[Id.UINT8, [0n, 255n]],
 	[Id.INT16, [-32_768n, 32_767n]],

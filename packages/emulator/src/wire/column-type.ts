@@ -1,4 +1,4 @@
-import { toBinary, toJsonString } from '@bufbuild/protobuf'
+import { create, toBinary, toJsonString } from '@bufbuild/protobuf'
 import { type Type, Type_PrimitiveTypeId as Id, TypeSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 
@@ -55,6 +55,20 @@ const TABLE = new Map<Id, readonly [name: string, tag: number, mayBeKey: boolean
 	[Id.DYNUMBER, ['DyNumber', TEXT, true]],
 	[Id.UUID, ['Uuid', LOW_128, true]],
 ])
+
+const IDS = new Map([...TABLE].map(([id, [name]]) => [name.toLowerCase(), id]))
+const ALIASES: Readonly<Record<string, string>> = { text: 'utf8', bytes: 'string' }
+
+/** The type of that name (in any case), if tables can store it. */
+export function typeNamed(name: string): ColumnType | undefined {
+	const lower = name.toLowerCase()
+	const id = IDS.get(ALIASES[lower] ?? lower)
+	return id === undefined ? undefined : columnType(create(TypeSchema, { type: { case: 'typeId', value: id } }))
+}
+
+export function decimalType(precision: number, scale: number): ColumnType {
+	return columnType(create(TypeSchema, { type: { case: 'decimalType', value: { precision, scale } } }))
+}
 
 export function isOptional(type: Type): boolean {
 	return type.type.case === 'optionalType'
