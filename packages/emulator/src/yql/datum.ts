@@ -107,6 +107,12 @@ export function framed(tag: number, parts: readonly Uint8Array[]): Buffer {
 	return prefixed(tag, parts.length === 1 ? parts[0]! : Buffer.concat(parts))
 }
 
+function halves(value: bigint | Buffer, isDecimal: boolean): readonly [low: bigint, high: bigint] {
+	if (!isDecimal) return [(value as Buffer).readBigUInt64LE(0), (value as Buffer).readBigUInt64LE(8)]
+	const digits = BigInt.asUintN(128, value as bigint)
+	return [digits & 0xffff_ffff_ffff_ffffn, digits >> 64n]
+}
+
 /** The bytes of the `Ydb.Value` of a value. */
 export function encode(value: Datum, type: YqlType): Buffer {
 	if (value === null) return NULL_CELL
@@ -143,16 +149,13 @@ export function encode(value: Datum, type: YqlType): Buffer {
 			out.writeDoubleLE(value as number, 1)
 			break
 		default: {
+			const [low, high] = halves(value as bigint | Buffer, decimal !== undefined)
+			out.writeBigUInt64LE(low, 1)
+			// proto3 does not write fields of their default value.
+			if (high === 0n) return out.subarray(0, 9)
 			out[9] = 0x81
 			out[10] = 1
-			if (decimal) {
-				const digits = BigInt.asUintN(128, value as bigint)
-				out.writeBigUInt64LE(digits & 0xffff_ffff_ffff_ffffn, 1)
-				out.writeBigUInt64LE(digits >> 64n, 11)
-			} else {
-				;(value as Buffer).copy(out, 1, 0, 8)
-				;(value as Buffer).copy(out, 11, 8, 16)
-			}
+			out.writeBigUInt64LE(high, 11)
 		}
 	}
 	return out

@@ -1,0 +1,130 @@
+import type { Alteration, ColumnDefinition, IndexDefinition, SchemeStatement, Setting, SettingValue } from './ast.ts'
+import { type Position, syntaxError } from './lexer.ts'
+import { parseExpression } from './parse-expression.ts'
+import { parseType } from './parse-type.ts'
+import type { TokenCursor } from './token-cursor.ts'
+
+/** What stands after CREATE TABLE. */
+export function parseCreateTable(cursor: TokenCursor, at: Position): SchemeStatement {
+	const ifNotExists = cursor.takeWord('IF', 'NOT', 'EXISTS')
+	const path = cursor.name('a table name')
+	const columns: ColumnDefinition[] = []
+	const indexes: IndexDefinition[] = []
+	let primaryKey: readonly string[] = []
+	if (cursor.isWord('AS')) throw cursor.unsupported('CREATE TABLE AS')
+	cursor.list(() => {
+		if (cursor.isWord('PRIMARY', 'KEY')) {
+			const here = cursor.here
+			cursor.expectWord('PRIMARY', 'KEY')
+			if (primaryKey.length > 0) throw syntaxError(here, 'PRIMARY KEY statement must be specified only once')
+			primaryKey = cursor.nameList('a column name')
+		} else if (cursor.isWord('INDEX') && cursor.after(2).kind === 'word') indexes.push(parseIndex(cursor))
+		else if (cursor.isWord('FAMILY') && cursor.after(2).text === '(') throw cursor.unsupported('FAMILY')
+		else if (cursor.isWord('CHANGEFEED')) throw cursor.unsupported('CHANGEFEED')
+		else columns.push(parseColumn(cursor))
+	})
+	if (cursor.isWord('PARTITION', 'BY', 'HASH')) throw cursor.unsupported('PARTITION BY HASH')
+	const settings = cursor.takeWord('WITH') ? cursor.list(() => parseSetting(cursor)) : []
+	if (cursor.isWord('AS')) throw cursor.unsupported('CREATE TABLE AS')
+	return { kind: 'createTable', at, path, ifNotExists, columns, primaryKey, indexes, settings }
+}
+
+function parseColumn(cursor: TokenCursor): ColumnDefinition {
+	const at = cursor.here
+	const name = cursor.name('a column name')
+	const type = parseType(cursor)
+	const notNull = cursor.takeWord('NOT', 'NULL')
+	if (!notNull) cursor.takeWord('NULL')
+	for (const word of ['DEFAULT', 'FAMILY', 'COMPRESSION']) if (cursor.isWord(word)) throw cursor.unsupported(word)
+	return { at, name, type, notNull }
+}
+
+function parseIndex(cursor: TokenCursor): IndexDefinition {
+	cursor.expectWord('INDEX')
+	const name = cursor.name('an index name')
+	if (cursor.isWord('LOCAL')) throw cursor.unsupported('a LOCAL index')
+	cursor.expectWord('GLOBAL')
+	const unique = cursor.takeWord('UNIQUE')
+	const asynchronous = cursor.takeWord('ASYNC')
+	if (!asynchronous) cursor.takeWord('SYNC')
+	if (unique && asynchronous) throw cursor.unsupported('an asynchronous unique index')
+	if (cursor.isWord('USING')) throw cursor.unsupported('an index with USING')
+	cursor.expectWord('ON')
+	const columns = cursor.nameList('a column name')
+	const cover = cursor.takeWord('COVER') ? cursor.nameList('a column name') : []
+	if (cursor.isWord('WITH')) throw cursor.unsupported('settings of an index')
+	return { name, kind: unique ? 'unique' : asynchronous ? 'async' : 'sync', columns, cover }
+}
+
+function parseSetting(cursor: TokenCursor): Setting {
+	const at = cursor.here
+	const name = cursor.name('a setting').toUpperCase()
+	cursor.expectSign('=')
+	return { at, name, value: parseSettingValue(cursor, name) }
+}
+
+function parseSettingValue(cursor: TokenCursor, name: string): SettingValue {
+	if (name === 'PARTITION_AT_KEYS')
+		return {
+			kind: 'keys',
+			keys: cursor.list(() =>
+				cursor.isSign('(') ? cursor.list(() => parseExpression(cursor)) : [parseExpression(cursor)],
+			),
+		}
+	if (name === 'TTL') {
+		const interval = parseExpression(cursor)
+		if (cursor.isWord('TO') || cursor.isWord('DELETE')) throw cursor.unsupported('TTL with tiers')
+		cursor.expectWord('ON')
+		const column = cursor.name('a column name')
+		const unit = cursor.takeWord('AS') ? cursor.name('a unit').toUpperCase() : undefined
+		return { kind: 'ttl', interval, column, unit }
+	}
+	const token = cursor.next()
+	if (token.kind === 'number' && /^\d+$/.test(token.digits)) return { kind: 'number', value: BigInt(token.digits) }
+	if (token.kind === 'string') return { kind: 'text', text: token.bytes.toString() }
+	if (token.kind === 'word') return { kind: 'word', word: token.upper }
+	throw syntaxError(token.at, `mismatched input '${token.text}' expecting a value of ${name}`)
+}
+
+/** What stands after ALTER TABLE. */
+export function parseAlterTable(cursor: TokenCursor, at: Position): SchemeStatement {
+	const path = cursor.name('a table name')
+	const actions: Alteration[] = []
+	do actions.push(parseAction(cursor))
+	while (cursor.takeSign(','))
+	return { kind: 'alterTable', at, path, actions }
+}
+
+function parseAction(cursor: TokenCursor): Alteration {
+	const at = cursor.here
+	if (cursor.takeWord('ADD')) {
+		if (cursor.isWord('INDEX')) return { kind: 'addIndex', at, index: parseIndex(cursor) }
+		for (const word of ['CHANGEFEED', 'FAMILY']) if (cursor.isWord(word)) throw cursor.unsupported(`ADD ${word}`)
+		cursor.takeWord('COLUMN')
+		return { kind: 'addColumn', at, column: parseColumn(cursor) }
+	}
+	if (cursor.takeWord('DROP')) {
+		if (cursor.takeWord('INDEX')) return { kind: 'dropIndex', at, name: cursor.name('an index name') }
+		if (cursor.isWord('CHANGEFEED')) throw cursor.unsupported('DROP CHANGEFEED')
+		cursor.takeWord('COLUMN')
+		return { kind: 'dropColumn', at, name: cursor.name('a column name') }
+	}
+	if (cursor.takeWord('RENAME')) {
+		if (cursor.takeWord('INDEX')) {
+			const from = cursor.name('an index name')
+			cursor.expectWord('TO')
+			return { kind: 'renameIndex', at, from, to: cursor.name('an index name') }
+		}
+		cursor.expectWord('TO')
+		return { kind: 'renameTo', at, path: cursor.name('a table name') }
+	}
+	if (cursor.takeWord('SET')) {
+		if (cursor.isSign('(')) return { kind: 'set', at, settings: cursor.list(() => parseSetting(cursor)) }
+		const name = cursor.name('a setting').toUpperCase()
+		return { kind: 'set', at, settings: [{ at, name, value: parseSettingValue(cursor, name) }] }
+	}
+	if (cursor.takeWord('RESET'))
+		return { kind: 'reset', at, names: cursor.list(() => cursor.name('a setting').toUpperCase()) }
+	if (cursor.isWord('ALTER')) throw cursor.unsupported('ALTER TABLE … ALTER')
+	throw cursor.unexpected('an alteration of a table')
+}

@@ -1,0 +1,127 @@
+import { YdbError } from '../error.ts'
+import { type Position, syntaxError, type Token, tokenize } from './lexer.ts'
+
+/** What YQL knows at places where the emulator does not: refused by name instead of as an error of syntax. */
+const KNOWN_ELSEWHERE = new Set(
+	(
+		'JOIN LEFT RIGHT INNER CROSS FULL GROUP HAVING UNION INTERSECT EXCEPT WINDOW OVER FLATTEN SAMPLE TABLESAMPLE ' +
+		'DISTINCT LIKE ILIKE REGEXP RLIKE MATCH CASE EXISTS WITHOUT RETURNING VIEW ASSUME PARTITION FAMILY CHANGEFEED ' +
+		'SEQUENCE DEFAULT SERIAL BIGSERIAL SMALLSERIAL XOR VALUES FROM PROCESS REDUCE DISCARD INTO GLOBAL LOCAL COMPRESSION'
+	).split(' '),
+)
+
+/** Words that never are names. */
+const RESERVED = new Set(
+	(
+		'SELECT FROM WHERE ORDER BY LIMIT OFFSET AND OR NOT AS IN IS BETWEEN NULL ASC DESC ON SET WITH UNION ALL GROUP ' +
+		'HAVING JOIN LEFT RIGHT INNER CROSS FULL INTO VALUES CREATE DROP ALTER TABLE UPSERT REPLACE INSERT DELETE UPDATE ' +
+		'DECLARE PRAGMA DISTINCT CASE WHEN THEN ELSE END LIKE WINDOW FLATTEN INTERSECT EXCEPT RETURNING'
+	).split(' '),
+)
+
+/** Tokens read one by one. */
+export class TokenCursor {
+	readonly #tokens: readonly Token[]
+	#at = 0
+
+	constructor(text: string) {
+		this.#tokens = tokenize(text)
+	}
+
+	get token(): Token {
+		return this.#tokens[this.#at]!
+	}
+
+	get here(): Position {
+		return this.token.at
+	}
+
+	after(count: number): Token {
+		return this.#tokens[Math.min(this.#at + count, this.#tokens.length - 1)]!
+	}
+
+	next(): Token {
+		const { token } = this
+		if (token.kind !== 'end') this.#at++
+		return token
+	}
+
+	isWord(...words: readonly string[]): boolean {
+		return words.every((word, at) => {
+			const token = this.after(at)
+			return token.kind === 'word' && token.upper === word
+		})
+	}
+
+	/** Takes these words when they come next. */
+	takeWord(...words: readonly string[]): boolean {
+		if (!this.isWord(...words)) return false
+		this.#at += words.length
+		return true
+	}
+
+	expectWord(...words: readonly string[]): void {
+		for (const word of words) if (!this.takeWord(word)) throw this.unexpected(word)
+	}
+
+	isSign(text: string): boolean {
+		return this.token.kind === 'sign' && this.token.text === text
+	}
+
+	takeSign(text: string): boolean {
+		if (!this.isSign(text)) return false
+		this.#at++
+		return true
+	}
+
+	expectSign(text: string): void {
+		if (this.takeSign(text)) return
+		// `List<List<T>>` ends with two signs that are one token nowhere in YQL; `>=` after a type is split here.
+		throw this.unexpected(`'${text}'`)
+	}
+
+	/** Whether a name comes next: between backticks, or a word that is not reserved. */
+	isName(): boolean {
+		const { token } = this
+		return token.kind === 'name' || (token.kind === 'word' && !RESERVED.has(token.upper))
+	}
+
+	name(what: string): string {
+		const { token } = this
+		if (token.kind === 'name') {
+			this.#at++
+			return token.value
+		}
+		if (token.kind !== 'word' || RESERVED.has(token.upper)) throw this.unexpected(what)
+		this.#at++
+		return token.text
+	}
+
+	/** `(name, …)` */
+	nameList(what: string): string[] {
+		return this.list(() => this.name(what))
+	}
+
+	/** `(item, …)`, with at least one item and perhaps a comma behind the last. */
+	list<T>(item: () => T): T[] {
+		this.expectSign('(')
+		const items: T[] = []
+		do {
+			if (items.length > 0 && this.isSign(')')) break
+			items.push(item())
+		} while (this.takeSign(','))
+		this.expectSign(')')
+		return items
+	}
+
+	unexpected(wanted: string): YdbError {
+		const { token } = this
+		if (token.kind === 'word' && KNOWN_ELSEWHERE.has(token.upper)) return this.unsupported(token.upper)
+		const found = token.kind === 'end' ? '<EOF>' : token.text
+		return syntaxError(token.at, `mismatched input '${found}' expecting ${wanted}`)
+	}
+
+	unsupported(what: string, at: Position = this.here): YdbError {
+		return new YdbError('UNSUPPORTED', `${what} is not emulated`, 0, { at })
+	}
+}
