@@ -36,7 +36,8 @@ export async function* encodePart(
 	const { schema, compression, meter } = options
 	const hash = new RowHash(schema)
 	const plain = createSha256()
-	const stored = createSha256()
+	// Without compression what is stored is what was hashed before.
+	const stored = compression === 'none' ? undefined : createSha256()
 	let plainSize = 0
 	let size = 0
 
@@ -59,17 +60,18 @@ export async function* encodePart(
 	}
 
 	for await (const frame of ahead(frames(), FRAMES_AHEAD, (bytes) => compressFrame(bytes, compression))) {
-		stored.update(frame)
+		stored?.update(frame)
 		size += frame.length
 		meter.add(0, 0, frame.length)
 		yield frame
 	}
+	const plainSha256 = plain.hex()
 	options.onComplete({
 		rows: hash.rows,
 		rowHash: hash.digest(),
 		plainSize,
-		plainSha256: plain.hex(),
+		plainSha256,
 		size,
-		sha256: stored.hex(),
+		sha256: stored?.hex() ?? plainSha256,
 	})
 }

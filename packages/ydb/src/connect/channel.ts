@@ -14,6 +14,8 @@ export interface ChannelSettings extends Target {
 }
 
 const MAX_MESSAGE = 128 << 20
+/** What the server may send ahead of us on one stream. */
+const STREAM_WINDOW = 4 << 20
 
 /** Connections to one database that share settings and credentials. Each has a TCP connection of its own. */
 export class Channels implements Disposable {
@@ -33,7 +35,7 @@ export class Channels implements Disposable {
 				secureOptions: settings.caFile === undefined ? {} : { ca: readCa(settings.caFile) },
 			}),
 			channelOptions: {
-				'grpc-node.flow_control_window': 8 << 20,
+				'grpc-node.flow_control_window': STREAM_WINDOW,
 				'grpc.max_receive_message_length': MAX_MESSAGE,
 				'grpc.max_send_message_length': MAX_MESSAGE,
 				'grpc.use_local_subchannel_pool': 1,
