@@ -9,6 +9,7 @@ import {
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
+import { assertPrefix, untilAborted } from './streams.ts'
 
 interface Held {
 	readonly bytes: Uint8Array
@@ -37,11 +38,13 @@ export interface MemoryOptions {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-async function collect(body: PutBody, options: PutOptions): Promise<Uint8Array> {
+async function collect(key: string, body: PutBody, { signal, size = Infinity }: PutOptions): Promise<Uint8Array> {
 	if (body instanceof Uint8Array) return Uint8Array.from(body)
 	const parts: Uint8Array[] = []
-	for await (const part of body()) {
-		throwIfInterrupted(options.signal, 'writing to memory')
+	let length = 0
+	for await (const part of untilAborted(body(), signal, `writing ${key}`)) {
+		length += part.length
+		if (length > size) throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${size} bytes and has more`)
 		parts.push(Uint8Array.from(part))
 	}
 	return Buffer.concat(parts)
@@ -67,7 +70,7 @@ export function openMemory({ now = () => new Date(), objects = new Map() }: Memo
 		async put(key, body, options = {}) {
 			assertKey(key)
 			throwIfInterrupted(options.signal, `writing ${key}`)
-			const bytes = await collect(body, options)
+			const bytes = await collect(key, body, options)
 			throwIfInterrupted(options.signal, `writing ${key}`)
 			if (options.size !== undefined && options.size !== bytes.length)
 				throw new BackupError(
@@ -85,13 +88,12 @@ export function openMemory({ now = () => new Date(), objects = new Map() }: Memo
 		async get(key, { range, signal } = {}) {
 			throwIfInterrupted(signal, `reading ${key}`)
 			const held = get(key)
+			const size = held.bytes.length
 			const offset = range?.offset ?? 0
-			const end = range?.length === undefined ? held.bytes.length : offset + range.length
-			if (range && (offset < 0 || end < offset || end > held.bytes.length || offset >= held.bytes.length))
-				throw new BackupError(
-					'STORAGE_PERMANENT',
-					`${key} has no bytes ${offset} to ${end}: it has ${held.bytes.length}`,
-				)
+			const end = range?.length === undefined ? size : offset + range.length
+			const isWithin = [offset, end].every(Number.isSafeInteger) && 0 <= offset && offset <= end && end <= size
+			if (range && (!isWithin || offset === size))
+				throw new BackupError('STORAGE_PERMANENT', `${key} has no bytes ${offset} to ${end}: it has ${size}`)
 			return {
 				info: info(key, held),
 				bytes: (async function* () {
@@ -109,6 +111,7 @@ export function openMemory({ now = () => new Date(), objects = new Map() }: Memo
 			return held && info(key, held)
 		},
 		async *list(prefix, { signal, startAfter } = {}) {
+			assertPrefix(prefix)
 			for (const key of [...objects.keys()].sort(compare)) {
 				throwIfInterrupted(signal, `listing ${prefix}`)
 				const held = objects.get(key)
@@ -125,7 +128,8 @@ export function openMemory({ now = () => new Date(), objects = new Map() }: Memo
 		async copy(from, to, options = {}) {
 			return storage.put(to, get(from).bytes, options)
 		},
-		async extendRetention(key, until) {
+		async extendRetention(key, until, { signal } = {}) {
+			throwIfInterrupted(signal, `holding ${key}`)
 			const held = get(key)
 			if (!held.heldUntil || held.heldUntil < until) held.heldUntil = until
 		},

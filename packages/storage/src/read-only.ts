@@ -1,18 +1,23 @@
-import { BackupError, type Storage } from '@ydbackup/core'
+import { BackupError, type Capabilities, type Lacking, type Storage } from '@ydbackup/core'
 
-/** The same store without its writing half: every write is refused before it reaches the store. */
+const LACKING: Lacking = { lacking: 'the store is opened for reading' }
+
+/** The same store without its writing half: every write is refused before it reaches the store, and so is every capability to write. */
 export function readOnly(storage: Storage): Storage {
-	const refuse = async (key: string): Promise<never> => {
-		throw new BackupError('STORAGE_PERMISSION', `${storage.location} is opened for reading: ${key} is not written`)
+	const capabilities: Capabilities = { ...storage.capabilities, retention: LACKING, serverSideCopy: LACKING }
+	const refuse = async (doing: string): Promise<never> => {
+		throw new BackupError('STORAGE_PERMISSION', `${storage.location} is opened for reading: cannot ${doing}`, {
+			advice: 'open it for writing',
+		})
 	}
 	return {
 		location: storage.location,
-		capabilities: storage.capabilities,
-		put: refuse,
+		capabilities,
+		put: (key) => refuse(`write ${key}`),
 		get: (key, options) => storage.get(key, options),
 		stat: (key, options) => storage.stat(key, options),
 		list: (prefix, options) => storage.list(prefix, options),
-		delete: refuse,
+		delete: (key) => refuse(`delete ${key}`),
 		[Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
 	}
 }
