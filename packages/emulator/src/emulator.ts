@@ -237,6 +237,7 @@ class Server implements Emulator {
 	async #streamRead({ request, reply }: Call): Promise<void> {
 		try {
 			const read = fromBinary(ReadTableRequestSchema, request)
+			await this.faults.onReadTable?.(read.path)
 			await readTable(this.#tree.table(read.path), read, this.faults, reply)
 		} catch (error) {
 			if (error instanceof GrpcError || reply.closed.aborted) throw error
@@ -336,8 +337,8 @@ class Server implements Emulator {
 			[
 				TableService.describeTable.path,
 				(bytes) => {
-					const { path, includeShardKeyBounds, includeTableStats } = fromBinary(DescribeTableRequestSchema, bytes)
-					return describeTable(tree, path, includeShardKeyBounds, includeTableStats)
+					const request = fromBinary(DescribeTableRequestSchema, bytes)
+					return describeTable(tree, request.path, request, this.faults)
 				},
 			],
 			[

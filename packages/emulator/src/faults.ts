@@ -21,6 +21,10 @@ export interface Faults {
 	maxCopyTargets: number
 	/** Called before a CopyTables is carried out (in-process use only). */
 	onCopyTables: (() => void | Promise<void>) | undefined
+	/** Called before the rows of a read are sent (in-process use only). */
+	onReadTable: ((path: string) => void | Promise<void>) | undefined
+	/** Columns of this name are described with a type that no client knows. */
+	unknownTypeOf: string | undefined
 }
 
 export function noFaults(): Faults {
@@ -36,5 +40,7 @@ export function noFaults(): Faults {
 		unavailableTimes: 0,
 		maxCopyTargets: 10_000,
 		onCopyTables: undefined,
+		onReadTable: undefined,
+		unknownTypeOf: undefined,
 	}
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -187,4 +188,26 @@ test('more tables than one consistent copy may take are refused before anything 
 	expect(['TOO_MANY_TABLES', 'DATABASE_REFUSED']).toContain(error.code)
 	expect([...(await world.picture()).keys()]).toEqual([...before.keys()])
 	expect((await world.run(['backup', 'list'])).result.backups).toEqual([])
+})
+
+test('a full disk ends the run with its name, leaves nothing that is listed, and the next run works', async (context) => {
+	await using world = await createWorld()
+	await world.seed(3000)
+	const place = join(world.directory, 'small')
+	await mkdir(place)
+	const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=192k', 'none', place])
+	if (mounted.status !== 0) context.skip('only root may mount a small file system')
+	const env = { YDBACKUP_REPO: join(place, 'repo') }
+	try {
+		expect(await world.run(['repo', 'init'], { env })).toMatchObject({ code: 0 })
+		const { code, error } = await world.runOnDatabase(['backup', 'create'], { env })
+		expect({ code, error: error.code }).toEqual({ code: 7, error: 'STORAGE_QUOTA' })
+		expect(error.message).toMatch(/ENOSPC|no space/i)
+		expect((await world.run(['backup', 'list'], { env })).result.backups).toEqual([])
+		spawnSync('mount', ['-o', 'remount,size=64m', place])
+		expect(await world.runOnDatabase(['backup', 'create'], { env })).toMatchObject({ code: 0 })
+		expect((await world.run(['backup', 'list'], { env })).result.backups).toHaveLength(1)
+	} finally {
+		spawnSync('umount', [place])
+	}
 })

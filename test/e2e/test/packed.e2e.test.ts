@@ -33,53 +33,57 @@ async function install(place: string, context: TestContext): Promise<void> {
 	}
 }
 
-test('packed and installed outside of the workspace, it backs up and restores', { timeout: 400_000 }, async (context) => {
-	await using place = await scratch()
-	await install(place.path, context)
-	const modules = join(place.path, 'node_modules')
-	const protobuf = JSON.parse(await readFile(join(modules, '@bufbuild/protobuf/package.json'), 'utf8'))
-	expect(protobuf.version).toMatch(/^2\./)
+test(
+	'packed and installed outside of the workspace, it backs up and restores',
+	{ timeout: 400_000 },
+	async (context) => {
+		await using place = await scratch()
+		await install(place.path, context)
+		const modules = join(place.path, 'node_modules')
+		const protobuf = JSON.parse(await readFile(join(modules, '@bufbuild/protobuf/package.json'), 'utf8'))
+		expect(protobuf.version).toMatch(/^2\./)
 
-	const server = spawn(
-		process.execPath,
-		[join(modules, '@ydbackup/emulator/bin/ydb-emulator.js'), '--port', '0', '--data', join(place.path, 'data')],
-		{ stdio: ['ignore', 'pipe', 'inherit'] },
-	)
-	try {
-		const connection = await new Promise<string>((resolve, reject) => {
-			const timer = setTimeout(() => reject(new Error('the emulator is not ready after 20 s')), 20_000)
-			createInterface({ input: server.stdout }).on('line', (line) => {
-				const found = /grpc:\/\/\S+/.exec(line)
-				if (!found) return
-				clearTimeout(timer)
-				resolve(found[0])
+		const server = spawn(
+			process.execPath,
+			[join(modules, '@ydbackup/emulator/bin/ydb-emulator.js'), '--port', '0', '--data', join(place.path, 'data')],
+			{ stdio: ['ignore', 'pipe', 'inherit'] },
+		)
+		try {
+			const connection = await new Promise<string>((resolve, reject) => {
+				const timer = setTimeout(() => reject(new Error('the emulator is not ready after 20 s')), 20_000)
+				createInterface({ input: server.stdout }).on('line', (line) => {
+					const found = /grpc:\/\/\S+/.exec(line)
+					if (!found) return
+					clearTimeout(timer)
+					resolve(found[0])
+				})
+				server.once('exit', (code) => reject(new Error(`the emulator exited with ${code}`)))
 			})
-			server.once('exit', (code) => reject(new Error(`the emulator exited with ${code}`)))
-		})
-		const { origin: endpoint, pathname: database } = new URL(connection.replace('grpc:', 'http:'))
-		const target = { endpoint: endpoint.replace('http:', 'grpc:'), database }
-		await load(target, seedTables(2000), () => {})
-		const before = await theirPicture(target.endpoint, database)
+			const { origin: endpoint, pathname: database } = new URL(connection.replace('grpc:', 'http:'))
+			const target = { endpoint: endpoint.replace('http:', 'grpc:'), database }
+			await load(target, seedTables(2000), () => {})
+			const before = await theirPicture(target.endpoint, database)
 
-		const bin = join(modules, '@ydbackup/cli/bin/run.js')
-		const env = {
-			YDBACKUP_REPO: join(place.path, 'repo'),
-			YDB_CONNECTION_STRING: connection,
-			YDB_ANONYMOUS_CREDENTIALS: '1',
+			const bin = join(modules, '@ydbackup/cli/bin/run.js')
+			const env = {
+				YDBACKUP_REPO: join(place.path, 'repo'),
+				YDB_CONNECTION_STRING: connection,
+				YDB_ANONYMOUS_CREDENTIALS: '1',
+			}
+			const cli = (...words: string[]): Promise<Ran> => ydbackup([...words, '--json'], { bin, env })
+			expect(await cli('driver', 'list')).toMatchObject({ code: 0 })
+			expect(await cli('repo', 'init')).toMatchObject({ code: 0 })
+			expect(await cli('backup', 'create')).toMatchObject({ code: 0 })
+			expect(await cli('backup', 'verify', 'latest', '--level', 'full')).toMatchObject({ code: 0 })
+			await dropEverything(target.endpoint, database)
+			expect(await cli('restore', 'latest', '--verify-data')).toMatchObject({ code: 0 })
+			expect(differences(before, await theirPicture(target.endpoint, database))).toEqual([])
+			const { stdout } = await run(join(modules, '.bin/ydbackup'), ['--version'], {
+				env: { PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}` },
+			})
+			expect(stdout).toMatch(/^@ydbackup\/cli\//)
+		} finally {
+			server.kill('SIGKILL')
 		}
-		const cli = (...words: string[]): Promise<Ran> => ydbackup([...words, '--json'], { bin, env })
-		expect(await cli('driver', 'list')).toMatchObject({ code: 0 })
-		expect(await cli('repo', 'init')).toMatchObject({ code: 0 })
-		expect(await cli('backup', 'create')).toMatchObject({ code: 0 })
-		expect(await cli('backup', 'verify', 'latest', '--level', 'full')).toMatchObject({ code: 0 })
-		await dropEverything(target.endpoint, database)
-		expect(await cli('restore', 'latest', '--verify-data')).toMatchObject({ code: 0 })
-		expect(differences(before, await theirPicture(target.endpoint, database))).toEqual([])
-		const { stdout } = await run(join(modules, '.bin/ydbackup'), ['--version'], {
-			env: { PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}` },
-		})
-		expect(stdout).toMatch(/^@ydbackup\/cli\//)
-	} finally {
-		server.kill('SIGKILL')
-	}
-})
+	},
+)

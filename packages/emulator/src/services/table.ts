@@ -5,12 +5,14 @@ import {
 	type CopyTablesRequest,
 	type CreateTableRequest,
 	CreateTableRequestSchema,
+	type DescribeTableRequest,
 	DescribeTableResultSchema,
 	PartitioningSettingsSchema,
 	TableIndexDescriptionSchema,
 	TableIndexDescription_Status,
 	TableStatsSchema,
 } from '@ydbjs/api/table'
+import { TypeSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import type { Faults } from '../faults.ts'
 import { Table } from '../scheme/table.ts'
@@ -32,8 +34,17 @@ export function createTable(tree: SchemeTree, request: CreateTableRequest, owner
 	tree.addTable(path, new Table(spec, tree.step), owner)
 }
 
-export function describeTable(tree: SchemeTree, path: string, withBounds: boolean, withStats: boolean): Operation {
+export function describeTable(
+	tree: SchemeTree,
+	path: string,
+	{ includeShardKeyBounds: withBounds, includeTableStats: withStats }: DescribeTableRequest,
+	faults: Faults,
+): Operation {
 	const { spec, splitPoints, rows, columnMetas } = tableAt(tree, path)
+	const columns = columnMetas()
+	for (const meta of columns)
+		if (meta.name === faults.unknownTypeOf)
+			meta.type = create(TypeSchema, { type: { case: 'typeId', value: 9999 as never } })
 	const settings = spec.partitioningSettings ?? create(PartitioningSettingsSchema)
 	const partitioningSettings = create(PartitioningSettingsSchema, {
 		...settings,
@@ -52,7 +63,7 @@ export function describeTable(tree: SchemeTree, path: string, withBounds: boolea
 	)
 	const result = create(DescribeTableResultSchema, {
 		self: entryOf(tree, path, tree.get(path)),
-		columns: columnMetas(),
+		columns,
 		primaryKey: spec.primaryKey,
 		indexes,
 		columnFamilies: spec.columnFamilies,
