@@ -40,6 +40,8 @@ export class Table {
 	readonly spec: CreateTableRequest
 	readonly createdAt: number
 	rows: RowStore
+	/** Rises with every alteration. */
+	schemaVersion = 0
 	columns: readonly Column[] = []
 	/** Positions of the key columns. */
 	key: readonly number[] = []
@@ -142,6 +144,7 @@ export class Table {
 	/** Re-reads the spec after an alteration. */
 	refresh(): void {
 		this.#derive()
+		this.schemaVersion++
 	}
 
 	/** Why bulk writes are refused, if they are. Source: YDB's documentation of BulkUpsert. */

@@ -2,7 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { TypeSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import type { Table } from '../scheme/table.ts'
-import type { Entry } from '../store/row-store.ts'
+import type { Entry, RowStore } from '../store/row-store.ts'
 import { checkContent, isNull, readCell } from '../wire/cell.ts'
 import { columnType, isOptional, sameType } from '../wire/column-type.ts'
 import { field, position, putVarint, seek, skip, varint, varintBytes } from '../wire/cursor.ts'
@@ -13,11 +13,23 @@ const NULL_CELL = Uint8Array.of(0x62, 2, 0x50, 0)
 /** Types that need no look at their content: their bits are their values. */
 const FREE_TAGS = new Set([0x35, 0x39])
 
+export interface WriteRules {
+	/** The rows whose cells stay where the written rows have none; those of the table when absent. */
+	readonly kept?: RowStore | undefined
+	/** Cells that are not given become NULL. */
+	readonly replace?: boolean
+	/** Not null columns may be left out, because the rows exist. */
+	readonly partial?: boolean
+	/** Rows come as they were given: not sorted, a key may stand twice. */
+	readonly asGiven?: boolean
+}
+
 /** Turns the list of structs of a TypedValue (bytes) into rows of a table, checked as YDB checks them; sorted, the last of a key wins. */
 export function rowsOf(
 	table: Table,
 	bytes: Uint8Array,
 	typed: { readonly start: number; readonly end: number },
+	rules: WriteRules = {},
 ): Entry[] {
 	const typeSpan = field(bytes, typed, 0x0a)
 	const valueSpan = field(bytes, typed, 0x12)
@@ -46,7 +58,8 @@ export function rowsOf(
 	for (const at of table.key)
 		if (!memberColumn.includes(at)) throw new YdbError('SCHEME_ERROR', `Missing key columns: ${columns[at]!.name}`)
 	for (const [at, { notNull, name }] of columns.entries())
-		if (notNull && !memberColumn.includes(at)) throw new YdbError('SCHEME_ERROR', `Missing not null columns: ${name}`)
+		if (notNull && !rules.partial && !memberColumn.includes(at))
+			throw new YdbError('SCHEME_ERROR', `Missing not null columns: ${name}`)
 	if (!valueSpan) return []
 
 	const starts = new Int32Array(columns.length)
@@ -108,26 +121,26 @@ export function rowsOf(
 		const key = finishKey()
 		let row: Buffer
 		if (inOrder && !anyReplaced) row = Buffer.from(bytes.buffer, bytes.byteOffset + rowTag, rowEnd - rowTag)
-		else row = assemble(table, key, bytes, starts, ends, replaced)
+		else row = assemble(rules.replace ? undefined : (rules.kept ?? table.rows), key, bytes, starts, ends, replaced)
 		if (anyReplaced) replaced.fill(undefined)
 		if (previous && previous.compare(key) >= 0) rises = false
 		previous = key
 		entries.push({ key, row })
 		cursor = rowEnd
 	}
-	return rises ? entries : lastOfEachKey(entries)
+	return rises || rules.asGiven ? entries : lastOfEachKey(entries)
 }
 
 /** A whole row from given cells; cells that are not given keep the value that the table has, or are NULL. */
 function assemble(
-	table: Table,
+	rows: RowStore | undefined,
 	key: Buffer,
 	bytes: Uint8Array,
 	starts: Int32Array,
 	ends: Int32Array,
 	replaced: readonly (Buffer | undefined)[],
 ): Buffer {
-	const kept = starts.includes(-1) ? cellsOf(table.rows.get(key)) : undefined
+	const kept = starts.includes(-1) ? cellsOf(rows?.get(key)) : undefined
 	const parts: Uint8Array[] = []
 	for (let column = 0; column < starts.length; column++) {
 		if (starts[column]! < 0) {

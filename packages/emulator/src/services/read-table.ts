@@ -5,7 +5,7 @@ import { ColumnSchema, ResultSetSchema } from '@ydbjs/api/value'
 import { GRPC, GrpcError, STATUS, YdbError } from '../error.ts'
 import type { Faults } from '../faults.ts'
 import type { Table } from '../scheme/table.ts'
-import type { Page, StoreRange } from '../store/row-store.ts'
+import type { Page, RowStore, StoreRange } from '../store/row-store.ts'
 import type { Reply } from '../transport/grpc-server.ts'
 import { putVarint, varintBytes } from '../wire/cursor.ts'
 import { cellsOf, frameRow } from './bulk-upsert.ts'
@@ -41,8 +41,12 @@ function intersect(a: StoreRange, b: StoreRange): StoreRange {
 }
 
 /** Pages of all partitions of a range: in key order, or taken from the partitions in turn, as an unordered read does. */
-function* pagesOf(table: Table, range: StoreRange, ordered: boolean): Generator<Page> {
-	const rows = table.rows.snapshot()
+export function* pagesOf(
+	table: Pick<Table, 'splits'>,
+	range: StoreRange,
+	ordered: boolean,
+	rows: RowStore,
+): Generator<Page> {
 	if (ordered || table.splits.length === 0) {
 		yield* rows.scan(range)
 		return
@@ -148,7 +152,7 @@ export async function readTable(table: Table, request: ReadTableRequest, faults:
 	const breaks = faults.breakReadTimes > 0 ? stopAfter(faults.breakReadAfterRows) : Number.POSITIVE_INFINITY
 	const lies = stopAfter(faults.endReadEarlyAfterRows)
 	const limit = Math.min(breaks, lies)
-	for (const page of pagesOf(table, range, request.ordered)) {
+	for (const page of pagesOf(table, range, request.ordered, table.rows.snapshot())) {
 		for (const piece of pieces(page, Math.min(maxRows, left, limit === 0 ? 1 : limit), maxBytes)) {
 			if (batchRows > 0 && (batchBytes + piece.rows.length > maxBytes || batchRows + piece.count > maxRows))
 				await flush()

@@ -80,11 +80,25 @@ export class RowStore {
 	#leaves: Leaf[]
 	#shared: boolean
 	#count: number
+	#version: number
 
-	constructor(leaves: Leaf[] = [], shared = false, count = 0) {
+	constructor(leaves: Leaf[] = [], shared = false, count = 0, version = 0) {
 		this.#leaves = leaves
 		this.#shared = shared
 		this.#count = count
+		this.#version = version
+	}
+
+	/** A store with these rows (sorted by key), for a table whose rows are all rewritten. */
+	static of(entries: readonly Entry[], version: number): RowStore {
+		const store = new RowStore([], false, 0, version)
+		store.apply(entries)
+		return store
+	}
+
+	/** Rises with every change. */
+	get version(): number {
+		return this.#version
 	}
 
 	get count(): number {
@@ -93,7 +107,38 @@ export class RowStore {
 
 	snapshot(): RowStore {
 		this.#shared = true
-		return new RowStore(this.#leaves, true, this.#count)
+		return new RowStore(this.#leaves, true, this.#count, this.#version)
+	}
+
+	/** Every row with its key, in key order. */
+	*entries(): Generator<{ readonly key: Buffer; readonly row: Buffer }> {
+		for (const { keys, rows, ends } of this.#leaves)
+			for (let at = 0; at < keys.length; at++)
+				yield { key: keys[at]!, row: rows.subarray(at === 0 ? 0 : ends[at - 1], ends[at]) }
+	}
+
+	/** Whether a range holds the same rows in another state of the same table. */
+	sameRows(other: RowStore, range: StoreRange): boolean {
+		if (this.#version === other.#version) return true
+		const [a, b] = [this.#rowsOf(range, other), other.#rowsOf(range, this)]
+		for (;;) {
+			const [x, y] = [a.next(), b.next()]
+			if (x.done || y.done) return Boolean(x.done) === Boolean(y.done)
+			if (!x.value.equals(y.value)) return false
+		}
+	}
+
+	/** The rows of a range; leaves that another state has too are left out. */
+	*#rowsOf({ from, to }: StoreRange, other: RowStore): Generator<Buffer> {
+		const common = new Set(other.#leaves)
+		for (let index = from ? this.#leafFor(from) : 0; index < this.#leaves.length; index++) {
+			const { keys, rows, ends } = this.#leaves[index]!
+			if (to && keys[0]!.compare(to) >= 0) return
+			if (common.has(this.#leaves[index]!)) continue
+			const last = to ? lowerBound(keys, to) : keys.length
+			for (let at = from ? lowerBound(keys, from) : 0; at < last; at++)
+				yield rows.subarray(at === 0 ? 0 : ends[at - 1], ends[at])
+		}
 	}
 
 	#leafFor(key: Buffer): number {
@@ -118,6 +163,7 @@ export class RowStore {
 	/** Applies changes. They must be sorted by key, one per key. */
 	apply(entries: readonly Entry[]): void {
 		if (entries.length === 0) return
+		this.#version++
 		if (this.#shared) {
 			this.#leaves = this.#leaves.slice()
 			this.#shared = false

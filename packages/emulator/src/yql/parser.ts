@@ -14,9 +14,9 @@ export function parse(text: string): Statement[] {
 	const statements: Statement[] = []
 	for (;;) {
 		while (cursor.takeSign(';'));
-		if (cursor.token.kind === 'end') return statements
+		if (cursor.atEnd) return statements
 		statements.push(parseStatement(cursor))
-		if (cursor.token.kind !== 'end' && !cursor.isSign(';')) throw cursor.unexpected("';'")
+		if (!cursor.atEnd && !cursor.isSign(';')) throw cursor.unexpected("';'")
 	}
 }
 

@@ -32,6 +32,10 @@ export class TokenCursor {
 		return this.#tokens[this.#at]!
 	}
 
+	get atEnd(): boolean {
+		return this.token.kind === 'end'
+	}
+
 	get here(): Position {
 		return this.token.at
 	}
@@ -75,9 +79,7 @@ export class TokenCursor {
 	}
 
 	expectSign(text: string): void {
-		if (this.takeSign(text)) return
-		// `List<List<T>>` ends with two signs that are one token nowhere in YQL; `>=` after a type is split here.
-		throw this.unexpected(`'${text}'`)
+		if (!this.takeSign(text)) throw this.unexpected(`'${text}'`)
 	}
 
 	/** Whether a name comes next: between backticks, or a word that is not reserved. */
