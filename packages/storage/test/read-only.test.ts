@@ -28,6 +28,7 @@ test('a refused put does not open its body', async () => {
 	let opened = 0
 	const body = async function* (): AsyncGenerator<Uint8Array> {
 		opened++
+		yield bytesOf('x')
 	}
 	await errorOf(readOnly(openMemory()).put('a', body))
 	expect(opened).toBe(0)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BackupError, type ErrorCode, type PutBody, type PutOptions, type Retry, type Storage } from '@ydbackup/core'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { openMemory, retrying } from '../src/index.ts'
@@ -115,6 +115,7 @@ test('what a body throws about a database is not tried again', async () => {
 	const lost = failure('DATABASE_UNREACHABLE', 'later')
 	const put = retrying(openMemory(), waiting().options).put('a', async function* () {
 		opened++
+		yield bytesOf('x')
 		throw lost
 	})
 	await expect(put).rejects.toBe(lost)

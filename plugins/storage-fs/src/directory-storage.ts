@@ -1,13 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, opendir, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
 	assertKey,
 	BackupError,
+	type CallOptions,
 	type Capabilities,
-	interruption,
+	type GetOptions,
 	isKey,
+	isKeyPrefix,
+	type ListOptions,
 	type ObjectBody,
 	type ObjectInfo,
 	type PutBody,
@@ -15,131 +18,134 @@ import {
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
+import { readBytes, untilAborted, writeBody } from './bodies.ts'
 import { storageError } from './failure.ts'
+import { makeRoot } from './root.ts'
+import { syncDirectory } from './sync.ts'
 
 /** Where bodies are written before they have their name. A dot and a tilde: `~` is in no key, so no key can reach it. */
 const UNFINISHED = '.~unfinished'
-const READ_BYTES = 1 << 20
-const { O_NOFOLLOW, O_RDONLY } = constants
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 
-async function syncDirectory(path: string): Promise<void> {
-	const handle = await open(path, O_RDONLY)
-	try {
-		await handle.sync()
-	} catch (error) {
-		// Some network file systems cannot sync a directory; they say so with EINVAL.
-		if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
-	} finally {
-		await handle.close()
-	}
+export interface DirectoryStorageOptions {
+	/** Absolute path. */
+	readonly root: string
+	/** Whether the root exists. One that does not is created by the first put; one that did and is gone is never created again. */
+	readonly isThere: boolean
+	readonly capabilities: Capabilities
 }
 
-/** A directory as a store: one file per object, at the path of its key. */
+/**
+ * A directory as a store: one file per object, at the path of its key.
+ *
+ * Nothing outside of the directory is ever touched: a symbolic link below the root is followed by no call, and every call that
+ * meets one fails, so that a listing is never short of what is behind it. The root itself may be one.
+ */
 export class DirectoryStorage implements Storage {
 	readonly location: string
 	readonly capabilities: Capabilities
 	readonly #root: string
+	#isThere: boolean
 
-	constructor(root: string, location: string, capabilities: Capabilities) {
+	constructor({ root, isThere, capabilities }: DirectoryStorageOptions) {
 		this.#root = root
-		this.location = location
+		this.#isThere = isThere
+		this.location = `file://${root}`
 		this.capabilities = capabilities
 	}
 
-	#path(key: string): string {
-		assertKey(key)
-		return join(this.#root, ...key.split('/'))
-	}
-
-	/** Throws when a symbolic link stands on the way: what it points to is not ours. */
-	async #refuseLinks(key: string): Promise<void> {
+	/** What stands at the path of a key; nothing where that is no file. */
+	async #lookUp(key: string): Promise<Stats | undefined> {
 		let path = this.#root
-		for (const name of key.split('/').slice(0, -1)) {
+		let found: Stats | undefined
+		for (const name of key.split('/')) {
 			path = join(path, name)
-			if ((await lstat(path)).isSymbolicLink())
-				throw new BackupError('STORAGE_PERMANENT', `${path} is a symbolic link`, {
-					advice: 'remove it: nothing of a repository lies outside of its directory',
-				})
+			try {
+				found = await lstat(path)
+			} catch (error) {
+				if (isAbsence(error)) return undefined
+				throw error
+			}
+			if (found.isSymbolicLink()) throw symbolicLink(path)
 		}
+		return found?.isFile() ? found : undefined
 	}
 
 	/** Creates the directories of a key, one by one, each made durable in its parent. */
 	async #makeDirectories(key: string): Promise<void> {
+		if (!this.#isThere) await makeRoot(this.#root)
+		this.#isThere = true
 		let path = this.#root
 		for (const name of key.split('/').slice(0, -1)) {
 			const parent = path
 			path = join(path, name)
-			try {
-				await mkdir(path, { mode: 0o700 })
-				await syncDirectory(parent)
-			} catch (error) {
-				if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-				const found = await lstat(path)
-				if (!found.isDirectory())
-					throw Object.assign(new Error(`${path} is no directory`), {
-						code: found.isSymbolicLink() ? 'ELOOP' : 'ENOTDIR',
-					})
-			}
+			if (await makeDirectory(path)) await syncDirectory(parent)
 		}
 	}
 
 	async put(key: string, body: PutBody, options: PutOptions = {}): Promise<ObjectInfo> {
-		const path = this.#path(key)
+		assertKey(key)
+		const { ifAbsent, signal } = options
 		const doing = `write ${key} in ${this.location}`
-		throwIfInterrupted(options.signal, doing)
+		throwIfInterrupted(signal, `writing ${key}`)
+		const path = join(this.#root, key)
 		const unfinished = join(this.#root, UNFINISHED)
 		const temporary = join(unfinished, `${Date.now().toString(36)}-${process.pid}-${randomBytes(8).toString('hex')}`)
 		let handle: FileHandle | undefined
+		let isOfBody = false
+		async function* pieces(open: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+			try {
+				yield* untilAborted(open(), signal, `writing ${key}`)
+			} catch (error) {
+				isOfBody = true
+				throw error
+			}
+		}
 		try {
 			await this.#makeDirectories(key)
-			await mkdir(unfinished, { mode: 0o700, recursive: true })
+			await refuseTaken(path, ifAbsent === true)
+			await makeDirectory(unfinished)
 			handle = await open(temporary, 'wx', 0o600)
-			const size = await writeBody(handle, body, key, options)
+			await writeBody(handle, body instanceof Uint8Array ? [body] : pieces(body), key, options)
 			await handle.sync()
+			const written = await handle.stat()
 			await handle.close()
 			handle = undefined
-			throwIfInterrupted(options.signal, doing)
-			if (options.ifAbsent) {
+			throwIfInterrupted(signal, `writing ${key}`)
+			if (ifAbsent) {
 				await link(temporary, path)
-				await unlink(temporary)
+				// The object has its name; what is left of the other one is hidden, and removed as stale some day.
+				await unlink(temporary).catch(() => undefined)
 			} else await rename(temporary, path)
 			await syncDirectory(dirname(path))
-			return { key, size, modifiedAt: new Date() }
+			return infoOf(key, written)
 		} catch (error) {
-			await handle?.close().catch(() => {})
-			await rm(temporary, { force: true }).catch(() => {})
-			// A body's own error goes through as it is; those of the file system have a code.
-			if (
-				typeof (error as NodeJS.ErrnoException).syscall === 'string' ||
-				(error as NodeJS.ErrnoException).code === 'ELOOP' ||
-				(error as NodeJS.ErrnoException).code === 'ENOTDIR'
-			)
-				throw storageError(error, `cannot ${doing}`)
-			throw error
+			await handle?.close().catch(() => undefined)
+			await rm(temporary, { force: true }).catch(() => undefined)
+			throw isOfBody ? error : storageError(error, `cannot ${doing}`)
 		}
 	}
 
-	async get(key: string, options: Parameters<Storage['get']>[1] = {}): Promise<ObjectBody> {
-		const path = this.#path(key)
-		const { range, signal } = options
+	async get(key: string, { range, signal }: GetOptions = {}): Promise<ObjectBody> {
+		assertKey(key)
+		throwIfInterrupted(signal, `reading ${key}`)
 		const doing = `read ${key} in ${this.location}`
-		throwIfInterrupted(signal, doing)
 		let handle: FileHandle | undefined
 		try {
-			await this.#refuseLinks(key)
-			handle = await open(path, O_RDONLY | O_NOFOLLOW)
+			if (!(await this.#lookUp(key))) throw notFound(doing)
+			// Neither a link nor a pipe that came since: the one is not followed, the other is not waited for.
+			handle = await open(join(this.#root, key), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
 			const found = await handle.stat()
-			if (!found.isFile()) throw new BackupError('STORAGE_NOT_FOUND', `cannot ${doing}: it is not a file`)
+			if (!found.isFile()) throw notFound(doing)
+			const { size } = found
 			const offset = range?.offset ?? 0
-			const end = range?.length === undefined ? found.size : offset + range.length
-			if (
-				range &&
-				(!Number.isSafeInteger(offset) || offset < 0 || offset >= found.size || end < offset || end > found.size)
-			)
-				throw new BackupError('STORAGE_PERMANENT', `${key} has no bytes ${offset} to ${end}: it has ${found.size}`)
+			const end = range?.length === undefined ? size : offset + range.length
+			const isWithin = [offset, end].every(Number.isSafeInteger) && 0 <= offset && offset <= end && end <= size
+			if (range && (!isWithin || offset === size))
+				throw new BackupError('STORAGE_PERMANENT', `${key} has no bytes ${offset} to ${end}: it has ${size}`)
 			const opened = handle
 			handle = undefined
-			return { info: infoOf(key, found), bytes: readBytes(opened, offset, end, doing, signal) }
+			return { info: infoOf(key, found), bytes: readBytes(opened, { offset, end, doing, signal }) }
 		} catch (error) {
 			throw storageError(error, `cannot ${doing}`)
 		} finally {
@@ -147,21 +153,19 @@ export class DirectoryStorage implements Storage {
 		}
 	}
 
-	async stat(key: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<ObjectInfo | undefined> {
-		const path = this.#path(key)
+	async stat(key: string, { signal }: CallOptions = {}): Promise<ObjectInfo | undefined> {
+		assertKey(key)
 		throwIfInterrupted(signal, `looking for ${key}`)
 		try {
-			await this.#refuseLinks(key)
-			const found = await lstat(path)
-			return found.isFile() ? infoOf(key, found) : undefined
+			const found = await this.#lookUp(key)
+			return found && infoOf(key, found)
 		} catch (error) {
-			const { code } = error as NodeJS.ErrnoException
-			if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
 			throw storageError(error, `cannot look for ${key} in ${this.location}`)
 		}
 	}
 
-	async *list(prefix: string, options: Parameters<Storage['list']>[1] = {}): AsyncGenerator<ObjectInfo> {
+	async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+		assertPrefix(prefix)
 		try {
 			yield* this.#walk('', prefix, options)
 		} catch (error) {
@@ -170,70 +174,75 @@ export class DirectoryStorage implements Storage {
 	}
 
 	/** Names of one directory at a time are held: bounded by the widest directory, not by the repository. */
-	async *#walk(
-		directory: string,
-		prefix: string,
-		options: { signal?: AbortSignal | undefined; startAfter?: string | undefined },
-	): AsyncGenerator<ObjectInfo> {
-		throwIfInterrupted(options.signal, `listing ${prefix}`)
-		const path = join(this.#root, directory)
-		const entries = await readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-			if (error.code === 'ENOENT') return []
-			throw error
-		})
-		// A directory sorts as its name with a slash: that is the order of the keys below it.
-		const names = entries
-			.filter((entry) => (entry.isDirectory() || entry.isFile()) && isKey(entry.name))
-			.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
-			.sort((a, b) => (a < b ? -1 : 1))
-		for (const name of names) {
+	async *#walk(directory: string, prefix: string, options: ListOptions): AsyncGenerator<ObjectInfo> {
+		const { signal, startAfter } = options
+		throwIfInterrupted(signal, `listing ${prefix}`)
+		for (const name of await this.#names(directory)) {
 			const key = directory + name
-			if (!key.startsWith(prefix) && !(name.endsWith('/') && prefix.startsWith(key))) continue
-			const { startAfter } = options
+			if (!key.startsWith(prefix) && !prefix.startsWith(`${key}/`.replace('//', '/'))) continue
 			if (name.endsWith('/')) {
 				if (startAfter === undefined || startAfter < key || startAfter.startsWith(key))
 					yield* this.#walk(key, prefix, options)
 				continue
 			}
-			if (startAfter !== undefined && key <= startAfter) continue
-			throwIfInterrupted(options.signal, `listing ${prefix}`)
-			const found = await lstat(join(this.#root, key)).catch(() => undefined)
-			if (found?.isFile()) yield infoOf(key, found)
+			throwIfInterrupted(signal, `listing ${prefix}`)
+			const path = join(this.#root, key)
+			const found = await lstat(path).catch(ifAbsence(undefined))
+			if (found?.isSymbolicLink()) throw symbolicLink(path)
+			const isWanted = key.startsWith(prefix) && (startAfter === undefined || key > startAfter)
+			if (isWanted && found?.isFile() && isKey(key)) yield infoOf(key, found)
 		}
 	}
 
-	async delete(key: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-		const path = this.#path(key)
+	/** Names in a directory that can stand in keys; a directory sorts as its name with a slash, which is the order of the keys below it. */
+	async #names(directory: string): Promise<string[]> {
+		const mayBeGone = directory !== '' || !this.#isThere
+		const entries = await readdir(join(this.#root, directory), { withFileTypes: true }).catch((error: unknown) => {
+			if (mayBeGone) return ifAbsence([])(error)
+			throw error
+		})
+		return entries
+			.filter(({ name }) => isKey(name))
+			.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+			.sort((a, b) => (a < b ? -1 : 1))
+	}
+
+	async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
+		assertKey(key)
 		throwIfInterrupted(signal, `deleting ${key}`)
+		const path = join(this.#root, key)
 		try {
-			await this.#refuseLinks(key)
-			await unlink(path)
-			await syncDirectory(dirname(path))
+			if (!(await this.#lookUp(key))) return
+			await unlink(path).catch(ifAbsence(undefined))
+			await syncDirectory(dirname(path)).catch(ifAbsence(undefined))
 		} catch (error) {
-			const { code } = error as NodeJS.ErrnoException
-			if (code !== 'ENOENT' && code !== 'ENOTDIR') throw storageError(error, `cannot delete ${key} in ${this.location}`)
+			throw storageError(error, `cannot delete ${key} in ${this.location}`)
 		}
 	}
 
-	async abortStaleUploads(olderThan: Date): Promise<number> {
+	async abortStaleUploads(olderThan: Date, { signal }: CallOptions = {}): Promise<number> {
 		const directory = join(this.#root, UNFINISHED)
 		let removed = 0
 		try {
+			const there = await lstat(directory).catch(ifAbsence(undefined))
+			if (there === undefined) return 0
+			if (there.isSymbolicLink()) throw symbolicLink(directory)
 			for await (const { name } of await opendir(directory)) {
+				throwIfInterrupted(signal, 'removing unfinished files')
 				const path = join(directory, name)
-				const found = await lstat(path).catch(() => undefined)
+				const found = await lstat(path).catch(ifAbsence(undefined))
 				if (!found?.isFile() || found.mtime >= olderThan) continue
 				await rm(path, { force: true })
 				removed++
 			}
 		} catch (error) {
-			if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-				throw storageError(error, `cannot remove unfinished files in ${this.location}`)
+			throw storageError(error, `cannot remove unfinished files in ${this.location}`)
 		}
 		return removed
 	}
 
 	serverSideTarget(prefix: string): { kind: 'fs'; settings: { base_path: string } } {
+		assertPrefix(prefix)
 		return { kind: 'fs', settings: { base_path: join(this.#root, prefix) } }
 	}
 
@@ -244,48 +253,60 @@ function infoOf(key: string, found: Stats): ObjectInfo {
 	return { key, size: found.size, modifiedAt: found.mtime }
 }
 
-/** Writes and checks a body; throws before it could get its name. */
-async function writeBody(handle: FileHandle, body: PutBody, key: string, options: PutOptions): Promise<number> {
-	const hash = options.sha256 === undefined ? undefined : createHash('sha256')
-	let size = 0
-	const write = async (bytes: Uint8Array): Promise<void> => {
-		hash?.update(bytes)
-		for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at)).bytesWritten
-		size += bytes.length
-	}
-	if (body instanceof Uint8Array) await write(body)
-	else
-		for await (const bytes of body()) {
-			if (options.signal?.aborted) throw interruption(options.signal, `writing ${key}`)
-			await write(bytes)
-		}
-	if (options.size !== undefined && size !== options.size)
-		throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${options.size} bytes and has ${size}`)
-	if (hash && hash.digest('hex') !== options.sha256)
-		throw new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
-	return size
+/** What the file system says where nothing is, and where nothing can be. */
+function isAbsence(error: unknown): boolean {
+	return ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-async function* readBytes(
-	handle: FileHandle,
-	offset: number,
-	end: number,
-	doing: string,
-	signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-	try {
-		for (let at = offset; at < end;) {
-			throwIfInterrupted(signal, doing)
-			const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at))
-			const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)
-			if (bytesRead === 0)
-				throw new BackupError('STORAGE_PERMANENT', `cannot ${doing}: the file became shorter while it was read`)
-			at += bytesRead
-			yield buffer.subarray(0, bytesRead)
-		}
-	} catch (error) {
-		throw storageError(error, `cannot ${doing}`)
-	} finally {
-		await handle.close()
+function ifAbsence<T>(value: T): (error: unknown) => T {
+	return (error) => {
+		if (isAbsence(error)) return value
+		throw error
 	}
+}
+
+function assertPrefix(prefix: string): void {
+	if (!isKeyPrefix(prefix))
+		throw new BackupError(
+			'STORAGE_PERMANENT',
+			`${JSON.stringify(prefix.slice(0, 600))} is not the beginning of a key`,
+			{
+				advice: 'keys consist of letters, digits and ._=- in segments divided by /, without . and .. segments',
+			},
+		)
+}
+
+function symbolicLink(path: string): BackupError {
+	return new BackupError('STORAGE_PERMANENT', `${path} is a symbolic link`, {
+		advice: 'remove it: nothing of a repository lies outside of its directory',
+	})
+}
+
+function notFound(doing: string): BackupError {
+	return new BackupError('STORAGE_NOT_FOUND', `cannot ${doing}: there is no such object`)
+}
+
+/** True when the directory is new. */
+async function makeDirectory(path: string): Promise<boolean> {
+	try {
+		await mkdir(path, { mode: 0o700 })
+		return true
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+		const found = await lstat(path)
+		if (found.isSymbolicLink()) throw symbolicLink(path)
+		if (!found.isDirectory()) throw Object.assign(new Error(`${path} is no directory`), { code: 'ENOTDIR' })
+		return false
+	}
+}
+
+/** Throws when the place of an object is taken by what is none, and for a create-only put by another object: before its body is read. */
+async function refuseTaken(path: string, ifAbsent: boolean): Promise<void> {
+	const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+		if (error.code !== 'ENOENT') throw error
+	})
+	if (!found) return
+	if (found.isSymbolicLink()) throw symbolicLink(path)
+	if (!found.isFile()) throw Object.assign(new Error(`${path} is no file`), { code: 'EISDIR' })
+	if (ifAbsent) throw Object.assign(new Error(`${path} exists`), { code: 'EEXIST' })
 }

@@ -1,8 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises'
-import { BackupError, type Capabilities, defineStorageDriver, type StorageDriver } from '@ydbackup/core'
+import { type Capabilities, defineStorageDriver, type StorageDriver, throwIfInterrupted } from '@ydbackup/core'
 import { DirectoryStorage } from './directory-storage.ts'
-import { storageError } from './failure.ts'
-import { directoryOf } from './location.ts'
+import { directoryOf, redacted } from './location.ts'
+import { checkRoot } from './root.ts'
 
 const capabilities: Capabilities = {
 	conditionalCreate: true,
@@ -24,29 +23,12 @@ const driver: StorageDriver = defineStorageDriver({
 	options: [],
 	capabilities,
 	examples: ['file:///srv/backups', '/srv/backups'],
-	redact: (location) => {
-		const shown = new URL(location)
-		shown.username = ''
-		shown.password = ''
-		shown.search = ''
-		return shown.href
-	},
-	async open(location, { writable }) {
+	redact: redacted,
+	async open(location, { writable, signal }) {
 		const root = directoryOf(location)
-		try {
-			if (writable) await mkdir(root, { recursive: true, mode: 0o700 })
-			const found = await stat(root)
-			if (!found.isDirectory()) throw Object.assign(new Error(root), { code: 'ENOTDIR' })
-		} catch (error) {
-			const { code } = error as NodeJS.ErrnoException
-			if (code === 'ENOTDIR' || code === 'EEXIST')
-				throw new BackupError('LOCATION_INVALID', `${root} is not a directory`, {
-					advice: 'choose a directory, or a path that does not exist yet',
-					cause: error,
-				})
-			if (code !== 'ENOENT' || writable) throw storageError(error, `cannot open the directory ${root}`)
-		}
-		return new DirectoryStorage(root, `file://${root}`, capabilities)
+		throwIfInterrupted(signal, `opening the directory ${root}`)
+		const isThere = await checkRoot(root, writable)
+		return new DirectoryStorage({ root, isThere, capabilities })
 	},
 })
 

@@ -1,0 +1,14 @@
+import { open } from 'node:fs/promises'
+
+/** Makes the names in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+	const handle = await open(path, 'r')
+	try {
+		await handle.sync()
+	} catch (error) {
+		// Some network file systems cannot sync a directory; they say so with EINVAL.
+		if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
+	} finally {
+		await handle.close()
+	}
+}
