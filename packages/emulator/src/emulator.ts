@@ -5,15 +5,7 @@ import {
 	ListEndpointsResultSchema,
 	WhoAmIResultSchema,
 } from '@ydbjs/api/discovery'
-import { OperationServiceDefinition as Operations } from '@ydbjs/api/operation'
-import {
-	CreateSessionResponseSchema,
-	DeleteSessionResponseSchema,
-	ExecuteQueryRequestSchema,
-	ExecuteQueryResponsePartSchema,
-	QueryServiceDefinition as Query,
-	SessionStateSchema,
-} from '@ydbjs/api/query'
+import { ListOperationsResponseSchema, OperationServiceDefinition as Operations } from '@ydbjs/api/operation'
 import {
 	DescribePathRequestSchema,
 	ListDirectoryRequestSchema,
@@ -26,28 +18,30 @@ import {
 	AlterTableRequestSchema,
 	CopyTableRequestSchema,
 	CopyTablesRequestSchema,
-	CreateSessionResultSchema,
 	CreateTableRequestSchema,
 	DescribeTableRequestSchema,
 	DropTableRequestSchema,
 	ReadTableRequestSchema,
-	KeepAliveResultSchema,
-	KeepAliveResult_SessionStatus,
 	RenameTablesRequestSchema,
 	TableServiceDefinition as TableService,
 } from '@ydbjs/api/table'
-import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Operation } from '@ydbjs/api/operation'
 import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
 import { SchemeTree } from './scheme/tree.ts'
 import { rowsOf } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
-import { executeQuery } from './services/query.ts'
+import type { Changes, Surroundings } from './services/execute.ts'
+import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
+import { NODE_ID, Sessions } from './services/sessions.ts'
+import { tableQueryMethods } from './services/table-queries.ts'
 import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
 import { alterTable, copyTables, createTable, describeTable } from './services/table.ts'
 import { Journal } from './store/journal.ts'
+import { applyEffects, encodeEffects } from './store/transaction.ts'
 import { type Call, type GrpcServer, listen } from './transport/grpc-server.ts'
 import { field } from './wire/cursor.ts'
 
@@ -77,8 +71,15 @@ export interface Emulator extends AsyncDisposable {
 
 type Unary = (request: Buffer, user: string) => Operation | Promise<Operation>
 
-const NODE_ID = 1
+/** Name of a journal record that holds rows as a commit changed them. */
+const ROWS = 'rows'
+
+/** The version of this package. */
+export const VERSION: string = (
+	createRequire(import.meta.url)('@ydbackup/emulator/package.json') as { version: string }
+).version
 const DEFAULT_OWNER = 'root@builtin'
+const BULK = TableService.bulkUpsert.path
 /** Changes that are kept: replayed in order, they make the same database. */
 const KEPT = new Set<string>([
 	Scheme.makeDirectory.path,
@@ -103,7 +104,8 @@ class Server implements Emulator {
 	readonly #options: EmulatorOptions
 	readonly #tree: SchemeTree
 	readonly #secret = randomBytes(32)
-	readonly #sessions = new Set<string>()
+	readonly #around: Surroundings
+	readonly #waiting = new Set<Promise<void>>()
 	readonly #unary: ReadonlyMap<string, Unary>
 	#journal: Journal | undefined
 	#grpc: GrpcServer | undefined
@@ -116,6 +118,38 @@ class Server implements Emulator {
 		this.faults = { ...noFaults(), ...options.faults }
 		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER)
 		this.#unary = this.#routes()
+		const sessions = new Sessions(this.#tree)
+		this.#around = { tree: this.#tree, sessions, changes: this.#changes(), version: `ydb-emulator ${VERSION}` }
+	}
+
+	/** Carries out what a query changes, and keeps it in the order in which it happened. */
+	#changes(): Changes {
+		return {
+			scheme: (method, request, user) => {
+				void this.#unary.get(method)!(Buffer.from(request), user)
+				this.#keep(method, user, request)
+			},
+			rows: (effects) => {
+				if (effects.length > 0) this.#keep(ROWS, '', encodeEffects(effects))
+			},
+			kept: async () => void (await Promise.all(this.#waiting)),
+		}
+	}
+
+	/** Hands a change that has just happened to the journal: in the same turn, so that the journal has the order of the changes. */
+	#keep(method: string, user: string, request: Uint8Array): Promise<void> {
+		if (!this.#journal) return Promise.resolve()
+		const kept = this.#journal.append(method, user, request)
+		this.#waiting.add(kept)
+		const done = (): boolean => this.#waiting.delete(kept)
+		kept.then(done, done)
+		return kept
+	}
+
+	async #replay(method: string, user: string, request: Buffer): Promise<void> {
+		if (method === ROWS) applyEffects(this.#tree, request)
+		else if (method === TableService.bulkUpsert.path) this.#bulkUpsert(request, true)
+		else await this.#unary.get(method)?.(request, user)
 	}
 
 	get port(): number {
@@ -133,10 +167,7 @@ class Server implements Emulator {
 	async start(): Promise<this> {
 		const { dataDir, port = 0 } = this.#options
 		if (dataDir !== undefined)
-			this.#journal = await Journal.open(
-				dataDir,
-				async (method, user, request) => void (await this.#unary.get(method)?.(request, user)),
-			)
+			this.#journal = await Journal.open(dataDir, (method, user, request) => this.#replay(method, user, request))
 		this.#grpc = await listen(this.#host, port, (call) => this.#handle(call))
 		return this
 	}
@@ -153,28 +184,13 @@ class Server implements Emulator {
 	async #handle(call: Call): Promise<void> {
 		const user = this.#userOf(call)
 		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call)
-		if (call.method === Query.executeQuery.path) return this.#query(call)
-		if (call.method === Query.createSession.path) {
-			const sessionId = `ydb://session/3?node_id=${NODE_ID}&id=${randomUUID()}`
-			this.#sessions.add(sessionId)
-			const response = create(CreateSessionResponseSchema, {
-				status: STATUS.SUCCESS,
-				sessionId,
-				nodeId: BigInt(NODE_ID),
-			})
-			return call.reply.send(toBinary(CreateSessionResponseSchema, response))
-		}
-		if (call.method === Query.deleteSession.path)
+		const query = queryMethods.get(call.method)
+		if (query) return query(this.#around, call, user)
+		if (call.method === Operations.listOperations.path)
 			return call.reply.send(
-				toBinary(DeleteSessionResponseSchema, create(DeleteSessionResponseSchema, { status: STATUS.SUCCESS })),
+				toBinary(ListOperationsResponseSchema, create(ListOperationsResponseSchema, { status: STATUS.SUCCESS })),
 			)
-		if (call.method === Query.attachSession.path) {
-			await call.reply.send(toBinary(SessionStateSchema, create(SessionStateSchema, { status: STATUS.SUCCESS })))
-			await new Promise<void>((resolve) =>
-				call.reply.closed.aborted ? resolve() : call.reply.closed.addEventListener('abort', () => resolve()),
-			)
-			return
-		}
+		if (call.method === TableService.copyTables.path) await this.faults.onCopyTables?.()
 		const handler = this.#unary.get(call.method)
 		if (!handler) throw new GrpcError(GRPC.UNIMPLEMENTED, `${call.method} is not emulated`)
 		let operation: Operation
@@ -183,9 +199,11 @@ class Server implements Emulator {
 				this.faults.unavailableTimes--
 				throw new YdbError('UNAVAILABLE', 'unavailable (a fault that was asked for)')
 			}
-			operation = await handler(call.request, user)
-			if (this.#journal && KEPT.has(call.method) && operation.status === STATUS.SUCCESS)
-				await this.#journal.append(call.method, user, call.request)
+			const answer = handler(call.request, user)
+			// Changes happen at once and are kept in the same turn.
+			const changed = KEPT.has(call.method) && !(call.method === BULK && this.faults.dropBulkUpsertSilently)
+			if (changed) await this.#keep(call.method, user, call.request)
+			operation = await answer
 		} catch (error) {
 			operation = failure(asYdbError(error))
 		}
@@ -245,19 +263,6 @@ class Server implements Emulator {
 		}
 	}
 
-	async #query({ request, reply }: Call): Promise<void> {
-		let part: Uint8Array
-		try {
-			part = executeQuery(this.#tree, fromBinary(ExecuteQueryRequestSchema, request))
-		} catch (thrown) {
-			const error = asYdbError(thrown)
-			const issues = [{ message: error.message, issueCode: error.issueCode, severity: 1 }]
-			const response = create(ExecuteQueryResponsePartSchema, { status: STATUS[error.status], issues })
-			part = toBinary(ExecuteQueryResponsePartSchema, response)
-		}
-		await reply.send(part)
-	}
-
 	#routes(): Map<string, Unary> {
 		const tree = this.#tree
 		const done = (work: () => void): Operation => {
@@ -277,18 +282,14 @@ class Server implements Emulator {
 				},
 			],
 			[Discovery.whoAmI.path, (_, user) => success(WhoAmIResultSchema, create(WhoAmIResultSchema, { user }))],
-			[
-				Operations.getOperation.path,
-				() => {
-					throw new YdbError('NOT_FOUND', 'no such operation')
-				},
-			],
-			[
-				Operations.forgetOperation.path,
-				() => {
-					throw new YdbError('NOT_FOUND', 'no such operation')
-				},
-			],
+			...[Operations.getOperation.path, Operations.forgetOperation.path, Operations.cancelOperation.path].map(
+				(path): [string, Unary] => [
+					path,
+					() => {
+						throw new YdbError('NOT_FOUND', 'Operation not found')
+					},
+				],
+			),
 
 			[
 				Scheme.makeDirectory.path,
@@ -305,23 +306,10 @@ class Server implements Emulator {
 				(bytes) => done(() => modifyPermissions(tree, fromBinary(ModifyPermissionsRequestSchema, bytes))),
 			],
 
-			[
-				TableService.createSession.path,
-				() =>
-					success(
-						CreateSessionResultSchema,
-						create(CreateSessionResultSchema, { sessionId: `ydb://session/3?node_id=${NODE_ID}&id=${randomUUID()}` }),
-					),
-			],
-			[TableService.deleteSession.path, () => success()],
-			[
-				TableService.keepAlive.path,
-				() =>
-					success(
-						KeepAliveResultSchema,
-						create(KeepAliveResultSchema, { sessionStatus: KeepAliveResult_SessionStatus.READY }),
-					),
-			],
+			...[...tableQueryMethods].map(([path, method]): [string, Unary] => [
+				path,
+				(bytes, user) => method(this.#around, bytes, user),
+			]),
 			[
 				TableService.createTable.path,
 				(bytes, user) => done(() => createTable(tree, fromBinary(CreateTableRequestSchema, bytes), user)),
@@ -343,9 +331,9 @@ class Server implements Emulator {
 			],
 			[
 				TableService.copyTable.path,
-				async (bytes, user) => {
+				(bytes, user) => {
 					const { sourcePath, destinationPath } = fromBinary(CopyTableRequestSchema, bytes)
-					await copyTables(
+					copyTables(
 						tree,
 						{ tables: [{ sourcePath, destinationPath, omitIndexes: false } as never] },
 						this.faults,
@@ -356,9 +344,8 @@ class Server implements Emulator {
 			],
 			[
 				TableService.copyTables.path,
-				async (bytes, user) => {
-					await this.faults.onCopyTables?.()
-					await copyTables(tree, fromBinary(CopyTablesRequestSchema, bytes), this.faults, user)
+				(bytes, user) => {
+					copyTables(tree, fromBinary(CopyTablesRequestSchema, bytes), this.faults, user)
 					return success()
 				},
 			],
@@ -377,20 +364,20 @@ class Server implements Emulator {
 		])
 	}
 
-	#bulkUpsert(bytes: Buffer): Operation {
+	#bulkUpsert(bytes: Buffer, replayed = false): Operation {
 		const all = { start: 0, end: bytes.length }
 		const path = field(bytes, all, 0x0a)
 		const rows = field(bytes, all, 0x12)
 		if (!path) throw new YdbError('BAD_REQUEST', 'the request names no table')
 		const table = this.#tree.table(bytes.toString('utf8', path.start, path.end))
-		if (this.faults.overloadBulkUpsertTimes > 0) {
+		if (!replayed && this.faults.overloadBulkUpsertTimes > 0) {
 			this.faults.overloadBulkUpsertTimes--
 			throw new YdbError('OVERLOADED', 'overloaded (a fault that was asked for)')
 		}
 		const refusal = table.bulkRefusal
 		if (refusal) throw new YdbError('SCHEME_ERROR', refusal)
 		const entries = rows ? rowsOf(table, bytes, rows) : []
-		if (!this.faults.dropBulkUpsertSilently) table.rows.apply(entries)
+		if (replayed || !this.faults.dropBulkUpsertSilently) table.rows.apply(entries)
 		return success()
 	}
 }

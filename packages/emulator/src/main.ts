@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { startEmulator } from './emulator.ts'
+import { startEmulator, VERSION } from './emulator.ts'
 import { type Faults, noFaults } from './faults.ts'
 
 const HELP = `ydb-emulator: a YDB that speaks the real protocol, for tests and trying things out
@@ -10,6 +10,7 @@ const HELP = `ydb-emulator: a YDB that speaks the real protocol, for tests and t
   --data DIR        keep what is written there; in memory only without it
   --user NAME:PASSWORD   may be repeated; clients must log in then
   --fault NAME=VALUE     may be repeated; one of ${Object.keys(noFaults()).join(', ')}
+  --version         the version
   --help            this text
 
   example: ydb-emulator --port 2136 --data ./scratch`
@@ -38,10 +39,15 @@ export async function main(argv: readonly string[]): Promise<void> {
 				user: { type: 'string', multiple: true, default: [] },
 				fault: { type: 'string', multiple: true, default: [] },
 				help: { type: 'boolean', default: false },
+				version: { type: 'boolean', default: false },
 			},
 		})
 		if (values.help) {
 			console.log(HELP)
+			return
+		}
+		if (values.version) {
+			console.log(`ydb-emulator ${VERSION}`)
 			return
 		}
 		const port = Number(values.port)

@@ -8,7 +8,7 @@ import { columnType, isOptional, sameType } from '../wire/column-type.ts'
 import { field, position, putVarint, seek, skip, varint, varintBytes } from '../wire/cursor.ts'
 import { addKeyCell, finishKey, startKey } from '../wire/key.ts'
 
-const NULL_CELL = Uint8Array.of(0x62, 2, 0x50, 0)
+export const NULL_CELL: Uint8Array = Uint8Array.of(0x62, 2, 0x50, 0)
 
 /** Types that need no look at their content: their bits are their values. */
 const FREE_TAGS = new Set([0x35, 0x39])

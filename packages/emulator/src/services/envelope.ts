@@ -1,4 +1,4 @@
-import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { create, type DescMessage, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import { type Operation, OperationSchema } from '@ydbjs/api/operation'
 import { STATUS, YdbError } from '../error.ts'
@@ -14,8 +14,8 @@ export function success<D extends DescMessage>(schema?: D, result?: MessageShape
 }
 
 export function failure(error: YdbError): Operation {
-	const issues = [{ message: error.message, issueCode: error.issueCode, severity: 1 }]
-	return create(OperationSchema, { id: '', ready: true, status: STATUS[error.status], issues })
+	const init = { id: '', ready: true, status: STATUS[error.status], issues: error.issues() }
+	return create(OperationSchema, init as MessageInitShape<typeof OperationSchema>)
 }
 
 /** Every response of these services has its operation in field 1: one encoding serves them all. */

@@ -1,4 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type KeyRange, type ReadTableRequest, ReadTableResponseSchema } from '@ydbjs/api/table'
 import { ColumnSchema, ResultSetSchema } from '@ydbjs/api/value'
@@ -210,8 +210,8 @@ function endsOf(rows: Buffer): Uint32Array {
 
 /** An error of a stream: a flat message with status and issues. */
 export async function sendReadError(error: YdbError, reply: Reply): Promise<void> {
-	const issues = [{ message: error.message, issueCode: error.issueCode, severity: 1 }]
-	await reply.send(
-		toBinary(ReadTableResponseSchema, create(ReadTableResponseSchema, { status: STATUS[error.status], issues })),
-	)
+	const init = { status: STATUS[error.status], issues: error.issues() } as MessageInitShape<
+		typeof ReadTableResponseSchema
+	>
+	await reply.send(toBinary(ReadTableResponseSchema, create(ReadTableResponseSchema, init)))
 }

@@ -23,6 +23,8 @@ export class Journal {
 	readonly #file: FileHandle
 	#waiting: { buffers: Buffer[]; done: () => void; failed: (error: unknown) => void }[] = []
 	#flushing: Promise<void> | undefined
+	/** After a failed write nothing more is accepted: what came behind a torn record would be lost at the next start. */
+	#broken: unknown
 
 	private constructor(file: FileHandle) {
 		this.#file = file
@@ -60,6 +62,7 @@ export class Journal {
 	}
 
 	append(method: string, user: string, request: Uint8Array): Promise<void> {
+		if (this.#broken !== undefined) return Promise.reject(this.#broken as Error)
 		const { promise, resolve, reject } = Promise.withResolvers<void>()
 		this.#waiting.push({ buffers: record(method, user, request), done: resolve, failed: reject })
 		this.#flushing ??= this.#flush()
@@ -75,6 +78,8 @@ export class Journal {
 				await this.#file.datasync()
 				for (const { done } of group) done()
 			} catch (error) {
+				this.#broken = error
+				group.push(...this.#waiting.splice(0))
 				for (const { failed } of group) failed(error)
 			}
 		}

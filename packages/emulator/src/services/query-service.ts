@@ -1,0 +1,203 @@
+import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import {
+	AttachSessionRequestSchema,
+	BeginTransactionRequestSchema,
+	BeginTransactionResponseSchema,
+	CommitTransactionRequestSchema,
+	CommitTransactionResponseSchema,
+	CreateSessionResponseSchema,
+	DeleteSessionRequestSchema,
+	DeleteSessionResponseSchema,
+	ExecMode,
+	ExecuteQueryRequestSchema,
+	ExecuteQueryResponsePartSchema,
+	QueryServiceDefinition as Service,
+	RollbackTransactionRequestSchema,
+	RollbackTransactionResponseSchema,
+	SessionStateSchema,
+	Syntax,
+	type TransactionControl,
+} from '@ydbjs/api/query'
+import { ResultSetSchema } from '@ydbjs/api/value'
+import { STATUS, YdbError } from '../error.ts'
+import type { Call, Reply } from '../transport/grpc-server.ts'
+import { parse } from '../yql/parser.ts'
+import type { Chunk, Selected } from '../yql/select.ts'
+import { framed } from '../yql/datum.ts'
+import { asYdbError } from './envelope.ts'
+import { columnsOf, type Control, execute, parametersOf, type Surroundings } from './execute.ts'
+import { NODE_ID } from './sessions.ts'
+
+const PART_BYTES = 1 << 20
+const PART_ROWS = 1000
+const PARAMETERS = 0x32
+
+type Method = (around: Surroundings, call: Call, user: string) => Promise<void>
+
+/** Responses of this service carry status and issues themselves. */
+function unary<D extends DescMessage>(
+	schema: D,
+	work: (around: Surroundings, request: Buffer) => MessageInitShape<D> | Promise<MessageInitShape<D>>,
+): Method {
+	return async (around, { request, reply }) => {
+		let response: object
+		try {
+			response = { status: STATUS.SUCCESS, ...(await work(around, request)) }
+		} catch (thrown) {
+			const error = asYdbError(thrown)
+			response = { status: STATUS[error.status], issues: error.issues() }
+		}
+		await reply.send(toBinary(schema, create(schema, response as MessageInitShape<D>)))
+	}
+}
+
+function controlOf(control: TransactionControl | undefined): Control {
+	if (!control) return { kind: 'implicit' }
+	const { txSelector, commitTx } = control
+	if (txSelector.case === 'txId') return { kind: 'known', id: txSelector.value, commit: commitTx }
+	if (txSelector.case !== 'beginTx') throw new YdbError('BAD_REQUEST', 'Empty tx_control')
+	const mode = txSelector.value.txMode.case
+	const readOnly = mode !== undefined && mode !== 'serializableReadWrite'
+	if (readOnly && mode !== 'snapshotReadOnly' && !commitTx)
+		throw new YdbError('BAD_REQUEST', `Open transactions not supported for transaction mode: ${mode}`)
+	return { kind: 'begin', commit: commitTx, readOnly }
+}
+
+async function executeQuery(around: Surroundings, { request, reply }: Call, user: string): Promise<void> {
+	const { sessionId, execMode, query, txControl } = fromBinary(ExecuteQueryRequestSchema, request)
+	const session = sessionId === '' ? undefined : around.sessions.get(sessionId)
+	if (query.case !== 'queryContent') throw new YdbError('BAD_REQUEST', 'Unexpected query option')
+	const { text, syntax } = query.value
+	if (syntax === Syntax.PG) throw new YdbError('UNSUPPORTED', 'PostgreSQL syntax is not emulated')
+	if (execMode === ExecMode.PARSE) {
+		parse(text)
+		return sendPart(reply, { status: STATUS.SUCCESS })
+	}
+	if (execMode !== ExecMode.EXECUTE)
+		throw new YdbError(
+			execMode === ExecMode.UNSPECIFIED ? 'BAD_REQUEST' : 'UNSUPPORTED',
+			`exec mode ${ExecMode[execMode]} is not emulated`,
+		)
+	await around.sessions.exclusively(session, async () => {
+		const control = controlOf(txControl)
+		const parameters = parametersOf(request, PARAMETERS)
+		const { results, transactionId } = await execute(around, { text, parameters, control, session, user })
+		const txMeta = txControl ? { txMeta: { id: transactionId } } : {}
+		if (results.length === 0) return sendPart(reply, { status: STATUS.SUCCESS, ...txMeta })
+		for (const [index, result] of results.entries()) await sendResult(reply, index, result, index === 0 ? txMeta : {})
+	})
+}
+
+type PartInit = MessageInitShape<typeof ExecuteQueryResponsePartSchema>
+
+async function sendPart(
+	reply: Reply,
+	part: PartInit,
+	resultSet?: Uint8Array,
+	rows: readonly Buffer[] = [],
+): Promise<void> {
+	const head = toBinary(ExecuteQueryResponsePartSchema, create(ExecuteQueryResponsePartSchema, part))
+	if (!resultSet) return reply.send(head)
+	// result_set = 4, with the columns and then the rows as they are.
+	await reply.send(Buffer.concat([head, framed(0x22, [Buffer.concat([resultSet, ...rows])])]))
+}
+
+async function sendResult(reply: Reply, index: number, result: Selected, more: Partial<PartInit>): Promise<void> {
+	const columns = toBinary(ResultSetSchema, create(ResultSetSchema, { columns: columnsOf(result) }))
+	let part: Buffer[] = []
+	let bytes = 0
+	let count = 0
+	let sent = 0
+	const flush = async (): Promise<void> => {
+		const init = { status: STATUS.SUCCESS, resultSetIndex: BigInt(index), ...(sent === 0 && more) } as PartInit
+		await sendPart(reply, init, columns, part)
+		sent++
+		part = []
+		bytes = 0
+		count = 0
+	}
+	for (const chunk of result.chunks() as Iterable<Chunk>) {
+		if (count > 0 && (bytes + chunk.rows.length > PART_BYTES || count + chunk.count > PART_ROWS)) await flush()
+		part.push(chunk.rows)
+		bytes += chunk.rows.length
+		count += chunk.count
+	}
+	if (count > 0 || sent === 0) await flush()
+}
+
+async function attach(around: Surroundings, { request, reply }: Call): Promise<void> {
+	const session = around.sessions.get(fromBinary(AttachSessionRequestSchema, request).sessionId)
+	if (session.attached) throw new YdbError('SESSION_BUSY', 'the session is attached already')
+	session.attached = true
+	await reply.send(toBinary(SessionStateSchema, create(SessionStateSchema, { status: STATUS.SUCCESS })))
+	const over = AbortSignal.any([session.ended, reply.closed])
+	if (!over.aborted)
+		await new Promise<void>((resolve) => over.addEventListener('abort', () => resolve(), { once: true }))
+	// Who leaves the stream leaves the session.
+	around.sessions.abandon(session)
+}
+
+/** A stream whose first message tells of a failure. */
+function stream<D extends DescMessage>(schema: D, work: Method): Method {
+	return async (around, call, user) => {
+		try {
+			await work(around, call, user)
+		} catch (thrown) {
+			if (call.reply.closed.aborted) throw thrown
+			const error = asYdbError(thrown)
+			const response = { status: STATUS[error.status], issues: error.issues() } as unknown
+			await call.reply.send(toBinary(schema, create(schema, response as MessageInitShape<D>)))
+		}
+	}
+}
+
+export const queryMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
+	[
+		Service.createSession.path,
+		unary(CreateSessionResponseSchema, ({ sessions }) => ({
+			sessionId: sessions.create().id,
+			nodeId: BigInt(NODE_ID),
+		})),
+	],
+	[
+		Service.deleteSession.path,
+		unary(DeleteSessionResponseSchema, ({ sessions }, request) => {
+			sessions.delete(fromBinary(DeleteSessionRequestSchema, request).sessionId)
+			return {}
+		}),
+	],
+	[Service.attachSession.path, stream(SessionStateSchema, attach)],
+	[Service.executeQuery.path, stream(ExecuteQueryResponsePartSchema, executeQuery)],
+	[
+		Service.beginTransaction.path,
+		unary(BeginTransactionResponseSchema, ({ sessions }, request) => {
+			const { sessionId, txSettings } = fromBinary(BeginTransactionRequestSchema, request)
+			const mode = txSettings?.txMode.case ?? 'serializableReadWrite'
+			if (mode !== 'serializableReadWrite' && mode !== 'snapshotReadOnly')
+				throw new YdbError('BAD_REQUEST', `Open transactions not supported for transaction mode: ${mode}`)
+			return { txMeta: { id: sessions.begin(sessions.get(sessionId)) } }
+		}),
+	],
+	[
+		Service.commitTransaction.path,
+		unary(CommitTransactionResponseSchema, async ({ sessions, changes }, request) => {
+			const { sessionId, txId } = fromBinary(CommitTransactionRequestSchema, request)
+			const session = sessions.get(sessionId)
+			const transaction = sessions.transaction(session, txId)
+			session.transactions.delete(txId)
+			changes.rows(transaction.commit())
+			await changes.kept()
+			return {}
+		}),
+	],
+	[
+		Service.rollbackTransaction.path,
+		unary(RollbackTransactionResponseSchema, ({ sessions }, request) => {
+			const { sessionId, txId } = fromBinary(RollbackTransactionRequestSchema, request)
+			const session = sessions.get(sessionId)
+			sessions.transaction(session, txId)
+			session.transactions.delete(txId)
+			return {}
+		}),
+	],
+])

@@ -1,0 +1,181 @@
+// Sessions, transactions and queries of the table service.
+import { create, fromBinary } from '@bufbuild/protobuf'
+import type { Operation } from '@ydbjs/api/operation'
+import {
+	BeginTransactionRequestSchema,
+	BeginTransactionResultSchema,
+	CommitTransactionRequestSchema,
+	CommitTransactionResultSchema,
+	CreateSessionResultSchema,
+	DeleteSessionRequestSchema,
+	ExecuteDataQueryRequestSchema,
+	ExecuteQueryResultSchema,
+	ExecuteSchemeQueryRequestSchema,
+	KeepAliveRequestSchema,
+	KeepAliveResultSchema,
+	KeepAliveResult_SessionStatus,
+	PrepareDataQueryRequestSchema,
+	PrepareQueryResultSchema,
+	RollbackTransactionRequestSchema,
+	TableServiceDefinition as Service,
+	type TransactionControl,
+	type TransactionSettings,
+} from '@ydbjs/api/table'
+import { type ResultSet, ResultSetSchema } from '@ydbjs/api/value'
+import { YdbError } from '../error.ts'
+import { parse } from '../yql/parser.ts'
+import type { Selected } from '../yql/select.ts'
+import { success } from './envelope.ts'
+import { columnsOf, type Control, execute, parametersOf, type Surroundings } from './execute.ts'
+
+type Method = (around: Surroundings, request: Buffer, user: string) => Operation | Promise<Operation>
+
+/** Rows that ExecuteDataQuery returns at most of a result. Source: YDB's documentation of limits. */
+const MOST_ROWS = 1000
+const PARAMETERS = 0x22
+
+function isReadOnly(settings: TransactionSettings | undefined): boolean {
+	const mode = settings?.txMode.case
+	return mode !== undefined && mode !== 'serializableReadWrite'
+}
+
+function controlOf(control: TransactionControl | undefined): Control {
+	if (!control?.txSelector.case) throw new YdbError('BAD_REQUEST', 'Empty tx_control')
+	const { txSelector, commitTx } = control
+	if (txSelector.case === 'txId') return { kind: 'known', id: txSelector.value, commit: commitTx }
+	const readOnly = isReadOnly(txSelector.value)
+	if (readOnly && !commitTx)
+		throw new YdbError('BAD_REQUEST', 'Open transactions not supported for this transaction mode')
+	return { kind: 'begin', commit: commitTx, readOnly }
+}
+
+function resultSet(result: Selected): ResultSet {
+	const rows: Buffer[] = []
+	let count = 0
+	for (const chunk of result.chunks()) {
+		rows.push(chunk.rows)
+		count += chunk.count
+		if (count > MOST_ROWS) break
+	}
+	const set = fromBinary(ResultSetSchema, Buffer.concat(rows))
+	const truncated = set.rows.length > MOST_ROWS
+	return create(ResultSetSchema, { columns: columnsOf(result), rows: set.rows.slice(0, MOST_ROWS), truncated })
+}
+
+/** The text of a prepared query is its id: what is prepared needs no memory. */
+const PREPARED = /^ydb:\/\/preparedqueryid\/4\?text=([A-Za-z0-9_-]*)$/
+
+async function executeDataQuery(around: Surroundings, request: Buffer, user: string): Promise<Operation> {
+	const { sessionId, txControl, query } = fromBinary(ExecuteDataQueryRequestSchema, request)
+	const session = around.sessions.get(sessionId)
+	let text: string
+	if (query?.query.case === 'yqlText') text = query.query.value
+	else {
+		const found = PREPARED.exec(query?.query.case === 'id' ? query.query.value : '')
+		if (!found) throw new YdbError('NOT_FOUND', 'Prepared query not found')
+		text = Buffer.from(found[1]!, 'base64url').toString()
+	}
+	return around.sessions.exclusively(session, async () => {
+		const { results, transactionId } = await execute(around, {
+			text,
+			parameters: parametersOf(request, PARAMETERS),
+			control: controlOf(txControl),
+			session,
+			user,
+			only: 'data',
+		})
+		return success(
+			ExecuteQueryResultSchema,
+			create(ExecuteQueryResultSchema, { resultSets: results.map(resultSet), txMeta: { id: transactionId } }),
+		)
+	})
+}
+
+async function executeSchemeQuery(around: Surroundings, request: Buffer, user: string): Promise<Operation> {
+	const { sessionId, yqlText } = fromBinary(ExecuteSchemeQueryRequestSchema, request)
+	const session = around.sessions.get(sessionId)
+	await around.sessions.exclusively(session, () =>
+		execute(around, {
+			text: yqlText,
+			parameters: new Map(),
+			control: { kind: 'implicit' },
+			session,
+			user,
+			only: 'scheme',
+		}),
+	)
+	return success()
+}
+
+export const tableQueryMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
+	[
+		Service.createSession.path,
+		({ sessions }) =>
+			success(CreateSessionResultSchema, create(CreateSessionResultSchema, { sessionId: sessions.create().id })),
+	],
+	[
+		Service.deleteSession.path,
+		({ sessions }, request) => {
+			sessions.delete(fromBinary(DeleteSessionRequestSchema, request).sessionId)
+			return success()
+		},
+	],
+	[
+		Service.keepAlive.path,
+		({ sessions }, request) => {
+			const { busy } = sessions.get(fromBinary(KeepAliveRequestSchema, request).sessionId)
+			const { READY, BUSY } = KeepAliveResult_SessionStatus
+			return success(KeepAliveResultSchema, create(KeepAliveResultSchema, { sessionStatus: busy ? BUSY : READY }))
+		},
+	],
+	[Service.executeDataQuery.path, executeDataQuery],
+	[Service.executeSchemeQuery.path, executeSchemeQuery],
+	[
+		Service.explainDataQuery.path,
+		() => {
+			throw new YdbError('UNSUPPORTED', 'ExplainDataQuery is not emulated')
+		},
+	],
+	[
+		Service.prepareDataQuery.path,
+		({ sessions }, request) => {
+			const { sessionId, yqlText } = fromBinary(PrepareDataQueryRequestSchema, request)
+			sessions.get(sessionId)
+			parse(yqlText)
+			const queryId = `ydb://preparedqueryid/4?text=${Buffer.from(yqlText).toString('base64url')}`
+			return success(PrepareQueryResultSchema, create(PrepareQueryResultSchema, { queryId }))
+		},
+	],
+	[
+		Service.beginTransaction.path,
+		({ sessions }, request) => {
+			const { sessionId, txSettings } = fromBinary(BeginTransactionRequestSchema, request)
+			if (isReadOnly(txSettings))
+				throw new YdbError('BAD_REQUEST', 'Open transactions not supported for this transaction mode')
+			const id = sessions.begin(sessions.get(sessionId))
+			return success(BeginTransactionResultSchema, create(BeginTransactionResultSchema, { txMeta: { id } }))
+		},
+	],
+	[
+		Service.commitTransaction.path,
+		async ({ sessions, changes }, request) => {
+			const { sessionId, txId } = fromBinary(CommitTransactionRequestSchema, request)
+			const session = sessions.get(sessionId)
+			const transaction = sessions.transaction(session, txId)
+			session.transactions.delete(txId)
+			changes.rows(transaction.commit())
+			await changes.kept()
+			return success(CommitTransactionResultSchema, create(CommitTransactionResultSchema))
+		},
+	],
+	[
+		Service.rollbackTransaction.path,
+		({ sessions }, request) => {
+			const { sessionId, txId } = fromBinary(RollbackTransactionRequestSchema, request)
+			const session = sessions.get(sessionId)
+			sessions.transaction(session, txId)
+			session.transactions.delete(txId)
+			return success()
+		},
+	],
+])

@@ -1,0 +1,131 @@
+import { YdbError } from '../error.ts'
+import type { Table } from '../scheme/table.ts'
+import type { SchemeTree } from '../scheme/tree.ts'
+import { type Entry, RowStore, type StoreRange } from './row-store.ts'
+
+interface Touched {
+	readonly path: string
+	readonly table: Table
+	/** As the table was when it was touched first. */
+	readonly base: RowStore
+	readonly schemaVersion: number
+	/** The base with the writes of the transaction. */
+	staged: RowStore | undefined
+	readonly writes: (readonly Entry[])[]
+	readonly reads: StoreRange[]
+}
+
+/** Rows of one table that a commit changed. */
+export interface Effect {
+	readonly path: string
+	readonly writes: readonly (readonly Entry[])[]
+}
+
+/** Reads a snapshot and its own writes; at commit, what it read must not have changed. */
+export class Transaction {
+	readonly #tree: SchemeTree
+	readonly #touched = new Map<Table, Touched>()
+	/** A refusal that ended the transaction. */
+	broken = false
+
+	constructor(tree: SchemeTree) {
+		this.#tree = tree
+	}
+
+	#touch(path: string): Touched {
+		const table = this.#tree.table(path)
+		let touched = this.#touched.get(table)
+		if (!touched) {
+			const { schemaVersion } = table
+			const base = table.rows.snapshot()
+			touched = { path, table, base, schemaVersion, staged: undefined, writes: [], reads: [] }
+			this.#touched.set(table, touched)
+		}
+		if (touched.table.schemaVersion !== touched.schemaVersion) throw schemaChanged(touched)
+		return touched
+	}
+
+	/** The rows of a table; the ranges are those that the caller will look at. */
+	read(path: string, ranges: readonly StoreRange[]): RowStore {
+		const touched = this.#touch(path)
+		for (const range of ranges) touched.reads.push(range)
+		return touched.staged ?? touched.base
+	}
+
+	/** Writes rows, sorted by key, one per key. */
+	write(path: string, entries: readonly Entry[]): void {
+		if (entries.length === 0) return
+		const touched = this.#touch(path)
+		touched.staged ??= touched.base.snapshot()
+		touched.staged.apply(entries)
+		touched.writes.push(entries)
+	}
+
+	/** Makes the writes those of the database, or refuses. All or nothing: it runs in one go. */
+	commit(): Effect[] {
+		const touched = [...this.#touched.values()]
+		if (touched.every(({ writes }) => writes.length === 0)) return []
+		for (const each of touched) {
+			const { path, table, base, schemaVersion, reads } = each
+			if (this.#tree.find(path)?.table !== table || table.schemaVersion !== schemaVersion) throw schemaChanged(each)
+			if (reads.some((range) => !base.sameRows(table.rows, range)))
+				throw new YdbError('ABORTED', `Transaction locks invalidated. Table: \`${path}\``, 2001)
+		}
+		const effects: Effect[] = []
+		for (const { path, table, base, staged, writes } of touched) {
+			if (!staged) continue
+			if (table.rows.version === base.version) table.rows = staged
+			else for (const entries of writes) table.rows.apply(entries)
+			effects.push({ path, writes })
+		}
+		return effects
+	}
+}
+
+function schemaChanged({ path }: Touched): YdbError {
+	return new YdbError('ABORTED', `Table scheme was changed during the transaction: ${path}`, 2028)
+}
+
+/** Effects as bytes for the journal: per table its path and entries, with lengths before everything. */
+export function encodeEffects(effects: readonly Effect[]): Buffer {
+	const out: Buffer[] = []
+	const number = (value: number): void => {
+		const bytes = Buffer.allocUnsafe(4)
+		bytes.writeInt32LE(value)
+		out.push(bytes)
+	}
+	const piece = (bytes: Buffer | null): void => {
+		number(bytes ? bytes.length : -1)
+		if (bytes) out.push(bytes)
+	}
+	for (const { path, writes } of effects)
+		for (const entries of writes) {
+			piece(Buffer.from(path))
+			number(entries.length)
+			for (const { key, row } of entries) {
+				piece(key)
+				piece(row)
+			}
+		}
+	return Buffer.concat(out)
+}
+
+/** Carries out effects from a journal. */
+export function applyEffects(tree: SchemeTree, bytes: Buffer): void {
+	let at = 0
+	const number = (): number => {
+		at += 4
+		return bytes.readInt32LE(at - 4)
+	}
+	const piece = (): Buffer | null => {
+		const length = number()
+		if (length < 0) return null
+		at += length
+		return bytes.subarray(at - length, at)
+	}
+	while (at < bytes.length) {
+		const { rows } = tree.table(piece()!.toString())
+		const entries = Array.from({ length: number() }, (): Entry => ({ key: piece()!, row: piece() }))
+		rows.apply(entries)
+	}
+}

@@ -1,0 +1,128 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import { TypeSchema } from '@ydbjs/api/value'
+import { YdbError } from '../error.ts'
+import type { Transaction } from '../store/transaction.ts'
+import type { SchemeTree } from '../scheme/tree.ts'
+import type { Table } from '../scheme/table.ts'
+import { field, type Span } from '../wire/cursor.ts'
+import { decode, type Typed } from './datum.ts'
+import type { Scope } from './evaluate.ts'
+import { type Position, syntaxError } from './lexer.ts'
+import { fromProto, optional, sameTypes, typeName, type YqlType } from './types.ts'
+
+/** A parameter as it came: its value is decoded only when an expression needs it. */
+export interface GivenParameter {
+	readonly bytes: Buffer
+	/** The `Ydb.TypedValue`. */
+	readonly typed: Span
+	readonly type: YqlType
+}
+
+export function givenParameter(bytes: Buffer, typed: Span): GivenParameter {
+	const type = field(bytes, typed, 0x0a)
+	if (!type) throw new YdbError('BAD_REQUEST', 'a parameter has no type')
+	return { bytes, typed, type: fromProto(fromBinary(TypeSchema, bytes.subarray(type.start, type.end))) }
+}
+
+/** What the names of a query mean. */
+export class QueryScope implements Scope {
+	readonly tree: SchemeTree
+	readonly transaction: Transaction
+	readonly given: ReadonlyMap<string, GivenParameter>
+	readonly now: bigint
+	readonly version: string
+	readonly #named = new Map<string, Typed>()
+	readonly #decoded = new Map<string, Typed>()
+	orderedColumns = false
+	prefix = ''
+
+	constructor(
+		tree: SchemeTree,
+		transaction: Transaction,
+		given: ReadonlyMap<string, GivenParameter>,
+		about: { readonly now: bigint; readonly version: string },
+	) {
+		this.tree = tree
+		this.transaction = transaction
+		this.given = given
+		this.now = about.now
+		this.version = about.version
+	}
+
+	column(): undefined {
+		return undefined
+	}
+
+	assign(name: string, typed: Typed): void {
+		this.#named.set(name, typed)
+	}
+
+	declare(name: string, type: YqlType): void {
+		const given = this.given.get(name)
+		if (given && !sameTypes(given.type, type))
+			throw new YdbError(
+				'BAD_REQUEST',
+				`Parameter ${name} type mismatch, expected: ${typeName(type)}, actual: ${typeName(given.type)}`,
+				1030,
+			)
+		if (given) return
+		if (type.kind !== 'optional') throw new YdbError('BAD_REQUEST', `Missing value for parameter: ${name}`)
+		this.#decoded.set(name, { type, value: null })
+	}
+
+	/** The parameter of that name, unless a statement gave the name another meaning. */
+	raw(name: string): GivenParameter | undefined {
+		return this.#named.has(name) ? undefined : this.given.get(name)
+	}
+
+	parameter(name: string, at: Position): Typed {
+		const known = this.#named.get(name) ?? this.#decoded.get(name)
+		if (known) return known
+		const given = this.given.get(name)
+		if (!given) throw syntaxError(at, `Unknown name: ${name}`)
+		const span = field(given.bytes, given.typed, 0x12)
+		const value =
+			span || given.type.kind !== 'list' ? decode(given.bytes, span ?? { start: 0, end: 0 }, given.type, name) : []
+		const typed = { type: given.type, value }
+		this.#decoded.set(name, typed)
+		return typed
+	}
+
+	/** The absolute path that a statement means. */
+	path(name: string): string {
+		const path = name.startsWith('/') || this.prefix === '' ? name : `${this.prefix}/${name}`
+		return path.startsWith('/') ? path : `${this.tree.database}/${path}`
+	}
+
+	table(name: string, at: Position): { readonly path: string; readonly table: Table } {
+		const path = this.path(name)
+		const inside = path === this.tree.database || path.startsWith(`${this.tree.database}/`)
+		const table = inside ? this.tree.find(path)?.table : undefined
+		if (!table)
+			throw new YdbError(
+				'SCHEME_ERROR',
+				`Cannot find table 'db.[${path}]' because it does not exist or you do not have access permissions. Please check correctness of table path and user permissions.`,
+				2003,
+				{ at, within: [['Type annotation', 1030]] },
+			)
+		return { path, table }
+	}
+
+	/** The same names, and those of columns. */
+	withColumns(columns: readonly { readonly name: string; readonly type: YqlType }[]): Scope {
+		const positions = new Map(columns.map(({ name, type }, index) => [name, { index, type }]))
+		return {
+			column: (name) => positions.get(name),
+			parameter: (name, at) => this.parameter(name, at),
+			now: this.now,
+			version: this.version,
+		}
+	}
+}
+
+export function tableColumns(table: Table): { readonly name: string; readonly type: YqlType }[] {
+	return table.columns.map(({ name, cell, notNull }) => {
+		const type: YqlType = { kind: 'data', data: cell }
+		return { name, type: notNull ? type : optional(type) }
+	})
+}
