@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { BackupError, type Capabilities, DRIVER_CONTRACT, isBackupError, type StorageDriver } from '@ydbackup/core'
+import { BackupError, type Capabilities, DRIVER_CONTRACT, MAX_KEY_BYTES, type StorageDriver } from '@ydbackup/core'
 import type { DriverEntry } from './driver-entry.ts'
+import { driverFile } from './resolve.ts'
 
 const YES_OR_LACKING: readonly (keyof Capabilities)[] = [
 	'conditionalCreate',
@@ -27,6 +26,9 @@ export function shapeProblem(value: unknown, scheme: string): string | undefined
 		if (typeof driver[name] !== 'function') return `its driver has no function ${name}`
 	for (const name of ['options', 'examples'] as const)
 		if (!Array.isArray(driver[name])) return `its driver has no list of ${name}`
+	for (const option of driver.options as readonly unknown[])
+		if (typeof (option as { summary?: unknown } | null)?.summary !== 'string')
+			return 'one of the options of its driver has no summary'
 	if (typeof driver.capabilities !== 'object' || driver.capabilities === null)
 		return 'its driver declares no capabilities'
 	const capabilities = driver.capabilities as Partial<Capabilities>
@@ -35,7 +37,12 @@ export function shapeProblem(value: unknown, scheme: string): string | undefined
 		if (claim !== true && typeof (claim as { lacking?: unknown } | undefined)?.lacking !== 'string')
 			return `its capability ${name} is neither true nor { lacking: 'the reason' }`
 	}
-	for (const name of NUMBERS) if (typeof capabilities[name] !== 'number') return `its capability ${name} is no number`
+	for (const name of NUMBERS) {
+		const claim = capabilities[name]
+		if (typeof claim !== 'number' || !(claim >= 1)) return `its capability ${name} is no number from 1`
+	}
+	if (capabilities.maxKeyBytes! < MAX_KEY_BYTES)
+		return `its capability maxKeyBytes is below ${MAX_KEY_BYTES}, which every store must take`
 	return undefined
 }
 
@@ -55,11 +62,8 @@ export async function loadDriver(entry: DriverEntry): Promise<StorageDriver> {
 	if (entry.problem !== undefined) throw broken(entry, entry.problem)
 	let loaded: unknown
 	try {
-		const from = createRequire(join(entry.root, 'package.json'))
-		const url = pathToFileURL(from.resolve(`${entry.packageName}/driver`)).href
-		loaded = ((await import(url)) as { default?: unknown }).default
+		loaded = ((await import(pathToFileURL(driverFile(entry)).href)) as { default?: unknown }).default
 	} catch (error) {
-		if (isBackupError(error)) throw error
 		throw broken(entry, `it fails while it is loaded: ${error instanceof Error ? error.message : String(error)}`, error)
 	}
 	const problem = shapeProblem(loaded, entry.scheme)

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { BackupError } from '@ydbackup/core'
 
 const SECRET_PARAMETER =
-	/secret|password|passwd|token|credential|signature|^sig$|^sas|access[-_]?key|account[-_]?key|^key$/i
+	/secret|password|passwd|passphrase|pwd|token|credential|authorization|signature|^sig$|^sas|(access|account|api|private)[-_]?key|^key$/i
 
 /**
  * What a person writes for a repository, as a URL: a path (absolute or relative to `cwd`) becomes a `file:` URL; a URL is checked for what
@@ -13,6 +13,11 @@ export function locationToUrl(text: string, cwd: string = process.cwd()): URL {
 	const advice = 'write a directory such as /srv/backups, or a URL such as s3://bucket/prefix'
 	if (text.trim() === '' || text.includes('\0'))
 		throw new BackupError('LOCATION_INVALID', 'the repository is empty or has a NUL byte', { advice })
+	// A shell leaves it as it is inside of quotes and behind `--repo=`; a directory of that name is a trap.
+	if (/^~(\/|$)/.test(text))
+		throw new BackupError('LOCATION_INVALID', 'the repository begins with ~, which the shell did not replace', {
+			advice: 'write the whole path, or $HOME in its place',
+		})
 	if (!/^[A-Za-z][A-Za-z0-9+.-]+:/.test(text)) return pathToFileURL(resolve(cwd, text))
 	let url: URL
 	try {

@@ -24,8 +24,9 @@ export function createDriverRegistry(entries: readonly DriverEntry[]): DriverReg
 		const found = entries.filter((entry) => entry.scheme === scheme)
 		const [entry, other] = found
 		if (!entry) {
-			const schemes = [...new Set(entries.map((each) => `${each.scheme}://`))].join(', ')
-			const install = KNOWN[scheme] ? `npm install ${KNOWN[scheme]}` : `install a package that serves it`
+			const usable = entries.filter(({ problem }) => problem === undefined)
+			const schemes = [...new Set(usable.map((each) => `${each.scheme}://`))].join(', ')
+			const install = Object.hasOwn(KNOWN, scheme) ? `npm install ${KNOWN[scheme]}` : `install a package that serves it`
 			throw new BackupError('DRIVER_MISSING', `no installed storage driver serves ${scheme}://`, {
 				advice: `${install}; there are drivers for ${schemes || 'no scheme at all'}`,
 			})
