@@ -4,7 +4,12 @@ const LACKING: Lacking = { lacking: 'the store is opened for reading' }
 
 /** The same store without its writing half: every write is refused before it reaches the store, and so is every capability to write. */
 export function readOnly(storage: Storage): Storage {
-	const capabilities: Capabilities = { ...storage.capabilities, retention: LACKING, serverSideCopy: LACKING }
+	const { retention, serverSideCopy } = storage.capabilities
+	const capabilities: Capabilities = {
+		...storage.capabilities,
+		retention: retention === true ? LACKING : retention,
+		serverSideCopy: serverSideCopy === true ? LACKING : serverSideCopy,
+	}
 	const refuse = async (doing: string): Promise<never> => {
 		throw new BackupError('STORAGE_PERMISSION', `${storage.location} is opened for reading: cannot ${doing}`, {
 			advice: 'open it for writing',

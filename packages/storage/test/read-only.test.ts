@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { openMemory, readOnly } from '../src/index.ts'
-import { bytesOf, errorOf, keysOf, textOf } from './stores.ts'
+import { bytesOf, changed, errorOf, keysOf, textOf } from './stores.ts'
 
 test('reads pass, and writes are refused before they reach the store', async () => {
 	const memory = openMemory()
@@ -43,6 +43,13 @@ test('claims no capability whose call it does not have', () => {
 		serverSideCopy: { lacking: expect.any(String) },
 	})
 	for (const name of ['copy', 'extendRetention', 'abortStaleUploads'] as const) expect(storage[name]).toBeUndefined()
+})
+
+test("keeps the store's own reasons for what it cannot do", () => {
+	const memory = openMemory()
+	const retention = { lacking: 'tapes only' }
+	const storage = readOnly(changed(memory, { capabilities: { ...memory.capabilities, retention } }))
+	expect(storage.capabilities.retention).toEqual(retention)
 })
 
 test('closes the store that it wraps', async () => {
