@@ -1,0 +1,1 @@
+export { type Fault, startProxy, type TcpProxy, type TcpProxyOptions, type WayFault } from './proxy.ts'
