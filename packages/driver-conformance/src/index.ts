@@ -1,1 +1,8 @@
-export {}
+export type { Claim, ClaimGroup, Known, Listing, Trial } from './claim.ts'
+export { CLAIMS } from './claims/index.ts'
+export type { ConformanceOptions, OpenStore, RunOptions } from './options.ts'
+export { type Level, type Plan, PLANS } from './plan.ts'
+export type { ClaimReport, Cleanup, ConformanceReport, Latency, Recommended, Speed } from './report.ts'
+export { runConformance } from './run.ts'
+export { claimsFor, type Session, startSession } from './session.ts'
+export { reportText } from './text.ts'
