@@ -66,15 +66,21 @@ const BY_CODE: Readonly<Record<string, Kind>> = {
 	AuthorizationProtocolMismatch: kind('STORAGE_PERMISSION', 'the signature is valid over https alone'),
 	AuthorizationFailure: kind(
 		'STORAGE_PERMISSION',
-		"check the rights, and the account's firewall: it may not know this network",
+		"check the key or signature, its rights, and the account's firewall: it may not know this network",
 	),
+	UnauthorizedBlobOverwrite: kind('STORAGE_PERMISSION', 'the signature may create objects and not rewrite them', {
+		reason: 'overwrite',
+	}),
 	FeatureNotSupportedByAccount: kind('STORAGE_UNSUPPORTED', 'this kind of storage account cannot do it'),
 	UnsupportedHttpVerb: kind('STORAGE_UNSUPPORTED', 'check that the endpoint is a blob service'),
 }
 
 const BY_STATUS: Readonly<Record<number, Kind>> = {
 	401: WHO,
-	403: RIGHTS,
+	403: kind(
+		'STORAGE_PERMISSION',
+		'check the endpoint, the rights, and the proxy on the way: the refusal has no code of the service',
+	),
 	404: kind('STORAGE_NOT_FOUND', 'check the location'),
 	408: ['STORAGE_TRANSIENT', AGAIN],
 	413: kind('STORAGE_QUOTA', 'the service does not take objects of this size'),
@@ -179,6 +185,8 @@ export function storageError(error: unknown, context: FailureContext): BackupErr
 }
 
 function classify(thrown: Thrown, status: number | undefined, code: string): Kind {
+	if (/^(?:Credential|Aggregate)|Authentication/.test(thrown.name ?? ''))
+		return kind('STORAGE_PERMISSION', 'sign in, or set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY')
 	if (status === undefined) return ofNetwork(thrown, code)
 	if (Object.hasOwn(BY_CODE, code)) return BY_CODE[code]!
 	if (/Immutable|LegalHold/.test(code)) return HELD
@@ -201,8 +209,6 @@ function ofNetwork(thrown: Thrown, code: string): Kind {
 	if (IS_CERTIFICATE.test(code)) return CERTIFICATE
 	if (code.startsWith('HPE_'))
 		return kind('STORAGE_TRANSIENT', 'the answer is no HTTP; check the endpoint', { retry: 'later' })
-	if (/Credential|Authentication/.test(thrown.name ?? ''))
-		return kind('STORAGE_PERMISSION', 'sign in, or set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY')
 	// What the SDK says of answers that broke off or lack what they must have.
 	if (
 		/received less data|valid (?:content length|etag) header|aborted|socket hang up|premature/i.test(

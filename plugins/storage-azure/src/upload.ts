@@ -129,6 +129,9 @@ export function wholeSecond(date: Date): Date {
 	return new Date(Math.ceil(date.getTime() / 1000) * 1000)
 }
 
+/** Other answers to a create-only put that mean that the object exists. */
+const CONFLICTS: ReadonlySet<string | undefined> = new Set(['condition', 'overwrite'])
+
 /** The request that makes the object appear. A conflict after an answer that was lost is settled by reading the mark back. */
 async function appear(
 	put: Put,
@@ -151,7 +154,7 @@ async function appear(
 			} catch (error) {
 				const failure = errorOf(context, error, task)
 				const isLost = failure.reason === BLOCKS_LOST
-				const isConflict = failure.code === 'STORAGE_ALREADY_EXISTS' || failure.reason === 'condition'
+				const isConflict = failure.code === 'STORAGE_ALREADY_EXISTS' || CONFLICTS.has(failure.reason)
 				if (options.ifAbsent && (isLost || isConflict)) {
 					const found = isLost || mayBeDone ? await ownerOf(put) : 'other'
 					if (typeof found === 'object') return { key, size, modifiedAt: found.modifiedAt }
