@@ -136,9 +136,10 @@ export function startSession(options: ConformanceOptions): Session {
 		const keys = [...ledger.keys, ...listedKeys].filter((key) => isKey(key) && key.startsWith(root))
 		const there = new Set(listedKeys)
 		const removable = heldUntil - Date.now()
-		if (removable > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(removable + 500, CLEANUP_MS / 2)))
+		if (removable > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(removable * 1.1, CLEANUP_MS / 2)))
 		await inFlight(WIDTH, new Set(keys), (key) =>
-			store.delete(key).catch((error: unknown) => problems.push(described(error))),
+			// What no listing shows is deleted in case that the listing is wrong.
+			store.delete(key).catch((error: unknown) => there.has(key) && problems.push(described(error))),
 		)
 		const left = await keysOf(store, root).catch((error: unknown) => {
 			problems.push(described(error))

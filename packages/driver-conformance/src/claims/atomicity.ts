@@ -3,21 +3,11 @@ import { content, gate, keysOf, pause, read } from '../bytes.ts'
 import { type Claim, claimsOf } from '../claim.ts'
 import { ClaimBroken, demand, described, sameBytes, within } from '../expect.ts'
 import { killedPut } from '../killed-put.ts'
+import { absent } from '../presence.ts'
 
 /** What a body throws in these claims: the driver must hand it on as it is. */
 class BodyFailure extends Error {
 	override readonly name = 'BodyFailure'
-}
-
-/** Demands that the object has no trace, through all three ways of looking. */
-export async function absent(store: Storage, key: string, when: string): Promise<void> {
-	demand((await store.stat(key)) === undefined, `stat finds the object ${when}`)
-	const got = await read(store, key, 2 ** 40).then(
-		(bytes) => bytes.length,
-		() => undefined,
-	)
-	demand(got === undefined, `get reads ${got} bytes of the object ${when}`)
-	demand(!(await keysOf(store)).includes(key), `list shows the object ${when}`)
 }
 
 async function whole(store: Storage, key: string, bytes: Uint8Array, when: string): Promise<void> {

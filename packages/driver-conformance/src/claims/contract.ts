@@ -1,5 +1,6 @@
 import { content, keysOf, listed, pieces, read } from '../bytes.ts'
 import { type Claim, claimsOf, needs } from '../claim.ts'
+import { absent } from '../presence.ts'
 import { demand, refused, sameBytes, sameKeys } from '../expect.ts'
 
 const MIB = 2 ** 20
@@ -80,7 +81,8 @@ export const contractClaims: readonly Claim[] = claimsOf('contract', {
 		title: 'objects around the sizes of parts, put as streams of unknown size, come back whole',
 		level: 'full',
 		async check({ store, plan }) {
-			for (const size of [5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, plan.largeBytes]) {
+			const around = [5 * MIB, 8 * MIB, 16 * MIB].flatMap((size) => [size - 1, size, size + 1])
+			for (const size of [...around.filter((size) => size < plan.largeBytes), plan.largeBytes]) {
 				const bytes = content(`large ${size}`, size)
 				await store.put('large', pieces(bytes, 300_000))
 				sameBytes(await read(store, 'large', size), bytes, `an object of ${size} bytes`)
@@ -164,9 +166,7 @@ export const contractClaims: readonly Claim[] = claimsOf('contract', {
 		async check({ store }) {
 			await store.put('object', content('delete', 100))
 			await store.delete('object')
-			demand((await store.stat('object')) === undefined, 'stat still finds the deleted object')
-			await refused(read(store, 'object', 100), 'get of a deleted object', 'STORAGE_NOT_FOUND')
-			sameKeys(await keysOf(store), [], 'the listing after the delete')
+			await absent(store, 'object', 'after its delete')
 			await store.put('object', content('again', 100))
 			sameBytes(await read(store, 'object', 100), content('again', 100), 'the object put after a delete')
 		},
@@ -183,9 +183,10 @@ export const contractClaims: readonly Claim[] = claimsOf('contract', {
 			const others = ['a-b', 'a0', 'aa', 'ab/c', 'b/a']
 			for (const key of ['a', ...others]) await store.put(key, content(key, 10))
 			await store.delete('a')
-			await store.delete('b')
+			// There is no b, only b/a. Whether its delete may fail is another claim.
+			await store.delete('b').catch(() => undefined)
 			for (const key of others)
-				demand((await store.stat(key)) !== undefined, `the delete of a, or of b, has removed ${key}`)
+				demand((await store.stat(key)) !== undefined, `the delete of a, or of b, removed ${key}`)
 		},
 	},
 	copy: {
@@ -198,7 +199,7 @@ export const contractClaims: readonly Claim[] = claimsOf('contract', {
 			demand(info.key === 'to' && info.size === 5000, `copy tells of ${info.key} with ${info.size} bytes`)
 			sameBytes(await read(store, 'to', 5000), bytes, 'the copy')
 			await refused(store.copy!('missing', 'nothing'), 'copy of a missing object', 'STORAGE_NOT_FOUND')
-			demand((await store.stat('nothing')) === undefined, 'the copy of a missing object is there')
+			await absent(store, 'nothing', 'after the copy of a missing object')
 		},
 	},
 })

@@ -61,7 +61,7 @@ export const retentionClaims: readonly Claim[] = claimsOf('retention', {
 		async check(trial) {
 			const until = ahead(trial, 1)
 			await trial.store.put('object', content('held', 500), { retainUntil: until })
-			await waitFor(trial, new Date(until.getTime() + Math.min(2000, trial.plan.holdMs)))
+			await waitFor(trial, new Date(until.getTime() + Math.min(2000, trial.plan.holdMs / 3)))
 			await trial.store.delete('object')
 		},
 	},
