@@ -19,6 +19,8 @@ export interface GcsServerOptions {
 	readonly pageSize?: number
 	/** How long tokens live; an hour by default. */
 	readonly tokenSeconds?: number
+	/** Takes `ifGenerationMatch` and does nothing about it, as some imitations do. */
+	readonly ignoresConditions?: boolean
 	/** The port of `127.0.0.1`; a free one by default. */
 	readonly port?: number
 }
@@ -49,6 +51,8 @@ export interface GcsServer extends AsyncDisposable {
 	issueToken(email: string): string
 	revokeTokens(): void
 	expireSessions(): void
+	/** Full names of the objects of a bucket. */
+	objects(bucket: string): readonly string[]
 	fail(plan: FaultPlan): void
 	clearFaults(): void
 }
@@ -60,7 +64,14 @@ const EVERYBODY = { email: 'anonymous', permissions: new Set<string>(ALL_PERMISS
  * conditions enforced, unknown parameters refused, errors worded as the service words them, and faults come as scripted.
  */
 export async function startGcsServer(options: GcsServerOptions = {}): Promise<GcsServer> {
-	const { buckets = [{ name: 'bucket' }], anonymous = false, pageSize = 1000, tokenSeconds = 3600, port = 0 } = options
+	const {
+		ignoresConditions = false,
+		buckets = [{ name: 'bucket' }],
+		anonymous = false,
+		pageSize = 1000,
+		tokenSeconds = 3600,
+		port = 0,
+	} = options
 	const store = new Store(buckets)
 	const accounts = new Accounts(tokenSeconds)
 	const sessions = new Sessions()
@@ -88,7 +99,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
 		const isFree = anonymous || (call.session !== '' && request.headers.authorization === undefined)
 		const caller = isFree ? EVERYBODY : accounts.bearer(request.headers.authorization)
 		const bucket = store.bucket(call.bucket)
-		const conditions = conditionsOf(query)
+		const conditions = ignoresConditions ? {} : conditionsOf(query)
 		switch (operation) {
 			case 'bucket':
 				demand(caller, 'storage.buckets.get', 'bucket')
@@ -246,6 +257,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
 		issueToken: (email) => accounts.issue(email),
 		revokeTokens: () => accounts.revoke(),
 		expireSessions: () => sessions.expire(),
+		objects: (bucket) => store.bucket(bucket).names(),
 		fail: (plan) => faults.add(plan),
 		clearFaults: () => faults.clear(),
 		async [Symbol.asyncDispose]() {
