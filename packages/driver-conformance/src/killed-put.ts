@@ -6,7 +6,10 @@ import { demand } from './expect.ts'
 /** Has another process begin a put of a key, and kills it in the middle. */
 export async function killedPut({ options, plan, prefix, signal }: Trial, key: string): Promise<void> {
 	const { driver, location } = options.process!
-	const script = new URL(import.meta.url.endsWith('.ts') ? './putting-process.ts' : './putting-process.js', import.meta.url)
+	const script = new URL(
+		import.meta.url.endsWith('.ts') ? './putting-process.ts' : './putting-process.js',
+		import.meta.url,
+	)
 	const conditions = process.execArgv.flatMap((argument, index, all) => {
 		if (/^(?:-C|--conditions)=/.test(argument)) return [argument]
 		return argument === '-C' || argument === '--conditions' ? [argument, all[index + 1] ?? ''] : []

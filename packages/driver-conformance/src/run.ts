@@ -40,7 +40,8 @@ export async function runConformance(options: RunOptions): Promise<ConformanceRe
 			}
 		}
 		cleanup = await session.finish()
-		const count = (outcome: ClaimReport['outcome']): number => claims.filter((claim) => claim.outcome === outcome).length
+		const count = (outcome: ClaimReport['outcome']): number =>
+			claims.filter((claim) => claim.outcome === outcome).length
 		const counts = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') }
 		const recommended = speed && recommend(speed)
 		return {

@@ -92,7 +92,10 @@ export function startSession(options: ConformanceOptions): Session {
 		}
 	}
 
-	async function attempt(claim: Claim, stop: AbortSignal | undefined): Promise<Pick<ClaimReport, 'outcome' | 'detail'>> {
+	async function attempt(
+		claim: Claim,
+		stop: AbortSignal | undefined,
+	): Promise<Pick<ClaimReport, 'outcome' | 'detail'>> {
 		const time = new AbortController()
 		const signal = AbortSignal.any([time.signal, always, ...(stop ? [stop] : [])])
 		const stopped = Promise.withResolvers<never>()

@@ -20,7 +20,11 @@ interface Lap {
 }
 
 /** Calls, so many at once, until the time is over: each worker at least once. */
-async function lap(width: number, { ms, signal }: SpeedOptions, work: (index: number) => Promise<unknown>): Promise<Lap> {
+async function lap(
+	width: number,
+	{ ms, signal }: SpeedOptions,
+	work: (index: number) => Promise<unknown>,
+): Promise<Lap> {
 	const begun = performance.now()
 	const each: number[] = []
 	let next = 0

@@ -29,7 +29,6 @@ test('storage-fs keeps every claim, with a process killed and without the object
 		driver: { name: '@ydbackup/storage-fs', version: '0.0.0' },
 		process: { driver, location },
 	})
-	console.log(reportText(report))
 	expect(report.claims.filter(({ outcome }) => outcome === 'failed')).toEqual([])
 	expect(report.claims.filter(({ outcome }) => outcome === 'skipped').map(({ id }) => id)).toEqual([
 		'contract.copy',

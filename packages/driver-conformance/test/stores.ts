@@ -9,13 +9,13 @@ import type { Plan } from '../src/index.ts'
 
 /** Amounts with which a whole run over a store in memory takes a moment. */
 export const SMALL: Partial<Plan> = {
-	claimMs: 5000,
-	settleMs: 250,
+	claimMs: 10_000,
+	settleMs: 1500,
 	holdMs: 240,
-	largeBytes: 1_500_001,
+	largeBytes: 600_001,
 	raceClients: 8,
 	raceRounds: 4,
-	workloadMs: 60,
+	workloadMs: 1,
 	memoryBytes: 0,
 	speedMs: 0,
 }

@@ -18,13 +18,20 @@ async function create(store: Storage, key: string, bytes: Uint8Array, signal: Ab
 			if (isBackupError(error, 'STORAGE_ALREADY_EXISTS')) return attempt === 1 ? 'lost' : 'unknown'
 			const mayRetry = isBackupError(error) && error.retry !== 'no' && attempt < TRIES
 			if (!mayRetry)
-				throw new ClaimBroken(`a create-only put that lost must fail with STORAGE_ALREADY_EXISTS, not ${described(error)}`)
+				throw new ClaimBroken(
+					`a create-only put that lost must fail with STORAGE_ALREADY_EXISTS, not ${described(error)}`,
+				)
 			await pause(50 * attempt, signal)
 		}
 	}
 }
 
-async function race(stores: readonly Storage[], key: string, bodies: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+async function race(
+	stores: readonly Storage[],
+	key: string,
+	bodies: readonly Uint8Array[],
+	signal: AbortSignal,
+): Promise<void> {
 	const results = await Promise.all(
 		bodies.map((bytes, index) => create(stores[index % stores.length]!, key, bytes, signal)),
 	)

@@ -5,6 +5,7 @@ import { demand, sameBytes, sameKeys } from '../expect.ts'
 import { absent, isThere } from '../presence.ts'
 
 const skip = needs('strongList')
+const LEAST_STEPS = 60
 
 async function connections({ store, another }: Trial): Promise<readonly Storage[]> {
 	return [store, await another(1), await another(2), await another(3), await another(4)]
@@ -15,7 +16,7 @@ async function client(index: number, stores: readonly Storage[], until: number):
 	const prefix = `c${index}/`
 	const there = new Set<string>()
 	let made = 0
-	for (let step = 0; performance.now() < until; step++) {
+	for (let step = 0; step < LEAST_STEPS || performance.now() < until; step++) {
 		const store = stores[(index + step) % stores.length]!
 		const other = stores[(index + step * 3 + 1) % stores.length]!
 		const some = [...there][(step * 7) % Math.max(1, there.size)]

@@ -84,8 +84,8 @@ export const contractClaims: readonly Claim[] = claimsOf('contract', {
 			const around = [5 * MIB, 8 * MIB, 16 * MIB].flatMap((size) => [size - 1, size, size + 1])
 			for (const size of [...around.filter((size) => size < plan.largeBytes), plan.largeBytes]) {
 				const bytes = content(`large ${size}`, size)
-				await store.put('large', pieces(bytes, 300_000))
-				sameBytes(await read(store, 'large', size), bytes, `an object of ${size} bytes`)
+				await store.put(`large${size}`, pieces(bytes, 300_000))
+				sameBytes(await read(store, `large${size}`, size), bytes, `an object of ${size} bytes`)
 			}
 		},
 	},

@@ -36,7 +36,12 @@ export const integrityClaims: readonly Claim[] = claimsOf('integrity', {
 			const options = { sha256: sha256(content('other', 10_000)) }
 			for (const [name, body] of bodies) {
 				await refusedPut(store, body(), options, `${name} with a wrong hash`)
-				await refusedPut(store, body(), { ...options, size: bytes.length }, `${name} with a wrong hash and the right size`)
+				await refusedPut(
+					store,
+					body(),
+					{ ...options, size: bytes.length },
+					`${name} with a wrong hash and the right size`,
+				)
 			}
 		},
 	},
@@ -45,7 +50,12 @@ export const integrityClaims: readonly Claim[] = claimsOf('integrity', {
 		async check({ store }) {
 			for (const [name, body] of bodies)
 				for (const size of [bytes.length - 1, bytes.length + 1, 0])
-					await refusedPut(store, body(), { size }, `${name} that was declared with ${size} bytes and has ${bytes.length}`)
+					await refusedPut(
+						store,
+						body(),
+						{ size },
+						`${name} that was declared with ${size} bytes and has ${bytes.length}`,
+					)
 		},
 	},
 	'wrong-size-large': {
@@ -54,7 +64,12 @@ export const integrityClaims: readonly Claim[] = claimsOf('integrity', {
 		async check({ store, plan }) {
 			const bytes = content('large', plan.largeBytes)
 			for (const size of [plan.largeBytes - 1, plan.largeBytes + 1])
-				await refusedPut(store, pieces(bytes, 300_000), { size }, `a large stream with ${size === plan.largeBytes - 1 ? 'one byte more' : 'one byte less'} than declared`)
+				await refusedPut(
+					store,
+					pieces(bytes, 300_000),
+					{ size },
+					`a large stream with ${size === plan.largeBytes - 1 ? 'one byte more' : 'one byte less'} than declared`,
+				)
 			await refusedPut(store, pieces(bytes, 300_000), { sha256: '0'.repeat(64) }, 'a large stream with a wrong hash')
 		},
 	},

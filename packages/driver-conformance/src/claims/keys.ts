@@ -30,14 +30,30 @@ export const keyClaims: readonly Claim[] = claimsOf('keys', {
 	characters: {
 		title: 'every character of the contract stands in keys as it is',
 		check: ({ store }) =>
-			distinct(store, ['.hidden', '-', '--x', '_', '=', '...', 'a..b', 'k=v/k=w', 'x.y.z/.w', '0', '00', 'abcdefghijklmnopqrstuvwxyz0123456789']),
+			distinct(store, [
+				'.hidden',
+				'-',
+				'--x',
+				'_',
+				'=',
+				'...',
+				'a..b',
+				'k=v/k=w',
+				'x.y.z/.w',
+				'0',
+				'00',
+				'abcdefghijklmnopqrstuvwxyz0123456789',
+			]),
 	},
 	longest: {
 		title: 'keys of 512 bytes are kept whole',
 		async check({ store, prefix }) {
 			const room = 512 - prefix.length
 			const filler = 'long-segment-of-a-key/'.repeat(30).slice(0, room - 9)
-			await distinct(store, [`${filler}/longest1`, `${filler}/longest2`].map((key) => key.replace('//', '/x')))
+			await distinct(
+				store,
+				[`${filler}/longest1`, `${filler}/longest2`].map((key) => key.replace('//', '/x')),
+			)
 		},
 	},
 	'no-percent': {
@@ -50,7 +66,8 @@ export const keyClaims: readonly Claim[] = claimsOf('keys', {
 	},
 	'no-query': {
 		title: 'characters with a meaning in URLs and shells are refused',
-		check: ({ store }) => refuses(store, ['a?q=1', 'a#b', 'a b', 'a+b', 'a&b', 'a:b', 'a*', 'a\\b', 'a\nb', 'a\0b'], true),
+		check: ({ store }) =>
+			refuses(store, ['a?q=1', 'a#b', 'a b', 'a+b', 'a&b', 'a:b', 'a*', 'a\\b', 'a\nb', 'a\0b'], true),
 	},
 	'no-path': {
 		title: 'empty, . and .. segments are refused, and so are longer keys',

@@ -64,7 +64,12 @@ export const rangeClaims: readonly Claim[] = claimsOf('range', {
 		skip,
 		async check({ store }) {
 			await store.put('object', content('range', 100))
-			for (const range of [{ offset: -1 }, { offset: 0, length: -1 }, { offset: 0.5, length: 1 }, { offset: Number.NaN }])
+			for (const range of [
+				{ offset: -1 },
+				{ offset: 0, length: -1 },
+				{ offset: 0.5, length: 1 },
+				{ offset: Number.NaN },
+			])
 				await refused(
 					read(store, 'object', 100, { range }),
 					`the range from ${range.offset} with length ${range.length}`,

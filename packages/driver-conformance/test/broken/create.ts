@@ -14,7 +14,8 @@ export const createFlaws: readonly Flaw[] = [
 		caughtBy: ['conditional-create.race', 'conditional-create.large'],
 		breaks: (good) => ({
 			async put(key, body, options) {
-				if (options?.ifAbsent && (await good.stat(key))) throw new BackupError('STORAGE_ALREADY_EXISTS', `${key} exists`)
+				if (options?.ifAbsent && (await good.stat(key)))
+					throw new BackupError('STORAGE_ALREADY_EXISTS', `${key} exists`)
 				return good.put(key, body, { ...options, ifAbsent: false })
 			},
 		}),
@@ -64,7 +65,7 @@ export const createFlaws: readonly Flaw[] = [
 				if (!options?.ifAbsent || body instanceof Uint8Array) return good.put(key, body, options)
 				let size = 0
 				for await (const part of body()) size += part.length
-				return good.put(key, body, { ...options, ifAbsent: size < 2 ** 20 })
+				return good.put(key, body, { ...options, ifAbsent: size < 500_000 })
 			},
 		}),
 	},
