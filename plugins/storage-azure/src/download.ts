@@ -63,15 +63,16 @@ async function readNothing(context: StoreContext, key: string, range: ByteRange,
 /** Sends the request until it is answered, and checks that the answer is the range that was asked for. */
 async function open(context: StoreContext, key: string, { range, etag }: Wanted, task: Task): Promise<Opened> {
 	const { offset = 0, length } = range ?? {}
-	const control = new AbortController()
-	const response = await request(context, task, (signal) => {
+	const { response, control } = await request(context, task, async (signal) => {
 		// Beyond the answer the reader decides how long the bytes may take.
+		const control = new AbortController()
 		signal.addEventListener('abort', () => control.abort(), { once: true })
-		return blobOf(context, key).download(offset, length, {
+		const response = await blobOf(context, key).download(offset, length, {
 			abortSignal: control.signal,
 			maxRetryRequests: 0,
 			...(etag && { conditions: { ifMatch: etag } }),
 		})
+		return { response, control }
 	})
 	const stream = response.readableStreamBody as Readable
 	stream.on('error', () => undefined)

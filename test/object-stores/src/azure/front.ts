@@ -16,12 +16,14 @@ export interface Seen {
 	readonly headers: IncomingHttpHeaders
 }
 
-/** What is done to a request: answered here, or passed on and its answer lost, or passed on with other headers. */
+/** What is done to a request: answered here, or passed on and its answer lost, or passed on with fewer request headers, more
+ * answer headers, or another query. */
 export type Deed =
 	| { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
 	| 'lose answer'
 	| { readonly without: readonly string[] }
 	| { readonly with: Readonly<Record<string, string>> }
+	| { readonly query: Readonly<Record<string, string>> }
 
 /** An HTTP server before Azurite that does what its rule says. Signatures stay valid: they do not cover the port. */
 export interface Front extends AsyncDisposable {
@@ -69,7 +71,11 @@ export async function startFront(target: { readonly port: number }): Promise<Fro
 function pass(port: number, from: IncomingMessage, to: ServerResponse, deed: Deed | undefined): void {
 	const headers = { ...from.headers }
 	if (typeof deed === 'object' && 'without' in deed) for (const name of deed.without) delete headers[name]
-	const there = forward({ port, host: '127.0.0.1', method: from.method, path: from.url, headers }, (answer) => {
+	const url = new URL(from.url ?? '/', 'http://front')
+	const query = typeof deed === 'object' && 'query' in deed ? deed.query : {}
+	for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+	const path = typeof deed === 'object' && 'query' in deed ? url.pathname + url.search : from.url
+	const there = forward({ port, host: '127.0.0.1', method: from.method, path, headers }, (answer) => {
 		if (deed === 'lose answer') {
 			answer.resume()
 			answer.once('end', () => to.socket?.resetAndDestroy())
