@@ -17,7 +17,7 @@ export interface Room extends AsyncDisposable {
 /** A server of our own and the driver on it, with a service account. */
 export async function room(options: GcsServerOptions & { readonly query?: string } = {}): Promise<Room> {
 	const { query = '', ...more } = options
-	await using stack = new AsyncDisposableStack()
+	const stack = new AsyncDisposableStack()
 	const server = stack.use(await startGcsServer(more))
 	const again: Room['again'] = async ({ permissions, writable = true, query: other = query } = {}) => {
 		const file = stack.use(await keyFile(server.account(permissions && { permissions })))
@@ -25,9 +25,13 @@ export async function room(options: GcsServerOptions & { readonly query?: string
 		const environment = { GOOGLE_APPLICATION_CREDENTIALS: file.path }
 		return stack.use(await driver.open(location, { environment, writable }))
 	}
-	const storage = await again()
-	const kept = stack.move()
-	return { server, storage, again, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+	try {
+		const storage = await again()
+		return { server, storage, again, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+	} catch (error) {
+		await stack.disposeAsync()
+		throw error
+	}
 }
 
 /** The driver where the fault-free tests run: our own server, and the endpoint that is named in the environment. */
