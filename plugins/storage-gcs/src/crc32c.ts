@@ -21,7 +21,7 @@ export function crc32c(before: number, bytes: Uint8Array): number {
 	const T = TABLES
 	let value = ~before
 	let at = 0
-	if (READS_WORDS) {
+	if (READS_WORDS && length >= 16) {
 		for (; ((byteOffset + at) & 3) !== 0 && at < length; at++) value = T[(value ^ bytes[at]!) & 255]! ^ (value >>> 8)
 		const words = new Int32Array(buffer, byteOffset + at, ((length - at) >>> 3) * 2)
 		for (let word = 0; word < words.length; word += 2) {

@@ -196,7 +196,9 @@ describe.each(places())('on %s', (_name, open) => {
 		await expect(storage.get('object', { signal })).rejects.toMatchObject({ code: 'INTERRUPTED' })
 		await expect(storage.stat('object', { signal })).rejects.toMatchObject({ code: 'INTERRUPTED' })
 		await expect(storage.delete('object', { signal })).rejects.toMatchObject({ code: 'INTERRUPTED' })
-		await expect(storage.list('', { signal }).next()).rejects.toMatchObject({ code: 'INTERRUPTED' })
+		await expect(storage.list('', { signal })[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+			code: 'INTERRUPTED',
+		})
 		expect(await keysIn(storage)).toEqual(['object'])
 	})
 })
