@@ -1,3 +1,5 @@
+// These rules are for tests; this makes tests of claims.
+/* oxlint-disable vitest/valid-title, vitest/valid-describe-callback, vitest/expect-expect */
 import { afterAll, describe, test } from 'vitest'
 import type { ConformanceOptions } from './options.ts'
 import { register } from './register.ts'

@@ -104,9 +104,9 @@ export const listClaims: readonly Claim[] = claimsOf('list', {
 			const other = await another()
 			const staying = Array.from({ length: 200 }, (_, index) => `k${index}-stays`)
 			await inFlight(8, staying, (key) => store.put(key, content(key, 10)))
-			let isOver = false
+			const over = new AbortController()
 			const churn = (async () => {
-				for (let index = 0; !isOver && index < 100_000; index++) {
+				for (let index = 0; !over.signal.aborted && index < 100_000; index++) {
 					const key = `k${index % 200}-goes`
 					await other.put(key, content(key, 10))
 					await other.delete(key)
@@ -119,7 +119,7 @@ export const listClaims: readonly Claim[] = claimsOf('list', {
 					sameKeys(found.toSorted(ascending), staying.toSorted(ascending), 'the listing during writes')
 				}
 			} finally {
-				isOver = true
+				over.abort()
 				await churn
 			}
 		},

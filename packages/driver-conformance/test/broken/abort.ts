@@ -53,17 +53,17 @@ export const abortFlaws: readonly Flaw[] = [
 		flaw: 'readers that go away early keep their connection',
 		caughtBy: ['resources.left-early'],
 		breaks: (good) => {
-			let open = 0
+			const slots = { open: 0 }
 			return {
 				async get(key, options) {
 					const { info, bytes } = await good.get(key, options)
-					while (open >= 50) await new Promise((resolve) => setTimeout(resolve, 5))
+					while (slots.open >= 50) await new Promise((resolve) => setTimeout(resolve, 5))
 					return {
 						info,
 						bytes: (async function* () {
-							open++
+							slots.open++
 							yield* bytes
-							open--
+							slots.open--
 						})(),
 					}
 				},

@@ -8,7 +8,7 @@ import { SECRET } from './errors.ts'
 export function areCaught(flaws: readonly Flaw[]): void {
 	describe('each flaw is caught by its claims and by no other', { concurrent: true }, () => {
 		for (const flaw of flaws)
-			test(flaw.flaw, async () => {
+			test(`${flaw.flaw}`, async () => {
 				const report = await runConformance({
 					open: opener(flaw),
 					level: 'full',

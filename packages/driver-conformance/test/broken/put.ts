@@ -2,6 +2,7 @@ import { isBackupError, type ObjectInfo, throwIfInterrupted } from '@ydbackup/co
 import { collected, type Flaw, isStream } from './flaw.ts'
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const soon = (): Promise<undefined> => new Promise((resolve) => setImmediate(() => resolve(undefined)))
 const LARGE = 500_000
 
 export const putFlaws: readonly Flaw[] = [
@@ -334,7 +335,7 @@ export const putFlaws: readonly Flaw[] = [
 					key,
 					async function* () {
 						const parts = body()[Symbol.asyncIterator]()
-						const first = await Promise.race([parts.next(), new Promise<undefined>((resolve) => setImmediate(resolve))])
+						const first = await Promise.race([parts.next(), soon()])
 						if (!first || first.done) return
 						yield first.value
 						for (let next = await parts.next(); !next.done; next = await parts.next()) yield next.value
