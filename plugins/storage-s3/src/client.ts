@@ -12,6 +12,9 @@ const CONNECT_MS = 10_000
 /** Above this a scheduler would rather queue requests itself. */
 export const MAX_CONCURRENCY = 32
 
+/** Nothing is logged by a driver, nor by its SDK. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
+
 /** A client for the settings. It sends nothing yet. */
 export async function newSession(settings: S3Settings): Promise<S3Session> {
 	const { region, endpoint, pathStyle, profile, credentials, timeoutMs, customerKey } = settings
@@ -23,6 +26,7 @@ export async function newSession(settings: S3Settings): Promise<S3Session> {
 		...(profile !== undefined && { profile }),
 		...(credentials && { credentials }),
 		forcePathStyle: pathStyle,
+		logger: SILENT,
 		// Retries are ours: those of the SDK cannot be stopped while they pause.
 		maxAttempts: 1,
 		// Older stores take trailers for data or refuse them; every body here carries a checksum in its headers.
@@ -31,6 +35,7 @@ export async function newSession(settings: S3Settings): Promise<S3Session> {
 		// With it the SDK opens a new connection for every part.
 		...({ expectContinueHeader: false } as object),
 		requestHandler: {
+			logger: SILENT,
 			connectionTimeout: Math.min(timeoutMs, CONNECT_MS),
 			httpAgent: new HttpAgent(agent),
 			httpsAgent: new HttpsAgent({ ...agent, ...(ca && { ca }) }),

@@ -156,7 +156,8 @@ interface SdkError {
 export function reasonOf(error: unknown): { readonly code: string; readonly status: number | undefined } {
 	const { name = '', code, Code, $metadata, $response, errors = [] } = (error ?? {}) as SdkError
 	const status = $metadata?.httpStatusCode ?? $response?.statusCode
-	const found = [Code, name, code].find((known) => typeof known === 'string' && known in KINDS)
+	// The SDK gives several failures of the network one name.
+	const found = [Code, code, name].find((known) => typeof known === 'string' && known in KINDS)
 	if (typeof found === 'string') return { code: found, status }
 	// One failure for each address of a host name.
 	if (errors.length > 0) return reasonOf(errors[0])

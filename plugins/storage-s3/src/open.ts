@@ -19,7 +19,7 @@ export async function openS3(
 	const place = placeOf(settings, location)
 	const session = await newSession(settings)
 	try {
-		await reach(session, place, signal)
+		await reach(session, place, `open ${location}`, signal)
 		const retention = await findLock(session, place, signal)
 		const findings: Findings = writable
 			? await probe(session, place, signal)

@@ -25,8 +25,12 @@ export interface Findings {
 }
 
 /** Throws when the bucket cannot be reached with these credentials. One that may not list is let pass. */
-export async function reach(session: S3Session, place: Place, signal: AbortSignal | undefined): Promise<void> {
-	const doing = `open ${place.location}`
+export async function reach(
+	session: S3Session,
+	place: Place,
+	doing: string,
+	signal: AbortSignal | undefined,
+): Promise<void> {
 	const command = new ListObjectsV2Command({ Bucket: place.bucket, Prefix: place.settings.prefix, MaxKeys: 1 })
 	await session
 		.call({ doing, signal }, (abortSignal) => session.client.send(command, { abortSignal }))

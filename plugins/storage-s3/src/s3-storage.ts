@@ -27,6 +27,7 @@ import {
 } from '@ydbackup/core'
 import { listObjects, listUploads } from './listing.ts'
 import type { Place } from './place.ts'
+import { reach } from './probe.ts'
 import { readBytes } from './reading.ts'
 import { targetOf } from './server-side.ts'
 import type { S3Session } from './session.ts'
@@ -136,6 +137,9 @@ export class S3Storage implements Storage {
 			)
 		} catch (error) {
 			if (isBackupError(error, 'STORAGE_NOT_FOUND')) return undefined
+			// An answer to HEAD has no body that could say why; that of a listing has.
+			if (isBackupError(error) && error.reason === undefined && error.retry === 'no')
+				await reach(this.#session, this.#place, doing, signal)
 			throw error
 		}
 	}

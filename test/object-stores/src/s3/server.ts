@@ -210,7 +210,8 @@ class S3State {
 			)
 		const isUpload = operation === 'PutObject' || operation === 'UploadPart'
 		const isChunked = String(headers['x-amz-content-sha256']).startsWith('STREAMING-')
-		if (isUpload && (headers['content-length'] === undefined || (isChunked && !this.#behaviour.chunkedBodies)))
+		const isSized = headers['content-length'] !== undefined || headers['x-amz-decoded-content-length'] !== undefined
+		if (isUpload && (!isSized || (isChunked && !this.#behaviour.chunkedBodies)))
 			throw new S3Error('MissingContentLength')
 		const { bytes, trailers } = decodeBody(raw, headers, signing)
 		return { ...base, headers: { ...headers }, body: bytes, trailers }
