@@ -9,11 +9,18 @@ export function demand(isSo: boolean, otherwise: string): asserts isSo {
 	if (!isSo) throw new ClaimBroken(otherwise)
 }
 
+/** Longer messages are cut off: a report is read by people. */
+const LONGEST = 2000
+
 /** An error in one line. */
 export function described(error: unknown): string {
 	if (error instanceof ClaimBroken) return error.message
-	if (isBackupError(error)) return `${error.code}: ${error.message}`
-	return error instanceof Error ? `${error.name} without a code: ${error.message}` : String(error)
+	const text = isBackupError(error)
+		? `${error.code}: ${error.message}`
+		: error instanceof Error
+			? `${error.name} without a code: ${error.message}`
+			: String(error)
+	return text.replaceAll(/\s*[\r\n]+\s*/g, ' ').slice(0, LONGEST)
 }
 
 /** The error of work that must fail with one of the codes. */

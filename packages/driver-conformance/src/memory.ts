@@ -15,7 +15,12 @@ export async function heldMemory(
 	work: (look: () => void) => Promise<void>,
 ): Promise<void> {
 	setFlagsFromString('--expose-gc')
-	const collect = runInNewContext('gc') as () => void
+	const gc = runInNewContext('gc') as () => void
+	const collect = (): void => {
+		gc()
+		// Buffers are freed beside the collection; the next one waits for that.
+		gc()
+	}
 	collect()
 	const before = process.memoryUsage().arrayBuffers
 	const most = Math.min(256 * MIB, objectBytes / 2)

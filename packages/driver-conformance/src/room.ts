@@ -12,8 +12,8 @@ import {
 export interface Ledger {
 	/** Keys that puts were begun for, as the driver knows them. */
 	readonly keys: Set<string>
-	/** Calls that are not over. */
-	readonly calls: Set<string>
+	/** Calls that are not over: what each does, and its end. */
+	readonly calls: Map<symbol, { readonly doing: string; readonly over: Promise<void> }>
 	/** Hears of each error of the driver. */
 	failed(error: unknown): void
 }
@@ -37,25 +37,36 @@ export function room(storage: Storage, { prefix, signal, ledger }: RoomOptions):
 		const own = options?.signal
 		return { ...options, signal: own ? AbortSignal.any([own, signal]) : signal } as T
 	}
+	const begin = (doing: string): (() => void) => {
+		const id = Symbol(doing)
+		const { promise, resolve } = Promise.withResolvers<void>()
+		ledger.calls.set(id, { doing, over: promise })
+		return () => {
+			ledger.calls.delete(id)
+			resolve()
+		}
+	}
 	async function call<T>(name: string, work: () => Promise<T>): Promise<T> {
 		throwIfInterrupted(signal, name)
-		const entry = `${name} (${ledger.calls.size})`
-		ledger.calls.add(entry)
+		const end = begin(name)
 		try {
 			return await work()
 		} catch (error) {
 			ledger.failed(error)
 			throw error
 		} finally {
-			ledger.calls.delete(entry)
+			end()
 		}
 	}
-	async function* told<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+	async function* told<T>(name: string, items: AsyncIterable<T>): AsyncGenerator<T> {
+		const end = begin(name)
 		try {
 			yield* items
 		} catch (error) {
 			ledger.failed(error)
 			throw error
+		} finally {
+			end()
 		}
 	}
 	return {
@@ -84,7 +95,7 @@ export function room(storage: Storage, { prefix, signal, ledger }: RoomOptions):
 		get: (key, options) =>
 			call(`reading ${key}`, async (): Promise<ObjectBody> => {
 				const { info, bytes } = await storage.get(outer(key), both(options))
-				return { info: inner(info), bytes: told(bytes) }
+				return { info: inner(info), bytes: told(`reading ${key}`, bytes) }
 			}),
 		stat: (key, options) =>
 			call(`looking for ${key}`, async () => {
@@ -98,7 +109,7 @@ export function room(storage: Storage, { prefix, signal, ledger }: RoomOptions):
 				...more,
 				...(startAfter !== undefined && { startAfter: outer(startAfter) }),
 			})
-			for await (const info of told(found)) yield inner(info)
+			for await (const info of told(`listing ${prefix || 'all keys'}`, found)) yield inner(info)
 		},
 		delete: (key, options) => call(`deleting ${key}`, () => storage.delete(outer(key), both(options))),
 		[Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),

@@ -40,7 +40,7 @@ export function startSession(options: ConformanceOptions): Session {
 	const connections = new Map<number, Promise<Storage>>()
 	const extra: Storage[] = []
 	const leaks = leakFinder(options.secrets ?? [])
-	const ledger: Ledger = { keys: new Set(), calls: new Set(), failed: leaks.look }
+	const ledger: Ledger = { keys: new Set(), calls: new Map(), failed: leaks.look }
 	const ending = new AbortController()
 	const always = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal
 	let heldUntil = 0
@@ -113,17 +113,24 @@ export function startSession(options: ConformanceOptions): Session {
 			await within(plan.claimMs, 'the claim', Promise.race([work, stopped.promise]))
 			return { outcome: 'passed' }
 		} catch (error) {
-			const waiting = [...ledger.calls][0]
+			const [waiting] = ledger.calls.values()
 			const isLate = described(error).startsWith('the claim was not over')
 			return {
 				outcome: 'failed',
-				detail: leaks.hide(`${described(error)}${isLate && waiting !== undefined ? `, while ${waiting}` : ''}`),
+				detail: leaks.hide(`${described(error)}${isLate && waiting !== undefined ? `, while ${waiting.doing}` : ''}`),
 			}
 		} finally {
 			signal.removeEventListener('abort', tellStopped)
 			time.abort()
-			ledger.calls.clear()
+			await quiet()
 		}
+	}
+
+	/** What was cut off may still write: it ends, within its bound, before anything else begins. */
+	async function quiet(): Promise<void> {
+		const over = Promise.allSettled([...ledger.calls.values()].map((call) => call.over))
+		if (ledger.calls.size > 0) await within(plan.settleMs, 'what was stopped', over).catch(() => undefined)
+		ledger.calls.clear()
 	}
 
 	async function remove(signal: AbortSignal): Promise<Cleanup> {
@@ -170,6 +177,7 @@ export function startSession(options: ConformanceOptions): Session {
 		},
 		async finish() {
 			ending.abort()
+			await quiet()
 			const time = new AbortController()
 			let result: Cleanup
 			try {
