@@ -9,6 +9,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ readonly d
 	'backup list': () => import('./backup/list.ts'),
 	'backup show': () => import('./backup/show.ts'),
 	'backup verify': () => import('./backup/verify.ts'),
+	'driver check': () => import('./driver/check.ts'),
 	'driver list': () => import('./driver/list.ts'),
 	'repo init': () => import('./repo/init.ts'),
 	'repo show': () => import('./repo/show.ts'),

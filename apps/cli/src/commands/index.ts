@@ -2,6 +2,7 @@ import BackupCreate from './backup/create.ts'
 import BackupList from './backup/list.ts'
 import BackupShow from './backup/show.ts'
 import BackupVerify from './backup/verify.ts'
+import DriverCheck from './driver/check.ts'
 import DriverList from './driver/list.ts'
 import RepoInit from './repo/init.ts'
 import RepoShow from './repo/show.ts'
@@ -13,6 +14,7 @@ export const COMMANDS = {
 	'backup:list': BackupList,
 	'backup:show': BackupShow,
 	'backup:verify': BackupVerify,
+	'driver:check': DriverCheck,
 	'driver:list': DriverList,
 	'repo:init': RepoInit,
 	'repo:show': RepoShow,
