@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { BackupError, isBackupError, type ObjectInfo, type PutBody, type PutOptions } from '@ydbackup/core'
 import { type Chunk, chunksOf } from './chunks.ts'
 import { type Call, type Client, objectPath, uploadPath } from './client.ts'
@@ -108,20 +109,26 @@ async function writeInChunks(
 ): Promise<ObjectInfo> {
 	const { client } = job
 	const session = await Session.begin(client, job.bucket, resourceOf(job, mark), condition(job), task)
-	let sum = 0
 	let chunk = first
+	let sum = crc32c(0, first.bytes)
+	const gather = async (): Promise<void> => {
+		// The chunk before it gets onto its way first.
+		await setImmediate()
+		const next = await source.next()
+		if (next.done) throw new Error('a body without a last chunk')
+		chunk = next.value
+		sum = crc32c(sum, chunk.bytes)
+	}
 	try {
 		for (;;) {
-			sum = crc32c(sum, chunk.bytes)
-			const { bytes, isLast, start } = chunk
-			// The next chunk is gathered while this one travels.
-			const following = isLast ? undefined : source.next()
-			following?.catch(() => undefined)
-			const stored = await session.push(chunk, crc32cText(sum), task)
-			if (stored) return await verified(job, stored, start + bytes.length, crc32cText(sum), task)
-			const next = await following
-			if (next === undefined || next.done) throw new Error('a body without a last chunk')
-			chunk = next.value
+			const { isLast, start, bytes } = chunk
+			const sending = session.push(chunk, crc32cText(sum), task)
+			if (isLast) return await verified(job, (await sending) ?? {}, start + bytes.length, crc32cText(sum), task)
+			// The next chunk is gathered while this one travels; a source that fails or a store that refuses ends both.
+			const gathering = gather()
+			gathering.catch(() => undefined)
+			await sending
+			await gathering
 		}
 	} catch (error) {
 		try {
