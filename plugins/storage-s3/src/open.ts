@@ -1,4 +1,4 @@
-import { type Capabilities, type Lacking, type OpenContext, type Storage } from '@ydbackup/core'
+import { BackupError, type Capabilities, type Lacking, type OpenContext, type Storage } from '@ydbackup/core'
 import { MAX_CONCURRENCY, newSession } from './client.ts'
 import type { S3Settings } from './location.ts'
 import { placeOf } from './place.ts'
@@ -21,6 +21,10 @@ export async function openS3(
 	try {
 		await reach(session, place, `open ${location}`, signal)
 		const retention = await findLock(session, place, signal)
+		if (writable && settings.objectLockRetainDays !== undefined && retention !== true)
+			throw new BackupError('STORAGE_UNSUPPORTED', `cannot hold objects in ${location}: ${retention.lacking}`, {
+				advice: 'use a bucket with object lock, or leave objectLockRetainDays away',
+			})
 		const findings: Findings = writable
 			? await probe(session, place, signal)
 			: { conditionalPut: UNTRIED, conditionalComplete: UNTRIED, guard: 'md5' }

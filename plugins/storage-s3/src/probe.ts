@@ -11,7 +11,7 @@ import {
 import { isBackupError, type Lacking } from '@ydbackup/core'
 import { crc32Of, type Guard, guarding } from './digest.ts'
 import type { Place } from './place.ts'
-import type { S3Session } from './session.ts'
+import { briefly, type S3Session } from './session.ts'
 
 /** `~` is in no key, so no key can be this one and no listing shows it. */
 const PROBE = '.~ydbackup-probe'
@@ -84,7 +84,7 @@ async function discard(session: S3Session, place: Place, key: string): Promise<v
 	const command = new DeleteObjectCommand(place.at(key))
 	// Credentials without the right to delete leave one small object there, under a name that no listing shows.
 	await session
-		.call({ doing: `remove the probe in ${place.location}`, attempts: 2 }, (abortSignal) =>
+		.call({ doing: `remove the probe in ${place.location}`, signal: briefly() }, (abortSignal) =>
 			session.client.send(command, { abortSignal }),
 		)
 		.catch(() => undefined)
@@ -196,7 +196,7 @@ async function meetsConflict(session: S3Session, place: Place, signal: AbortSign
 		if (UploadId !== undefined) {
 			const abort = new AbortMultipartUploadCommand({ ...target, UploadId })
 			await session
-				.call({ doing, attempts: 2 }, (abortSignal) => client.send(abort, { abortSignal }))
+				.call({ doing, signal: briefly() }, (abortSignal) => client.send(abort, { abortSignal }))
 				.catch(() => undefined)
 		}
 		await discard(session, place, key)

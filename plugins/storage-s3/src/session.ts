@@ -7,6 +7,7 @@ const ATTEMPTS = 4
 const FIRST_PAUSE_MS = 100
 /** A store that asks for a longer pause is not waited for here: whole calls are retried by the wrapper. */
 const LONGEST_PAUSE_MS = 5000
+const CLEAN_UP_MS = 3000
 /** The slowest line on which a part of an upload is still waited for. */
 const SLOWEST_BYTES_PER_MS = 64
 
@@ -104,6 +105,11 @@ export class S3Session implements AsyncDisposable {
 	async [Symbol.asyncDispose](): Promise<void> {
 		this.client.destroy()
 	}
+}
+
+/** For what is removed after a failure or an abort: it has to end soon, and what stays is removed as stale some day. */
+export function briefly(): AbortSignal {
+	return AbortSignal.timeout(CLEAN_UP_MS)
 }
 
 /** The error of a store that does not answer. */

@@ -23,7 +23,11 @@ export async function putWhole(
 ): Promise<number> {
 	const { key, doing, options, creating } = writing
 	const { signal } = options
-	const { size, sha256, md5 } = await measured(body, key, options, `trying to ${doing}`)
+	const { size: declared, sha256: hash } = options
+	const isKnown = declared !== undefined && hash !== undefined && !('ObjectLockMode' in creating)
+	const { size, sha256, md5 }: Measures = isKnown
+		? { size: declared, sha256: hash }
+		: await measured(body, key, options, `trying to ${doing}`)
 	if (size > MAX_WHOLE_BYTES)
 		throw new BackupError(
 			'STORAGE_QUOTA',
@@ -53,7 +57,7 @@ export async function putWhole(
 			...creating,
 			Body: stream,
 			ContentLength: size,
-			ContentMD5: md5,
+			...(md5 !== undefined && { ContentMD5: md5 }),
 			IfNoneMatch: '*',
 		})
 		command.middlewareStack.add(
@@ -99,13 +103,21 @@ class BodyFailure extends Error {
 	}
 }
 
-/** Size and hashes of a body, read where they are not declared. */
+interface Measures {
+	readonly size: number
+	/** Hex. */
+	readonly sha256: string
+	/** Base64; objects that are held are refused without it. */
+	readonly md5?: string
+}
+
+/** Size and hashes of a body, for which it is read to its end. */
 async function measured(
 	body: Exclude<PutBody, Uint8Array>,
 	key: string,
 	options: PutOptions,
 	doing: string,
-): Promise<{ size: number; sha256: string; md5: string }> {
+): Promise<Measures> {
 	const sha256 = createHash('sha256')
 	const md5 = createHash('md5')
 	let size = 0

@@ -12,7 +12,7 @@ import { BackupError, interruption, isBackupError, type PutBody, type PutOptions
 import { Buffers, checked, cut, type Part, Slots, untilAborted } from './bodies.ts'
 import { type Guard, guarding } from './digest.ts'
 import type { Place } from './place.ts'
-import type { S3Session } from './session.ts'
+import { briefly, type S3Session } from './session.ts'
 import { putWhole } from './whole.ts'
 
 export const MAX_PARTS = 10_000
@@ -21,7 +21,6 @@ const ONE_REQUEST_BYTES = 64 * 2 ** 20
 /** Parts of one object, and of all objects, that are under way at a time: what bounds the memory. */
 const PARALLEL = 4
 const PARALLEL_IN_ALL = 12
-const CLEAN_UP_ATTEMPTS = 2
 const MARK = 'ydbackup-put'
 
 /** One put: what all of its requests share. */
@@ -126,7 +125,7 @@ export class Writer {
 		if (!mayBeOurs || (error as BackupError).reason === 'TimeoutError') throw error
 		const head = new HeadObjectCommand({ ...this.#place.at(key), ...this.#place.unlocking })
 		const found = await this.#session
-			.call({ doing, attempts: CLEAN_UP_ATTEMPTS }, (abortSignal) => this.#session.client.send(head, { abortSignal }))
+			.call({ doing, signal: briefly() }, (abortSignal) => this.#session.client.send(head, { abortSignal }))
 			.catch(() => undefined)
 		if (found?.Metadata?.[MARK] !== mark) throw error
 	}
@@ -175,7 +174,7 @@ export class Writer {
 	/** Removes the parts, whether or not the put was aborted. Returns whether the upload was not there any more. */
 	async #abort(upload: { Bucket: string; Key: string; UploadId: string | undefined }, doing: string): Promise<boolean> {
 		try {
-			await this.#session.call({ doing, attempts: CLEAN_UP_ATTEMPTS }, (abortSignal) =>
+			await this.#session.call({ doing, signal: briefly() }, (abortSignal) =>
 				this.#session.client.send(new AbortMultipartUploadCommand(upload), { abortSignal }),
 			)
 			return false

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -11,11 +11,21 @@ import { expect, test } from 'vitest'
 import { untrusted } from '../src/s3/certificate.ts'
 import type { S3Fault } from '../src/s3/faults.ts'
 import { startS3Server } from '../src/s3/server.ts'
-import { bytesOf, environmentOf, keysIn, locationOn, newStore, openOn, patterned, piecesOf } from './s3-stores.ts'
+import {
+	bytesOf,
+	environmentOf,
+	keysIn,
+	locationOn,
+	newStore,
+	openOn,
+	patterned,
+	piecesOf,
+	SMALL_PARTS,
+} from './s3-stores.ts'
 
 const MIB = 2 ** 20
 /** Two parts. */
-const LARGE = patterned(11 * MIB + 5)
+const LARGE = patterned(6 * MIB + 5)
 
 async function failureOf(
 	work: Promise<unknown>,
@@ -162,6 +172,12 @@ test('aborting a put while its parts are under way leaves no upload', async () =
 	})
 	expect(performance.now() - began).toBeLessThan(3000)
 	expect(server.uploads('bucket')).toBe(0)
+	server.fault({ operation: 'AbortMultipartUpload', kind: 'silent', times: 9 })
+	const silent = performance.now()
+	await expect(storage.put('large', piecesOf(LARGE), { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({
+		code: 'INTERRUPTED',
+	})
+	expect(performance.now() - silent).toBeLessThan(6000)
 	server.clearFaults()
 	server.fault({ operation: 'PutObject', kind: 'error', code: 'SlowDown', retryAfterSeconds: 4, times: 9 })
 	const pausing = performance.now()
@@ -215,7 +231,7 @@ test('without If-None-Match create-only puts are refused; with it on PutObject o
 		await using store = await newStore({ conditionalComplete, flexibleChecksums: false, chunkedBodies: false })
 		const { server, storage } = store
 		expect(storage.capabilities).toMatchObject({ conditionalCreate: true, maxObjectBytes: 5 * 2 ** 30 })
-		const bodies = Array.from({ length: 6 }, (_, index) => Buffer.alloc(9 * MIB, index + 1))
+		const bodies = Array.from({ length: 6 }, (_, index) => Buffer.alloc(6 * MIB, index + 1))
 		const results = await Promise.allSettled(
 			bodies.map((body) => storage.put('large', piecesOf(body), { ifAbsent: true })),
 		)
@@ -228,15 +244,23 @@ test('without If-None-Match create-only puts are refused; with it on PutObject o
 		server.fault({ operation: 'PutObject', kind: 'lose-answer' })
 		await storage.put('other', piecesOf(LARGE), { ifAbsent: true })
 		expect(server.bytes('bucket', 'repo/other')!.equals(LARGE)).toBe(true)
+		let declared = 0
+		const counted = async function* (): AsyncGenerator<Uint8Array> {
+			declared++
+			yield LARGE
+		}
+		const { length: size } = LARGE
+		await storage.put('counted', counted, { ifAbsent: true, size, sha256: hash('sha256', LARGE) })
+		expect(declared).toBe(2)
 		let opened = 0
 		const broken = async function* (): AsyncGenerator<Uint8Array> {
 			opened++
-			yield LARGE.subarray(0, 9 * MIB)
+			yield LARGE.subarray(0, 5.5 * MIB)
 			if (opened === 3) throw new Error('the source broke')
-			yield LARGE.subarray(9 * MIB)
+			yield LARGE.subarray(5.5 * MIB)
 		}
 		await expect(storage.put('broken', broken, { ifAbsent: true })).rejects.toThrow('the source broke')
-		expect(server.keys('bucket')).toEqual(['repo/large', 'repo/other'])
+		expect(server.keys('bucket')).toEqual(['repo/counted', 'repo/large', 'repo/other'])
 	}
 })
 
@@ -254,6 +278,7 @@ test('an older server, without trailers and checksums, works with Content-MD5', 
 	await storage.put('small', Buffer.from('x'), { ifAbsent: true })
 	for (const { operation, headers } of server.requests.filter(({ key }) => /large|small/.test(key)))
 		if (operation === 'PutObject' || operation === 'UploadPart') expect(headers['content-md5']).toBeDefined()
+	for (const { headers } of server.requests) expect(headers).not.toHaveProperty('expect')
 	expect((await bytesOf(storage, 'large')).equals(LARGE)).toBe(true)
 })
 
@@ -342,7 +367,7 @@ test('a certificate by an unknown authority is refused, and accepted with a file
 	const file = join(tmpdir(), `ydbackup-${randomUUID()}.pem`)
 	await writeFile(file, untrusted.cert)
 	try {
-		await using byParameter = await openOn(server, { query: `caFile=${encodeURIComponent(file)}` })
+		await using byParameter = await openOn(server, { query: `${SMALL_PARTS}&caFile=${encodeURIComponent(file)}` })
 		await byParameter.put('object', piecesOf(LARGE))
 		expect((await bytesOf(byParameter, 'object')).equals(LARGE)).toBe(true)
 		await using byVariable = await openOn(server, { environment: { AWS_CA_BUNDLE: file } })
@@ -426,6 +451,7 @@ test('credentials that may only write, or only read, work as far as they can', a
 	await using server = await startS3Server({ credentials: [full, writer, reader] })
 	const as = ({ accessKeyId, secretAccessKey }: typeof full, writable: boolean): ReturnType<typeof openOn> =>
 		openOn(server, {
+			query: SMALL_PARTS,
 			writable,
 			environment: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
 		})
@@ -477,6 +503,9 @@ test('held objects are neither deleted nor overwritten, and holds are never shor
 	await storage.extendRetention!('held', later)
 	expect(await keysIn(storage)).toEqual(['held', 'large'])
 	await using unlocked = await newStore()
+	await expect(
+		openOn(unlocked.server, { query: 'objectLockMode=COMPLIANCE&objectLockRetainDays=3' }),
+	).rejects.toMatchObject({ code: 'STORAGE_UNSUPPORTED' })
 	expect(unlocked.storage.capabilities.retention).not.toBe(true)
 	expect(unlocked.storage.extendRetention).toBeUndefined()
 	await expect(unlocked.storage.put('held', Buffer.from('x'), { retainUntil: soon })).rejects.toMatchObject({
@@ -507,7 +536,7 @@ test('storage class, encryption and days of retention go with every object', asy
 test('a customer key encrypts, and without it nothing is read', async () => {
 	await using server = await startS3Server()
 	const key = Buffer.alloc(32, 'canary').toString('base64')
-	await using storage = await openOn(server, { environment: { YDBACKUP_S3_CUSTOMER_KEY: key } })
+	await using storage = await openOn(server, { query: SMALL_PARTS, environment: { YDBACKUP_S3_CUSTOMER_KEY: key } })
 	await storage.put('large', piecesOf(LARGE), { ifAbsent: true })
 	await storage.put('small', Buffer.from('x'), { ifAbsent: true })
 	expect((await bytesOf(storage, 'large')).equals(LARGE)).toBe(true)
@@ -519,7 +548,7 @@ test('a customer key encrypts, and without it nothing is read', async () => {
 test('stale uploads are removed, those of others and newer ones are not', async () => {
 	await using store = await newStore({ pageSize: 2 })
 	const { server, storage } = store
-	await using other = await openOn(server, { prefix: 'other' })
+	await using other = await openOn(server, { query: SMALL_PARTS, prefix: 'other' })
 	// Uploads that nobody could abort.
 	server.fault({ operation: 'AbortMultipartUpload', kind: 'error', code: 'AccessDenied', times: 99 })
 	server.fault({ operation: 'UploadPart', kind: 'error', code: 'AccessDenied', times: 99 })
@@ -546,7 +575,7 @@ test('a bucket with versions behaves as one without', async () => {
 })
 
 test('the memory of a put is bounded: no more is read than a few parts ahead of what the store has', async () => {
-	await using store = await newStore({}, { query: 'partMiB=5' })
+	await using store = await newStore()
 	const { server, storage } = store
 	server.fault({ operation: 'UploadPart', kind: 'delay', milliseconds: 150, times: 999 })
 	let read = 0

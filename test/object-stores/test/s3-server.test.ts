@@ -96,7 +96,8 @@ test('known answers: the checksums of 123456789', async () => {
 		['ChecksumCRC64NVME', 'ae8b14860a799888'],
 	] as const) {
 		const value = Buffer.from(hex, 'hex').toString('base64')
-		await client.send(new PutObjectCommand({ Bucket, Key: 'k', Body: Buffer.from('123456789'), [name]: value }))
+		const put = new PutObjectCommand({ Bucket, Key: 'k', Body: Buffer.from('123456789'), [name]: value })
+		expect(await client.send(put)).toMatchObject({ [name]: value })
 	}
 })
 

@@ -13,6 +13,9 @@ export interface Opening {
 	readonly signal?: AbortSignal
 }
 
+/** The smallest parts that S3 takes: a large object is soon written. */
+export const SMALL_PARTS = 'partMiB=5'
+
 /** The location of a prefix on a test server. */
 export function locationOn(server: S3Server, { query = '', prefix = 'repo', bucket = 'bucket' }: Opening = {}): URL {
 	return new URL(`s3://${bucket}/${prefix}?endpoint=${encodeURIComponent(server.endpoint)}${query && `&${query}`}`)
@@ -37,14 +40,15 @@ export function openOn(server: S3Server, opening: Opening = {}): Promise<Storage
 	})
 }
 
-/** A store on a test server of its own, and the server. */
+/** A store with parts of 5 MiB on a test server of its own, and the server. */
 export async function newStore(
 	options: S3ServerOptions = {},
 	opening: Opening = {},
 ): Promise<AsyncDisposable & { readonly server: S3Server; readonly storage: Storage }> {
 	const server = await startS3Server(options)
 	try {
-		const storage = await openOn(server, opening)
+		const { query = '' } = opening
+		const storage = await openOn(server, { ...opening, query: `${SMALL_PARTS}${query && `&${query}`}` })
 		return {
 			server,
 			storage,
