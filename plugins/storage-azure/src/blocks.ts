@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { BackupError, type PutOptions } from '@ydbackup/core'
 
 /** Bytes of one block; what fits into one is written in one request. */
@@ -39,17 +39,30 @@ export async function* checked(
 	key: string,
 	{ size: declared, sha256 }: Pick<PutOptions, 'size' | 'sha256'>,
 ): AsyncGenerator<Uint8Array> {
-	const hash = sha256 === undefined ? undefined : createHash('sha256')
+	const sum = sha256 === undefined ? undefined : createHash('sha256')
 	let size = 0
 	for await (const bytes of pieces) {
 		size += bytes.length
 		if (declared !== undefined && size > declared) throw wrongSize(key, declared, 'more')
-		hash?.update(bytes)
+		sum?.update(bytes)
 		yield bytes
 	}
 	if (declared !== undefined && size !== declared) throw wrongSize(key, declared, String(size))
-	if (hash && hash.digest('hex') !== sha256)
-		throw new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
+	if (sum && sum.digest('hex') !== sha256) throw wrongHash(key)
+}
+
+/** The same check of bytes that are all there. */
+export function checkWhole(
+	bytes: Uint8Array,
+	key: string,
+	{ size, sha256 }: Pick<PutOptions, 'size' | 'sha256'>,
+): void {
+	if (size !== undefined && size !== bytes.length) throw wrongSize(key, size, String(bytes.length))
+	if (sha256 !== undefined && hash('sha256', bytes) !== sha256) throw wrongHash(key)
+}
+
+function wrongHash(key: string): BackupError {
+	return new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
 }
 
 function wrongSize(key: string, declared: number, size: string): BackupError {

@@ -1,7 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type { BlobImmutabilityPolicy } from '@azure/storage-blob'
 import { BackupError, isBackupError, type ObjectInfo, type PutBody, type PutOptions } from '@ydbackup/core'
-import { type Block, BLOCK_BYTES, blocksOf, checked, MAX_BLOCKS, piecesOf } from './blocks.ts'
+import { type Block, BLOCK_BYTES, blocksOf, checked, checkWhole, MAX_BLOCKS, piecesOf } from './blocks.ts'
 import { blobOf, errorOf, once, request, type StoreContext } from './context.ts'
 import { BLOCKS_LOST } from './failure.ts'
 import { untilAborted } from './streams.ts'
@@ -32,8 +32,12 @@ export async function upload(
 ): Promise<ObjectInfo> {
 	const task = { doing: `write ${key} in ${context.place.shown}`, signal: options.signal }
 	throwIfStopped(task)
-	const put: Put = { context, key, options, task, id: randomBytes(16).toString('hex') }
+	const put: Put = { context, key, options, task, id: randomUUID().replaceAll('-', '') }
 	if ((options.size ?? 0) > BLOCK_BYTES * MAX_BLOCKS) throw tooLarge(put)
+	if (body instanceof Uint8Array && body.length <= BLOCK_BYTES) {
+		checkWhole(body, key, options)
+		return writeWhole(put, body)
+	}
 	const broken = new AbortController()
 	const signal = options.signal ? AbortSignal.any([options.signal, broken.signal]) : broken.signal
 	const pieces = body instanceof Uint8Array ? piecesOf(body) : untilAborted(body(), signal, `trying to ${task.doing}`)
@@ -45,7 +49,7 @@ export async function upload(
 		for await (const block of blocks) {
 			throwIfStopped({ ...task, signal })
 			size += block.bytes.length
-			if (block.isLast && ids.length === 0) return await writeWhole(put, block)
+			if (block.isLast && ids.length === 0) return await writeWhole(put, block.bytes)
 			if (ids.length === MAX_BLOCKS) throw tooLarge(put)
 			const id = Buffer.from(`${put.id}${String(ids.length).padStart(6, '0')}`).toString('base64')
 			ids.push(id)
@@ -77,7 +81,7 @@ function tooLarge({ task }: Put): BackupError {
 
 async function stage({ context, key, task }: Put, id: string, block: Block, signal: AbortSignal): Promise<void> {
 	const { bytes, release } = block
-	const transactionalContentMD5 = createHash('md5').update(bytes).digest()
+	const transactionalContentMD5 = hash('md5', bytes, 'buffer')
 	await request(
 		context,
 		{ ...task, signal },
@@ -87,8 +91,8 @@ async function stage({ context, key, task }: Put, id: string, block: Block, sign
 	release()
 }
 
-function writeWhole(put: Put, { bytes }: Block): Promise<ObjectInfo> {
-	const transactionalContentMD5 = createHash('md5').update(bytes).digest()
+function writeWhole(put: Put, bytes: Uint8Array): Promise<ObjectInfo> {
+	const transactionalContentMD5 = hash('md5', bytes, 'buffer')
 	return appear(put, bytes.length, bytes.length, (abortSignal) =>
 		blobOf(put.context, put.key).upload(bytes, bytes.length, {
 			...properties(put),

@@ -1,5 +1,6 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { inspect } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import { isBackupError, type BackupError, type Storage } from '@ydbackup/core'
 import driver from '@ydbackup/storage-azure/driver'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -98,6 +99,26 @@ test('opening says what is wrong, without the secret', async () => {
 			if (name !== 'AZURE_STORAGE_ACCOUNT')
 				for (const part of secret.split('&')) expect.soft(shown, part).not.toContain(part.replace(/^sig=/, ''))
 	}
+})
+
+test('an identity needs its library, and the error says so', async () => {
+	// The library is here, because Azurite has it: this process does as if it were not.
+	const script = `
+		import { registerHooks } from 'node:module'
+		registerHooks({ resolve(name, context, next) {
+			if (name === '@azure/identity') throw Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' })
+			return next(name, context)
+		} })
+		const { default: driver } = await import('@ydbackup/storage-azure/driver')
+		const open = driver.open(new URL('az://access?account=nobody'), { environment: {}, writable: false })
+		await open.catch(({ code, advice }) => console.log(JSON.stringify({ code, advice })))
+	`
+	const flags = ['--conditions=@ydbackup/source', '--input-type=module', '--eval', script]
+	const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname, timeout: 20_000 })
+	expect(JSON.parse(stdout)).toEqual({
+		code: 'CONFIG_INVALID',
+		advice: expect.stringMatching(/AZURE_STORAGE_CONNECTION_STRING.*install @azure\/identity/),
+	})
 })
 
 test('a refusal by something between here and the service is not taken for a missing right', async () => {
