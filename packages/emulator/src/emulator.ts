@@ -141,8 +141,8 @@ class Server implements Emulator {
 		if (!this.#journal) return Promise.resolve()
 		const kept = this.#journal.append(method, user, request)
 		this.#waiting.add(kept)
-		const done = (): boolean => this.#waiting.delete(kept)
-		kept.then(done, done)
+		// Who waits for it sees its failure.
+		kept.finally(() => this.#waiting.delete(kept)).catch(() => {})
 		return kept
 	}
 
