@@ -1,5 +1,6 @@
 import type { Driver } from '@ydbjs/core'
 import type { CallOptions, SnapshotSink, SnapshotSource } from '@ydbackup/core'
+import { patiently } from './call/patience.ts'
 import { query } from './call/query.ts'
 import { Channels } from './connect/channel.ts'
 import type { Credentials } from './connect/credentials.ts'
@@ -48,7 +49,12 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 	let bulk: Promise<Driver> | undefined
 	// Rows move on a connection of their own: a long stream must not hold up control calls.
 	const data = async (): Promise<{ driver: Driver; budget: ByteBudget }> => ({
-		driver: await (bulk ??= channels.connect(signal)),
+		driver: await (bulk ??= patiently({ doing: `connect to ${endpoint}`, signal }, () =>
+			channels.connect(signal),
+		).catch((error: unknown) => {
+			bulk = undefined
+			throw error
+		})),
 		budget,
 	})
 	const close = async (): Promise<void> => channels[Symbol.dispose]()

@@ -101,5 +101,5 @@ export function callError(error: unknown, doing: string): BackupError {
 	const { name = 'Error', message = String(error) } = (error ?? {}) as Error
 	if (name === 'AbortError' || name === 'TimeoutError')
 		return new BackupError('DEADLINE_EXCEEDED', `cannot ${doing}: no answer in time`, { retry: 'later', cause: error })
-	return new BackupError('DATABASE_REFUSED', `cannot ${doing}: ${message}`, { cause: error })
+	return new BackupError('INTERNAL', `cannot ${doing}: ${message}`, { cause: error })
 }

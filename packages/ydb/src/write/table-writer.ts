@@ -19,6 +19,7 @@ export function windowWriter(
 	path: string,
 	send: (chunk: RowChunk, signal: AbortSignal) => Promise<void>,
 	options: OpenWriterOptions,
+	budgetMs: number = BUDGET_MS,
 ): TableWriter {
 	const { onWritten, onRetry } = options
 	const stop = new AbortController()
@@ -35,7 +36,7 @@ export function windowWriter(
 				{
 					doing,
 					signal,
-					budgetMs: BUDGET_MS,
+					budgetMs,
 					onRetry(reason) {
 						window.overloaded()
 						onRetry?.(reason)
@@ -74,8 +75,8 @@ export function windowWriter(
 		},
 		abort(reason) {
 			closed = true
-			failure ??= { error: reason }
 			stop.abort(reason)
+			failure ??= { error: interruption(stop.signal, doing) }
 		},
 	}
 }
