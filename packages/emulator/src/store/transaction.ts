@@ -25,8 +25,6 @@ export interface Effect {
 export class Transaction {
 	readonly #tree: SchemeTree
 	readonly #touched = new Map<Table, Touched>()
-	/** A refusal that ended the transaction. */
-	broken = false
 
 	constructor(tree: SchemeTree) {
 		this.#tree = tree
