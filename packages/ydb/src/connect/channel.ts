@@ -127,7 +127,7 @@ function whyNot(endpoint: string, secure: SecureContextOptions | undefined): Pro
 					host,
 					port: Number(port),
 					ALPNProtocols: ['h2'],
-					...(isIP(host) ? {} : { servername: host }),
+					servername: isIP(host) ? '' : host,
 				})
 			: connectTcp({ host, port: Number(port) })
 		const done = (why: string | undefined): void => {

@@ -38,13 +38,29 @@ abstract class CachedToken extends CredentialsProvider {
 	#token: Token | undefined
 	#asking: Promise<Token> | undefined
 
+	/** Whom we ask, for messages. */
+	abstract readonly issuer: string
 	abstract ask(signal: AbortSignal): Promise<Token>
 
-	override async getToken(force = false): Promise<string> {
+	override async getToken(force = false, signal?: AbortSignal): Promise<string> {
 		if (!force && this.#token && this.#token.freshUntil > Date.now()) return this.#token.text
 		this.#asking ??= bounded(undefined, CALL_MS, (signal) => this.ask(signal)).finally(() => (this.#asking = undefined))
-		this.#token = await this.#asking
-		return this.#token.text
+		const asking = this.#asking.then((token) => (this.#token = token).text)
+		return signal ? this.#waitFor(asking, signal) : asking
+	}
+
+	/** The call that waits may end before the request does, which others wait for, too. */
+	async #waitFor(asking: Promise<string>, signal: AbortSignal): Promise<string> {
+		const { promise, reject } = Promise.withResolvers<never>()
+		const leave = (): void =>
+			reject(new BackupError('DATABASE_UNREACHABLE', `no token from ${this.issuer} in time`, { retry: 'later' }))
+		if (signal.aborted) leave()
+		signal.addEventListener('abort', leave, { once: true })
+		try {
+			return await Promise.race([asking, promise])
+		} finally {
+			signal.removeEventListener('abort', leave)
+		}
 	}
 }
 
@@ -59,6 +75,7 @@ function endOf(token: string): number | undefined {
 }
 
 class Login extends CachedToken {
+	override readonly issuer = 'the database'
 	readonly #user: string
 	readonly #password: string
 	readonly #plain: () => Driver
@@ -145,6 +162,7 @@ const IAM_MS = 3_600_000
 
 /** A service account's key: signs a JWT (PS256) and exchanges it for an IAM token. Not verified against the real service. */
 class ServiceAccountKey extends CachedToken {
+	override readonly issuer = 'the token service'
 	readonly #file: string
 	readonly #url: string
 
@@ -179,7 +197,7 @@ class ServiceAccountKey extends CachedToken {
 	override async ask(signal: AbortSignal): Promise<Token> {
 		const jwt = await this.#jwt()
 		return askIssuer(
-			{ name: 'the token service', url: this.#url, adviceIfRefused: `create a new authorized key for ${this.#file}` },
+			{ name: this.issuer, url: this.#url, adviceIfRefused: `create a new authorized key for ${this.#file}` },
 			{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jwt }), signal },
 			({ iamToken }) =>
 				typeof iamToken === 'string' ? { text: iamToken, freshUntil: Date.now() + IAM_MS } : undefined,
@@ -190,6 +208,7 @@ class ServiceAccountKey extends CachedToken {
 const METADATA_URL = 'http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token'
 
 class Metadata extends CachedToken {
+	override readonly issuer = 'the metadata service'
 	readonly #url: string
 
 	constructor(url: string = METADATA_URL) {
@@ -200,7 +219,7 @@ class Metadata extends CachedToken {
 	override ask(signal: AbortSignal): Promise<Token> {
 		return askIssuer(
 			{
-				name: 'the metadata service',
+				name: this.issuer,
 				url: this.#url,
 				adviceIfRefused: 'give this machine a service account, or use other credentials',
 			},
