@@ -123,7 +123,8 @@ export function applyEffects(tree: SchemeTree, bytes: Buffer): void {
 	}
 	while (at < bytes.length) {
 		const { rows } = tree.table(piece()!.toString())
-		const entries = Array.from({ length: number() }, (): Entry => ({ key: piece()!, row: piece() }))
+		// Rows are copied when they are applied; keys would keep all of the journal in memory.
+		const entries = Array.from({ length: number() }, (): Entry => ({ key: Buffer.from(piece()!), row: piece() }))
 		rows.apply(entries)
 	}
 }
