@@ -11,8 +11,8 @@ import { patiently } from '../call/patience.ts'
 export const MAX_COPIES = 10_000
 
 const CALL_MS = 120_000
-/** How long a copy that is under way may go on after a stop was asked for: cut off, it could end after its targets were removed. */
-const GRACE_MS = 15_000
+/** How long what creates may go on after a stop was asked for: cut off, it could end after its targets were removed. */
+export const GRACE_MS: number = 15_000
 /** `Ydb.FeatureFlag.Status`. */
 const ENABLED = 1
 const DISABLED = 2
@@ -36,12 +36,20 @@ export async function listDirectory(
 	})
 }
 
-export async function makeDirectory(driver: Driver, path: string, { signal }: CallOptions = {}): Promise<void> {
+export async function makeDirectory(
+	driver: Driver,
+	path: string,
+	{ signal, graceMs = 0 }: CallOptions & { readonly graceMs?: number } = {},
+): Promise<void> {
 	const client = driver.createClient(SchemeServiceDefinition)
 	const doing = `create directory ${path}`
-	await patiently({ doing, signal }, async () =>
-		mustSucceed(await bounded(signal, CALL_MS, (bound) => client.makeDirectory({ path }, { signal: bound })), doing),
-	)
+	await patiently({ doing, signal }, async () => {
+		const answer = await afterGrace(signal, graceMs, (late) =>
+			bounded(late, CALL_MS, (bound) => client.makeDirectory({ path }, { signal: bound })),
+		)
+		throwIfInterrupted(signal, doing)
+		mustSucceed(answer, doing)
+	})
 }
 
 /**

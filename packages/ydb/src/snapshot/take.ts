@@ -14,7 +14,16 @@ import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
 import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
 import { momentsBetween, now } from './clock.ts'
-import { copyTables, dropTable, freeze, listDirectory, makeDirectory, MAX_COPIES, removeDirectory } from './copies.ts'
+import {
+	copyTables,
+	dropTable,
+	freeze,
+	GRACE_MS,
+	listDirectory,
+	makeDirectory,
+	MAX_COPIES,
+	removeDirectory,
+} from './copies.ts'
 
 export interface SnapshotContext {
 	readonly control: Driver
@@ -94,7 +103,7 @@ export async function takeSnapshot(
 					advice: 'start the backup again: it chooses another name',
 				})
 			isOurs = true
-			await makeDirectory(control, work, { signal })
+			await makeDirectory(control, work, { signal, graceMs: GRACE_MS })
 			await copyTables(
 				control,
 				work,

@@ -107,7 +107,12 @@ export async function startProxy(target: number): Promise<Proxy> {
 			return
 		}
 		const [request = Buffer.alloc(0)] = messagesOf(await collect(stream).catch(() => Buffer.alloc(0)))
-		await rule({
+		const reply = (messages: readonly Uint8Array[], status = 0, text = ''): void => {
+			if (stream.destroyed) return
+			trailers = { 'grpc-status': String(status), ...(text && { 'grpc-message': encodeURIComponent(text) }) }
+			stream.end(Buffer.concat(messages.map(frame)))
+		}
+		const call: PassingCall = {
 			method,
 			request,
 			closed,
@@ -119,12 +124,14 @@ export async function startProxy(target: number): Promise<Proxy> {
 				there.end(frame(request))
 				return { messages: messagesOf(await collect(there)), status: Number(found['grpc-status'] ?? 0) }
 			},
-			reply(messages, status = 0, text = '') {
-				if (stream.destroyed) return
-				trailers = { 'grpc-status': String(status), ...(text && { 'grpc-message': encodeURIComponent(text) }) }
-				stream.end(Buffer.concat(messages.map(frame)))
-			},
-		})
+			reply,
+		}
+		try {
+			await rule(call)
+		} catch (error) {
+			// A rule that is wrong fails its test at once: this status is not tried again.
+			reply([], 9, `the rule of the test for ${method} failed: ${String(error)}`)
+		}
 	})
 	server.listen(0, '127.0.0.1')
 	await once(server, 'listening')
