@@ -1,7 +1,7 @@
 import { BackupError } from '@ydbackup/core'
 import { ClientError, Status } from 'nice-grpc'
 import { expect, test } from 'vitest'
-import { callError, refusalError } from '../src/call/failure.ts'
+import { callError, QUERY_ISSUES, refusalError } from '../src/call/failure.ts'
 import { mustSucceed } from '../src/call/operation.ts'
 import { errorOf } from './support/world.ts'
 
@@ -40,6 +40,10 @@ test('a refused scheme is told by the codes of its issues, however deep, and nev
 	expect(refusalError({ status: 400_070, issues: [issue('x', 2003)] }, 'make')).toMatchObject({ code: 'PATH_EXISTS' })
 	expect(refusalError({ status: 400_070, issues: [issue('path exist')] }, 'make').code).toBe('DATABASE_REFUSED')
 	expect(refusalError({ status: 400_010, issues: [issue('x', 200_200)] }, 'look').code).toBe('DATABASE_REFUSED')
+	// In the answer to a query this code means that there is no such table.
+	expect(refusalError({ status: 400_070, issues: [issue('x', 2003)] }, 'count', QUERY_ISSUES).code).toBe(
+		'PATH_NOT_FOUND',
+	)
 })
 
 test.each([

@@ -3,7 +3,7 @@ import type { TypedValue, Value } from '@ydbjs/api/value'
 import type { Driver } from '@ydbjs/core'
 import type { CallOptions } from '@ydbackup/core'
 import { bounded } from './bounded.ts'
-import { refusalError, SUCCESS } from './failure.ts'
+import { QUERY_ISSUES, refusalError, SUCCESS } from './failure.ts'
 import { patiently } from './patience.ts'
 import { withSession } from './session.ts'
 
@@ -31,7 +31,8 @@ export async function query(driver: Driver, text: string, options: QueryOptions)
 					parameters,
 				}
 				for await (const part of client.executeQuery(request, { signal: bound })) {
-					if (part.status !== SUCCESS) throw refusalError({ status: part.status, issues: part.issues }, doing)
+					if (part.status !== SUCCESS)
+						throw refusalError({ status: part.status, issues: part.issues }, doing, QUERY_ISSUES)
 					if (part.resultSetIndex === 0n && part.resultSet) rows.push(...part.resultSet.rows)
 				}
 				return rows

@@ -2,7 +2,7 @@ import type { DescribeTableResult } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
 import { BackupError, type OpenWriterOptions, type TableSchema, type TableWriter } from '@ydbackup/core'
 import { bounded } from '../call/bounded.ts'
-import { refusalError, SUCCESS } from '../call/failure.ts'
+import { QUERY_ISSUES, refusalError, SUCCESS } from '../call/failure.ts'
 import { mustSucceed } from '../call/operation.ts'
 import { withSession } from '../call/session.ts'
 import { RawQueryService, RawTableService } from '../rows/raw-service.ts'
@@ -70,7 +70,8 @@ export function openTableWriter(
 			withSession(driver, doing, signal, (sessionId) =>
 				bounded(signal, CALL_MS, async (bound) => {
 					for await (const part of client.executeQuery(request(chunk, sessionId), { signal: bound }))
-						if (part.status !== SUCCESS) throw refusalError({ status: part.status, issues: part.issues }, doing)
+						if (part.status !== SUCCESS)
+							throw refusalError({ status: part.status, issues: part.issues }, doing, QUERY_ISSUES)
 				}),
 			),
 		options,

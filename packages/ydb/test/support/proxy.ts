@@ -9,6 +9,8 @@ export interface PassingCall {
 	forward(): Promise<{ readonly messages: Buffer[]; readonly status: number }>
 	/** Answers with messages and a gRPC status. */
 	reply(messages: readonly Uint8Array[], status?: number, text?: string): void
+	/** Sends that many bytes of the messages, then breaks every connection of the client. */
+	cutInside(messages: readonly Uint8Array[], bytes: number): void
 	/** Breaks every connection of the client. */
 	cut(): void
 	/** Resolves when the client has given up on the call. */
@@ -125,6 +127,9 @@ export async function startProxy(target: number): Promise<Proxy> {
 				return { messages: messagesOf(await collect(there)), status: Number(found['grpc-status'] ?? 0) }
 			},
 			reply,
+			cutInside(messages, bytes) {
+				stream.write(Buffer.concat(messages.map(frame)).subarray(0, bytes), () => setTimeout(cut, 5))
+			},
 		}
 		try {
 			await rule(call)
