@@ -10,7 +10,7 @@ import { patiently } from '../call/patience.ts'
 import { Window } from './window.ts'
 
 const FIRST_IN_FLIGHT = 4
-const MOST_IN_FLIGHT = 16
+const MOST_IN_FLIGHT = 8
 /** How long one request may go on being refused. Restores outlive an overloaded database by time, not by a number of tries. */
 const BUDGET_MS = 600_000
 
