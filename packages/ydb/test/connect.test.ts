@@ -1,12 +1,16 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmulator } from '@ydbackup/emulator'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test as serially } from 'vitest'
 import { connect } from '../src/index.ts'
 import { errorOf, startWorld } from './support/world.ts'
+
+// Most of their time is waiting.
+const test = serially.concurrent
 
 const anonymous = { kind: 'anonymous' } as const
 
@@ -107,7 +111,7 @@ test('a file of certificates that is missing, or is none', async () => {
 	}
 })
 
-test('failures that nobody waits for do not end the process', () => {
+test('failures that nobody waits for do not end the process', async () => {
 	const program = `
 		import { connect } from ${JSON.stringify(join(import.meta.dirname, '../src/index.ts'))}
 		try {
@@ -116,14 +120,17 @@ test('failures that nobody waits for do not end the process', () => {
 		await new Promise((resolve) => setTimeout(resolve, 400))
 		console.log('alive')
 	`
-	const out = execFileSync(process.execPath, ['--conditions=@ydbackup/source', '--input-type=module', '-e', program], {
-		cwd: import.meta.dirname,
-		encoding: 'utf8',
-	})
-	expect(out).toBe('DATABASE_UNREACHABLE\nalive\n')
+	const { stdout } = await promisify(execFile)(
+		process.execPath,
+		['--conditions=@ydbackup/source', '--input-type=module', '-e', program],
+		{
+			cwd: import.meta.dirname,
+		},
+	)
+	expect(stdout).toBe('DATABASE_UNREACHABLE\nalive\n')
 })
 
-test('a connection says where it is, and leaves nothing open', async () => {
+serially('a connection says where it is, and leaves nothing open', async () => {
 	await using world = await startWorld()
 	const { ydb, proxy } = world
 	expect(ydb).toMatchObject({ endpoint: `grpc://127.0.0.1:${proxy.port}`, database: '/local' })

@@ -7,11 +7,14 @@ import { join } from 'node:path'
 import { AuthServiceDefinition, LoginResultSchema } from '@ydbjs/api/auth'
 import { Driver } from '@ydbjs/core'
 import { type Emulator, startEmulator } from '@ydbackup/emulator'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test as serially } from 'vitest'
 import { resultOf } from '../src/call/operation.ts'
 import { connect, type Credentials, type Ydb } from '../src/index.ts'
 import { startProxy } from './support/proxy.ts'
 import { errorOf, listed } from './support/world.ts'
+
+// Most of their time is waiting.
+const test = serially.concurrent
 
 const USER = { user: 'alice', password: 'a long secret' }
 let emulator: Emulator

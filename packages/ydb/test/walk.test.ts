@@ -7,10 +7,13 @@ import {
 	ListDirectoryResponseSchema,
 	ListDirectoryResultSchema,
 } from '@ydbjs/api/scheme'
-import { expect, test } from 'vitest'
+import { expect, test as serially } from 'vitest'
 import { kindOf, spellKind } from '../src/scheme/kinds.ts'
 import { PLAIN, schemeOf } from './support/tables.ts'
 import { errorOf, listed, makeTable, startWorld, type World } from './support/world.ts'
+
+// Most of their time is waiting.
+const test = serially.concurrent
 
 const directories = (world: World, ...paths: readonly string[]): Promise<unknown> =>
 	Promise.all(paths.map((path) => world.direct.sink.createDirectory(path)))

@@ -97,7 +97,7 @@ export function callError(error: unknown, doing: string): BackupError {
 	if (error instanceof ClientError) {
 		const [code, retry, advice] = BY_GRPC[error.code] ?? ['DATABASE_REFUSED', 'no', 'see the message of the server']
 		// A message that is larger than we take will be as large the next time.
-		const tooLarge = error.code === Status.RESOURCE_EXHAUSTED && error.details.includes('larger than max')
+		const tooLarge = error.code === Status.RESOURCE_EXHAUSTED && error.details.includes('larger than')
 		return new BackupError(code, `cannot ${doing}: ${error.details || Status[error.code]}`, {
 			retry: tooLarge ? 'no' : retry,
 			advice,

@@ -111,7 +111,7 @@ export async function startProxy(target: number): Promise<Proxy> {
 		const [request = Buffer.alloc(0)] = messagesOf(await collect(stream).catch(() => Buffer.alloc(0)))
 		const reply = (messages: readonly Uint8Array[], status = 0, text = ''): void => {
 			if (stream.destroyed) return
-			trailers = { 'grpc-status': String(status), ...(text && { 'grpc-message': encodeURIComponent(text) }) }
+			trailers = { 'grpc-status': String(status), ...(text && { 'grpc-message': encodeURI(text) }) }
 			stream.end(Buffer.concat(messages.map(frame)))
 		}
 		const call: PassingCall = {
