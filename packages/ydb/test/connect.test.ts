@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { startEmulator } from '@ydbackup/emulator'
 import { describe, expect, test as serially } from 'vitest'
 import { connect } from '../src/index.ts'
-import { errorOf, startWorld } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
+import { collect, startWorld } from './support/world.ts'
 
 // Most of their time is waiting.
 const test = serially.concurrent
@@ -151,6 +152,6 @@ test('the connection for rows is made again when it could not be made', async ()
 	await emulator.close()
 	proxy.cut()
 	setTimeout(() => stop.abort(), 300)
-	const error = await errorOf(Array.fromAsync(ydb.sink.read('t', PLAIN_SCHEMA, {}, { signal: stop.signal })))
+	const error = await errorOf(collect(ydb.sink.read('t', PLAIN_SCHEMA, {}, { signal: stop.signal })))
 	expect(error.code).toBe('INTERRUPTED')
 })

@@ -11,7 +11,8 @@ import { afterAll, beforeAll, describe, expect, test as serially } from 'vitest'
 import { resultOf } from '../src/call/operation.ts'
 import { connect, type Credentials, type Ydb } from '../src/index.ts'
 import { startProxy } from './support/proxy.ts'
-import { errorOf, listed } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
+import { listed } from './support/world.ts'
 
 // Most of their time is waiting.
 const test = serially.concurrent

@@ -3,7 +3,7 @@ import { ClientError, Status } from 'nice-grpc'
 import { expect, test } from 'vitest'
 import { callError, QUERY_ISSUES, refusalError } from '../src/call/failure.ts'
 import { mustSucceed } from '../src/call/operation.ts'
-import { errorOf } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
 
 const issue = (message: string, issueCode = 0, issues: object[] = []): never =>
 	({ message, issueCode, severity: 1, issues }) as never

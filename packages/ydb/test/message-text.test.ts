@@ -6,7 +6,7 @@ import { protoField, protoFields, protoString, type ProtoText, type ProtoValue }
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromProtoText, toProtoText } from '../src/proto/message-text.ts'
-import { errorOf } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
 import { optional, PLAIN, primitive, splitAt, text, uint64 } from './support/tables.ts'
 
 const scalar = (value: string): ProtoValue => ({ kind: 'scalar', text: value })

@@ -9,7 +9,8 @@ import { AlterTableRequestSchema, AlterTableResponseSchema } from '@ydbjs/api/ta
 import { describe, expect, test as serially } from 'vitest'
 import { toProtoText } from '../src/proto/message-text.ts'
 import { PLAIN, schemeOf } from './support/tables.ts'
-import { errorOf, makeTable, startWorld, type World } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
+import { makeTable, startWorld, type World } from './support/world.ts'
 
 // Most of their time is waiting.
 const test = serially.concurrent

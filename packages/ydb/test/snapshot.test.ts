@@ -17,7 +17,8 @@ import { protoMessage, type ProtoText } from '@ydbackup/core'
 import { describe, expect, test as serially } from 'vitest'
 import { fromProtoText } from '../src/proto/message-text.ts'
 import { chunkOf, keyOf, optional, PLAIN, plainRows, primitive, schemeOf, splitAt, uint64 } from './support/tables.ts'
-import { drained, errorOf, listed, makeTable, startWorld, type World } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
+import { drained, listed, makeTable, startWorld, type World } from './support/world.ts'
 
 // Most of their time is waiting.
 const test = serially.concurrent

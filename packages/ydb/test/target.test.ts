@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { normalDatabase, normalEndpoint, parseConnectionString } from '../src/index.ts'
-import { errorOf } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
 
 test.each([
 	['grpc://localhost:2136/local', 'grpc://localhost:2136', '/local'],

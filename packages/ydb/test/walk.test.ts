@@ -10,7 +10,8 @@ import {
 import { expect, test as serially } from 'vitest'
 import { kindOf, spellKind } from '../src/scheme/kinds.ts'
 import { PLAIN, schemeOf } from './support/tables.ts'
-import { errorOf, listed, makeTable, startWorld, type World } from './support/world.ts'
+import { errorOf } from './support/error-of.ts'
+import { collect, listed, makeTable, startWorld, type World } from './support/world.ts'
 
 // Most of their time is waiting.
 const test = serially.concurrent
@@ -22,7 +23,7 @@ test('parents before children, siblings in order of their bytes', async () => {
 	await using world = await startWorld()
 	const { direct, ydb } = world
 	for (const path of ['b/t', 'b/a/t', 'a', 'B', 'é', 'z', 'b.c']) await direct.sink.createTable(path, schemeOf(PLAIN))
-	const objects = await Array.fromAsync(ydb.source.list())
+	const objects = await collect(ydb.source.list())
 	expect(objects.map(({ path, kind }) => `${path} ${kind}`)).toEqual([
 		'B row-table',
 		'a row-table',
@@ -142,7 +143,7 @@ test('kinds that this version does not know are named', async () => {
 		operation!.result = anyPack(ListDirectoryResultSchema, result)
 		reply([toBinary(ListDirectoryResponseSchema, create(ListDirectoryResponseSchema, { operation: operation! }))])
 	})
-	const objects = await Array.fromAsync(world.ydb.source.list())
+	const objects = await collect(world.ydb.source.list())
 	expect(objects.map(({ kind, serverKind }) => `${kind} ${serverKind}`)).toEqual([
 		'view VIEW',
 		'topic TOPIC',

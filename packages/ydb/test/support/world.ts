@@ -53,8 +53,14 @@ export async function makeTable(
 	await writer.finish()
 }
 
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+	const all: T[] = []
+	for await (const item of items) all.push(item)
+	return all
+}
+
 export async function listed(objects: AsyncIterable<SourceObject>): Promise<string[]> {
-	return (await Array.fromAsync(objects)).map(({ path }) => path)
+	return (await collect(objects)).map(({ path }) => path)
 }
 
 /** All bytes and the number of rows of chunks. */
@@ -68,14 +74,4 @@ export async function drained(
 		rows += chunk.rows
 	}
 	return { bytes: Buffer.concat(all), rows, chunks: all.length }
-}
-
-/** The error that a promise rejects with. */
-export async function errorOf(promise: Promise<unknown>): Promise<Error & { code: string; advice?: string }> {
-	try {
-		await promise
-	} catch (error) {
-		return error as Error & { code: string }
-	}
-	throw new Error('nothing was thrown')
 }
