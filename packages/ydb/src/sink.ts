@@ -35,7 +35,7 @@ const LONG_OPERATION_MS = 24 * 3_600_000
 export interface SinkContext {
 	readonly control: Driver
 	readonly database: string
-	readonly data: () => Promise<Pick<RangeReader, 'driver' | 'budget'>>
+	readonly data: (signal: AbortSignal | undefined) => Promise<Pick<RangeReader, 'driver' | 'budget'>>
 }
 
 /** Follows a long operation to its end. */
@@ -134,14 +134,14 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 
 		async openWriter(path, schema, options = {}) {
 			const live = await describeTable(control, absolute(path), options)
-			const { driver } = await data()
+			const { driver } = await data(options.signal)
 			return openTableWriter(driver, absolute(path), schema, live, options)
 		},
 
 		countRows: (path, options) => countRows(control, absolute(path), options?.signal),
 
 		async *read(path, schema, range, options) {
-			yield* readRange({ ...(await data()), path: absolute(path), schema }, range, options)
+			yield* readRange({ ...(await data(options?.signal)), path: absolute(path), schema }, range, options)
 		},
 
 		dropTable: (path, options) => dropTable(control, absolute(path), options),

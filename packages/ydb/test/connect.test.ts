@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmulator } from '@ydbackup/emulator'
 import { describe, expect, test as serially } from 'vitest'
 import { connect } from '../src/index.ts'
 import { errorOf } from './support/error-of.ts'
+import { PLAIN, PLAIN_SCHEMA, schemeOf } from './support/tables.ts'
 import { collect, startWorld } from './support/world.ts'
 
 // Most of their time is waiting.
@@ -112,21 +113,52 @@ test('a file of certificates that is missing, or is none', async () => {
 	}
 })
 
+/** A server that hands connections on to another port while it is open, and holds them when it is not. */
+async function startGate(target: number): Promise<{ port: number; isOpen: boolean; close(): void }> {
+	const sockets = new Set<Socket>()
+	const server = createServer((socket) => {
+		sockets.add(socket.on('error', () => {}))
+		if (!gate.isOpen) return
+		const there = connectTcp(target, '127.0.0.1')
+		sockets.add(there.on('error', () => {}))
+		socket.pipe(there).pipe(socket)
+	})
+	const gate = {
+		port: await listening(server),
+		isOpen: true,
+		close() {
+			server.close()
+			for (const socket of sockets) socket.destroy()
+		},
+	}
+	return gate
+}
+
 test('failures that nobody waits for do not end the process', async () => {
+	await using emulator = await startEmulator({ auth: { users: { u: 'p' } } })
+	// The second connection, which the login needs, is never answered.
 	const program = `
+		import { createServer, connect as connectTcp } from 'node:net'
 		import { connect } from ${JSON.stringify(join(import.meta.dirname, '../src/index.ts'))}
-		try {
-			await connect({ endpoint: 'grpc://127.0.0.1:1', database: '/local', credentials: { kind: 'static', user: 'u', password: 'p' }, readyTimeoutMs: 100 })
-		} catch (error) { console.log(error.code) }
-		await new Promise((resolve) => setTimeout(resolve, 400))
-		console.log('alive')
+		let count = 0
+		const server = createServer((socket) => {
+			socket.on('error', () => {})
+			if (count++ > 0) return
+			const there = connectTcp(${emulator.port}, '127.0.0.1').on('error', () => {})
+			socket.pipe(there).pipe(socket)
+		}).listen(0, '127.0.0.1', async () => {
+			const endpoint = 'grpc://127.0.0.1:' + server.address().port
+			const credentials = { kind: 'static', user: 'u', password: 'p' }
+			try {
+				await connect({ endpoint, database: '/local', credentials, readyTimeoutMs: 200 })
+			} catch (error) { console.log(error.code) }
+			setTimeout(() => { console.log(count > 1 ? 'alive' : 'no second connection'); process.exit() }, 400)
+		})
 	`
 	const { stdout } = await promisify(execFile)(
 		process.execPath,
 		['--conditions=@ydbackup/source', '--input-type=module', '-e', program],
-		{
-			cwd: import.meta.dirname,
-		},
+		{ cwd: import.meta.dirname },
 	)
 	expect(stdout).toBe('DATABASE_UNREACHABLE\nalive\n')
 })
@@ -142,16 +174,22 @@ serially('a connection says where it is, and leaves nothing open', async () => {
 	await expect.poll(() => proxy.connections).toBe(0)
 })
 
-test('the connection for rows is made again when it could not be made', async () => {
-	await using world = await startWorld({}, { readyTimeoutMs: 200 })
-	const { ydb, direct, proxy } = world
-	const { PLAIN, schemeOf, PLAIN_SCHEMA } = await import('./support/tables.ts')
-	await direct.sink.createTable('t', schemeOf(PLAIN))
+test('the connection for rows is made again when it could not be made, and a stop ends the wait', async () => {
+	await using emulator = await startEmulator()
+	const gate = await startGate(emulator.port)
+	const endpoint = `grpc://127.0.0.1:${gate.port}`
+	await using ydb = await connect({ endpoint, database: '/local', credentials: anonymous, readyTimeoutMs: 1_000 })
+	await ydb.sink.createTable('t', schemeOf(PLAIN))
+	gate.isOpen = false
 	const stop = new AbortController()
-	await using emulator = world.emulator
-	await emulator.close()
-	proxy.cut()
-	setTimeout(() => stop.abort(), 300)
-	const error = await errorOf(collect(ydb.sink.read('t', PLAIN_SCHEMA, {}, { signal: stop.signal })))
-	expect(error.code).toBe('INTERRUPTED')
+	setTimeout(() => stop.abort(), 100)
+	const begun = performance.now()
+	const stopped = errorOf(collect(ydb.sink.read('t', PLAIN_SCHEMA, {}, { signal: stop.signal })))
+	expect(await stopped).toMatchObject({ code: 'INTERRUPTED' })
+	expect(performance.now() - begun).toBeLessThan(700)
+	const read = collect(ydb.sink.read('t', PLAIN_SCHEMA, {}))
+	await new Promise((resolve) => setTimeout(resolve, 300))
+	gate.isOpen = true
+	expect(await read).toEqual([])
+	gate.close()
 })

@@ -260,12 +260,13 @@ describe('whatever goes wrong, nothing is left', () => {
 
 	test('one copy cannot be dropped: the others are, and the error says what stays', async () => {
 		await using world = await startWorld()
-		for (const path of ['a', 'b', 'c']) await makeTable(world.direct.sink, path, 1)
+		const tables = Array.from({ length: 40 }, (_, at) => `t${at}`)
+		for (const path of tables) await makeTable(world.direct.sink, path, 0)
 		const no = toBinary(DropTableResponseSchema, create(DropTableResponseSchema, refused(400_080, 'no drop')))
 		world.proxy.rules.set('DropTable', async ({ request, forward, reply }) =>
 			reply(fromBinary(DropTableRequestSchema, request).path.endsWith('00001') ? [no] : (await forward()).messages),
 		)
-		const snapshot = await world.ydb.source.take({ tables: ['a', 'b', 'c'], workDirectory: WORK })
+		const snapshot = await world.ydb.source.take({ tables, workDirectory: WORK })
 		expect((await errorOf(snapshot.drop())).message).toContain('no drop')
 		expect(await left(world)).toEqual([WORK, `${WORK}/00001`])
 		world.proxy.rules.clear()

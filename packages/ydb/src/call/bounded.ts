@@ -19,3 +19,17 @@ export async function bounded<T>(
 		signal?.removeEventListener('abort', give)
 	}
 }
+
+/** What others wait for, too, waited for no longer than the signal allows. */
+export async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+	if (!signal) return work
+	const { promise, reject } = Promise.withResolvers<never>()
+	const leave = (): void => reject(signal.reason)
+	if (signal.aborted) leave()
+	signal.addEventListener('abort', leave, { once: true })
+	try {
+		return await Promise.race([work, promise])
+	} finally {
+		signal.removeEventListener('abort', leave)
+	}
+}

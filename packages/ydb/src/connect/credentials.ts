@@ -6,7 +6,7 @@ import { AnonymousCredentialsProvider } from '@ydbjs/auth/anonymous'
 import { AuthServiceDefinition, LoginResultSchema } from '@ydbjs/api/auth'
 import type { Driver } from '@ydbjs/core'
 import { BackupError } from '@ydbackup/core'
-import { bounded } from '../call/bounded.ts'
+import { bounded, unlessAborted } from '../call/bounded.ts'
 import { callError } from '../call/failure.ts'
 import { resultOf } from '../call/operation.ts'
 
@@ -46,21 +46,11 @@ abstract class CachedToken extends CredentialsProvider {
 		if (!force && this.#token && this.#token.freshUntil > Date.now()) return this.#token.text
 		this.#asking ??= bounded(undefined, CALL_MS, (signal) => this.ask(signal)).finally(() => (this.#asking = undefined))
 		const asking = this.#asking.then((token) => (this.#token = token).text)
-		return signal ? this.#waitFor(asking, signal) : asking
-	}
-
-	/** The call that waits may end before the request does, which others wait for, too. */
-	async #waitFor(asking: Promise<string>, signal: AbortSignal): Promise<string> {
-		const { promise, reject } = Promise.withResolvers<never>()
-		const leave = (): void =>
-			reject(new BackupError('DATABASE_UNREACHABLE', `no token from ${this.issuer} in time`, { retry: 'later' }))
-		if (signal.aborted) leave()
-		signal.addEventListener('abort', leave, { once: true })
-		try {
-			return await Promise.race([asking, promise])
-		} finally {
-			signal.removeEventListener('abort', leave)
-		}
+		// The call that waits may end before the request does, which others wait for, too.
+		return unlessAborted(signal, asking).catch((error: unknown) => {
+			if (!signal?.aborted) throw error
+			throw new BackupError('DATABASE_UNREACHABLE', `no token from ${this.issuer} in time`, { retry: 'later' })
+		})
 	}
 }
 

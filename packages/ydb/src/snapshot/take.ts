@@ -29,7 +29,7 @@ export interface SnapshotContext {
 	readonly control: Driver
 	readonly database: string
 	/** The connection and budget that rows are read with. */
-	readonly data: () => Promise<Pick<RangeReader, 'driver' | 'budget'>>
+	readonly data: (signal: AbortSignal | undefined) => Promise<Pick<RangeReader, 'driver' | 'budget'>>
 }
 
 const ABREAST = 16
@@ -129,7 +129,7 @@ export async function takeSnapshot(
 			...momentsBetween(before, after),
 			tables: taken,
 			async *read({ path, schema }, range, options) {
-				const reader = await context.data()
+				const reader = await context.data(options?.signal)
 				yield* readRange({ ...reader, path: copyOf.get(path)!, schema }, range, options)
 			},
 			countRows: ({ path }, options) => countRows(control, copyOf.get(path)!, options?.signal),
