@@ -162,32 +162,54 @@ export function createRiseCheck(schema: TableSchema): (bytes: Uint8Array) => Row
 		return false
 	}
 
+	/** Finds the key columns' cells of the row in [start, end). */
+	function locate(b: Uint8Array, start: number, end: number, into: Int32Array): void {
+		let q = start
+		for (let column = 0; column < needed; column++) {
+			if (q >= end || b[q] !== ITEMS) throw broken()
+			const place = places[column]!
+			if (place >= 0) into[place] = q
+			const length = b[q + 1]!
+			q = length < 0x80 ? q + 2 + length : readVarint(b, q + 1, end) + varintEnd
+		}
+		if (q > end) throw broken()
+		into[width] = start
+		into[width + 1] = end
+	}
+
+	// Most keys begin with the first column, and most neighbours differ in it: then nothing else of a row is looked at.
+	const leadKind = columns[0] === 0 ? kinds[0]! : 'other'
+	const leadTag = tags[0]!
+
 	function search(b: Uint8Array): RowSpan | undefined {
-		let p = 0
-		let isFirst = true
+		let lastStart = -1
+		let lastEnd = -1
+		before[width] = -1
 		general = undefined
-		while (p < b.length) {
-			const start = b[p + 1]! < 0x80 ? p + 2 : (readVarint(b, p + 1, b.length), varintEnd)
-			const end = start + (start === p + 2 ? b[p + 1]! : readVarint(b, p + 1, b.length))
-			let q = start
-			for (let column = 0; column < needed; column++) {
-				if (q >= end || b[q] !== ITEMS) throw broken()
-				const place = places[column]!
-				if (place >= 0) here[place] = q
-				const length = b[q + 1]!
-				q = length < 0x80 ? q + 2 + length : readVarint(b, q + 1, end) + varintEnd
+		for (let p = 0; p < b.length; p = lastEnd) {
+			let length = b[p + 1]!
+			let start = p + 2
+			if (length >= 0x80) {
+				length = readVarint(b, p + 1, b.length)
+				start = varintEnd
 			}
-			if (q > end) throw broken()
-			here[width] = start
-			here[width + 1] = end
-			if (!isFirst && !rises(b)) return { start, end }
-			isFirst = false
-			const swap = before
-			before = here
-			here = swap
-			p = end
+			const end = start + length
+			if (lastStart >= 0 && !(leadKind !== 'other' && leads(b, lastStart, start))) {
+				if (before[width] !== lastStart) locate(b, lastStart, lastEnd, before)
+				locate(b, start, end, here)
+				if (!rises(b)) return { start, end }
+				const swap = before
+				before = here
+				here = swap
+			}
+			lastStart = start
+			lastEnd = end
 		}
 		return undefined
+	}
+
+	function leads(b: Uint8Array, p: number, q: number): boolean {
+		return b[p] === ITEMS && b[q] === ITEMS && compareCells(b, p, q, leadKind, leadTag) === -1
 	}
 
 	return (b) => {
