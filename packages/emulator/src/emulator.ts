@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { AuthServiceDefinition as Auth, LoginRequestSchema, LoginResultSchema } from '@ydbjs/api/auth'
+import { AuthServiceDefinition as Auth } from '@ydbjs/api/auth'
 import {
 	DiscoveryServiceDefinition as Discovery,
 	ListEndpointsResultSchema,
@@ -26,11 +26,11 @@ import {
 	TableServiceDefinition as TableService,
 } from '@ydbjs/api/table'
 import { createRequire } from 'node:module'
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Operation } from '@ydbjs/api/operation'
 import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
 import { SchemeTree } from './scheme/tree.ts'
+import { Tokens } from './services/auth.ts'
 import { rowsOf } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
@@ -39,7 +39,7 @@ import { readTable, sendReadError } from './services/read-table.ts'
 import { NODE_ID, Sessions } from './services/sessions.ts'
 import { tableQueryMethods } from './services/table-queries.ts'
 import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
-import { alterTable, copyTables, createTable, describeTable } from './services/table.ts'
+import { alterTable, copyTables, createTable, describeTable, renameTables } from './services/table.ts'
 import { Journal } from './store/journal.ts'
 import { applyEffects, encodeEffects } from './store/transaction.ts'
 import { type Call, type GrpcServer, listen } from './transport/grpc-server.ts'
@@ -103,7 +103,7 @@ const FALLIBLE = new Set<string>([
 class Server implements Emulator {
 	readonly #options: EmulatorOptions
 	readonly #tree: SchemeTree
-	readonly #secret = randomBytes(32)
+	readonly #tokens: Tokens
 	readonly #around: Surroundings
 	readonly #waiting = new Set<Promise<void>>()
 	readonly #unary: ReadonlyMap<string, Unary>
@@ -117,6 +117,7 @@ class Server implements Emulator {
 		this.database = options.database ?? '/local'
 		this.faults = { ...noFaults(), ...options.faults }
 		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER)
+		this.#tokens = new Tokens(this.database, options.auth?.users ?? {})
 		this.#unary = this.#routes()
 		const sessions = new Sessions(this.#tree)
 		this.#around = { tree: this.#tree, sessions, changes: this.#changes(), version: `ydb-emulator ${VERSION}` }
@@ -141,8 +142,8 @@ class Server implements Emulator {
 		if (!this.#journal) return Promise.resolve()
 		const kept = this.#journal.append(method, user, request)
 		this.#waiting.add(kept)
-		const done = (): boolean => this.#waiting.delete(kept)
-		kept.then(done, done)
+		// Who waits for it sees its failure.
+		kept.finally(() => this.#waiting.delete(kept)).catch(() => {})
 		return kept
 	}
 
@@ -190,7 +191,6 @@ class Server implements Emulator {
 			return call.reply.send(
 				toBinary(ListOperationsResponseSchema, create(ListOperationsResponseSchema, { status: STATUS.SUCCESS })),
 			)
-		if (call.method === TableService.copyTables.path) await this.faults.onCopyTables?.()
 		const handler = this.#unary.get(call.method)
 		if (!handler) throw new GrpcError(GRPC.UNIMPLEMENTED, `${call.method} is not emulated`)
 		let operation: Operation
@@ -199,6 +199,7 @@ class Server implements Emulator {
 				this.faults.unavailableTimes--
 				throw new YdbError('UNAVAILABLE', 'unavailable (a fault that was asked for)')
 			}
+			if (call.method === TableService.copyTables.path) await this.faults.onCopyTables?.()
 			const answer = handler(call.request, user)
 			// Changes happen at once and are kept in the same turn.
 			const changed = KEPT.has(call.method) && !(call.method === BULK && this.faults.dropBulkUpsertSilently)
@@ -217,7 +218,7 @@ class Server implements Emulator {
 		const { auth } = this.#options
 		if (!auth || call.method === Auth.login.path) return DEFAULT_OWNER
 		const ticket = call.headers['x-ydb-auth-ticket']
-		const user = typeof ticket === 'string' ? this.#verify(ticket) : undefined
+		const user = typeof ticket === 'string' ? this.#tokens.userOf(ticket) : undefined
 		if (user === undefined)
 			throw new GrpcError(
 				GRPC.UNAUTHENTICATED,
@@ -226,30 +227,6 @@ class Server implements Emulator {
 					: 'Access without user token is not allowed',
 			)
 		return user
-	}
-
-	#sign(head: string, body: string): string {
-		return createHmac('sha256', this.#secret).update(`${head}.${body}`).digest('base64url')
-	}
-
-	#verify(token: string): string | undefined {
-		const [head = '', body = '', signature = ''] = token.split('.')
-		const right = Buffer.from(this.#sign(head, body))
-		const given = Buffer.from(signature)
-		if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined
-		const { sub, exp } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { sub: string; exp: number }
-		return exp * 1000 > Date.now() ? sub : undefined
-	}
-
-	#login(bytes: Buffer): Operation {
-		const { user, password } = fromBinary(LoginRequestSchema, bytes)
-		if (this.#options.auth?.users[user] !== password || password === undefined)
-			throw new YdbError('UNAUTHORIZED', 'Invalid login or password')
-		const now = Math.floor(Date.now() / 1000)
-		const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-		const head = part({ alg: 'HS256', typ: 'JWT' })
-		const body = part({ aud: [this.database], iat: now, exp: now + 43_200, sub: user })
-		return success(LoginResultSchema, create(LoginResultSchema, { token: `${head}.${body}.${this.#sign(head, body)}` }))
 	}
 
 	async #streamRead({ request, reply }: Call): Promise<void> {
@@ -270,7 +247,7 @@ class Server implements Emulator {
 			return success()
 		}
 		return new Map<string, Unary>([
-			[Auth.login.path, (bytes) => this.#login(bytes)],
+			[Auth.login.path, (bytes) => this.#tokens.login(bytes)],
 			[
 				Discovery.listEndpoints.path,
 				() => {
@@ -352,11 +329,7 @@ class Server implements Emulator {
 			[
 				TableService.renameTables.path,
 				(bytes) => {
-					for (const { sourcePath, destinationPath, replaceDestination } of fromBinary(RenameTablesRequestSchema, bytes)
-						.tables) {
-						if (replaceDestination && tree.find(destinationPath)) tree.remove(destinationPath, 'table')
-						tree.move(sourcePath, destinationPath)
-					}
+					renameTables(tree, fromBinary(RenameTablesRequestSchema, bytes))
 					return success()
 				},
 			],

@@ -283,3 +283,21 @@ test('casts and values of every kind go through', async () => {
 		[12, null, 1_582_934_400_000_000, 1, '00112233-4455-6677-8899-aabbccddeeff', '1.25', '1969-12-31T23:59:59.5Z'],
 	])
 })
+
+test('an alteration that fails leaves the table as it was', async () => {
+	await client.rows(
+		'CREATE TABLE whole (id Uint64, x Utf8, PRIMARY KEY (id)); CREATE TABLE other (id Uint64, PRIMARY KEY (id))',
+	)
+	await client.rows('UPSERT INTO whole (id, x) VALUES (1, "x")')
+	for (const action of [
+		'SET (TTL = Interval("P1D") ON x)',
+		'SET (TTL = Interval("P1D") ON none)',
+		'ADD COLUMN y Int32, ADD INDEX i GLOBAL ON (none)',
+		'DROP COLUMN id',
+		'RENAME TO other',
+	])
+		expect((await client.query(`ALTER TABLE whole ${action}`)).status).toBe(SCHEME_ERROR)
+	const { sets } = await client.query('SELECT * FROM whole')
+	expect(sets[0]!.columns.map(({ name }) => name)).toEqual(['id', 'x'])
+	expect(sets[0]!.rows.length).toBe(1)
+})

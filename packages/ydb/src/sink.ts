@@ -15,6 +15,7 @@ import {
 } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
 import { BackupError, isBackupError, type SnapshotSink, throwIfInterrupted } from '@ydbackup/core'
+import { bounded } from './call/bounded.ts'
 import { mustSucceed, resultOf } from './call/operation.ts'
 import { refusalError, SUCCESS } from './call/failure.ts'
 import { patiently } from './call/patience.ts'
@@ -24,7 +25,6 @@ import { readRange, type RangeReader } from './rows/read-range.ts'
 import { kindOf, spellKind } from './scheme/kinds.ts'
 import { permissionsOf } from './scheme/permissions.ts'
 import { describeTable, snapshotTableOf } from './scheme/table-description.ts'
-import { within } from './scheme/walk.ts'
 import { dropTable, makeDirectory, removeDirectory } from './snapshot/copies.ts'
 import { countRows } from './snapshot/take.ts'
 import { openTableWriter } from './write/open-writer.ts'
@@ -35,7 +35,7 @@ const LONG_OPERATION_MS = 24 * 3_600_000
 export interface SinkContext {
 	readonly control: Driver
 	readonly database: string
-	readonly data: () => Promise<Pick<RangeReader, 'driver' | 'budget'>>
+	readonly data: (signal: AbortSignal | undefined) => Promise<Pick<RangeReader, 'driver' | 'budget'>>
 }
 
 /** Follows a long operation to its end. */
@@ -45,7 +45,7 @@ async function follow(control: Driver, id: string, doing: string, signal: AbortS
 	for (let pause = 100; ; pause = Math.min(pause * 1.5, 5_000)) {
 		throwIfInterrupted(signal, doing)
 		const { operation } = await patiently({ doing, signal }, () =>
-			client.getOperation({ id }, { signal: within(signal, 30_000) }),
+			bounded(signal, 30_000, (bound) => client.getOperation({ id }, { signal: bound })),
 		)
 		if (operation?.ready) {
 			await client.forgetOperation({ id }, { signal: AbortSignal.timeout(10_000) }).catch(() => {})
@@ -71,7 +71,9 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const doing = `look at ${absolute(path)}`
 			try {
 				const self = await patiently({ doing, signal }, async () => {
-					const answer = await schemes.describePath({ path: absolute(path) }, { signal: within(signal, CALL_MS) })
+					const answer = await bounded(signal, CALL_MS, (bound) =>
+						schemes.describePath({ path: absolute(path) }, { signal: bound }),
+					)
 					return resultOf(DescribePathResultSchema, answer, doing).self!
 				})
 				return { path, kind: kindOf(self.type), serverKind: spellKind(self.type), permissions: permissionsOf(self) }
@@ -88,7 +90,7 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const request = fromProtoText(CreateTableRequestSchema, scheme) as CreateTableRequest
 			request.path = absolute(path)
 			await patiently({ doing, signal }, async () =>
-				mustSucceed(await tables.createTable(request, { signal: within(signal, CALL_MS) }), doing),
+				mustSucceed(await bounded(signal, CALL_MS, (bound) => tables.createTable(request, { signal: bound })), doing),
 			)
 		},
 
@@ -102,7 +104,7 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const request = fromProtoText(AlterTableRequestSchema, change) as AlterTableRequest
 			request.path = absolute(path)
 			const { id, ready } = await patiently({ doing, signal }, async () => {
-				const { operation } = await tables.alterTable(request, { signal: within(signal, CALL_MS) })
+				const { operation } = await bounded(signal, CALL_MS, (bound) => tables.alterTable(request, { signal: bound }))
 				if (!operation || operation.ready) return mustSucceed({ operation }, doing)
 				return operation
 			})
@@ -123,20 +125,23 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const request = fromProtoText(ModifyPermissionsRequestSchema, permissions) as ModifyPermissionsRequest
 			request.path = absolute(path)
 			await patiently({ doing, signal }, async () =>
-				mustSucceed(await schemes.modifyPermissions(request, { signal: within(signal, CALL_MS) }), doing),
+				mustSucceed(
+					await bounded(signal, CALL_MS, (bound) => schemes.modifyPermissions(request, { signal: bound })),
+					doing,
+				),
 			)
 		},
 
 		async openWriter(path, schema, options = {}) {
 			const live = await describeTable(control, absolute(path), options)
-			const { driver } = await data()
+			const { driver } = await data(options.signal)
 			return openTableWriter(driver, absolute(path), schema, live, options)
 		},
 
 		countRows: (path, options) => countRows(control, absolute(path), options?.signal),
 
 		async *read(path, schema, range, options) {
-			yield* readRange({ ...(await data()), path: absolute(path), schema }, range, options)
+			yield* readRange({ ...(await data(options?.signal)), path: absolute(path), schema }, range, options)
 		},
 
 		dropTable: (path, options) => dropTable(control, absolute(path), options),

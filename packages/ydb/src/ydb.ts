@@ -1,5 +1,7 @@
 import type { Driver } from '@ydbjs/core'
 import type { CallOptions, SnapshotSink, SnapshotSource } from '@ydbackup/core'
+import { unlessAborted } from './call/bounded.ts'
+import { patiently } from './call/patience.ts'
 import { query } from './call/query.ts'
 import { Channels } from './connect/channel.ts'
 import type { Credentials } from './connect/credentials.ts'
@@ -47,10 +49,15 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 	}
 	let bulk: Promise<Driver> | undefined
 	// Rows move on a connection of their own: a long stream must not hold up control calls.
-	const data = async (): Promise<{ driver: Driver; budget: ByteBudget }> => ({
-		driver: await (bulk ??= channels.connect(signal)),
-		budget,
-	})
+	const openBulk = (): Promise<Driver> =>
+		(bulk ??= channels.connect(undefined).catch((error: unknown) => {
+			bulk = undefined
+			throw error
+		}))
+	const data = async (by: AbortSignal | undefined): Promise<{ driver: Driver; budget: ByteBudget }> => {
+		const doing = `connect to ${endpoint}`
+		return { driver: await patiently({ doing, signal: by }, () => unlessAborted(by, openBulk())), budget }
+	}
 	const close = async (): Promise<void> => channels[Symbol.dispose]()
 	return {
 		endpoint,

@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { Driver } from '@ydbjs/core'
 import { CreateSessionResultSchema, ReadTableResponseSchema, TableServiceDefinition } from '@ydbjs/api/table'
+import type { DecodedRows } from './naive.ts'
 
 const asIs = (bytes: Uint8Array): Uint8Array => bytes
 const RawTableService = {
@@ -55,20 +56,21 @@ export async function drain(
 	return total
 }
 
-/** Reads rows as the SDK gives them: decoded to objects. */
+/** Reads rows as the SDK's transport gives them: decoded to objects. */
 export async function readObjects(
 	connection: string,
 	table: { path: string; columns: string[]; rowLimit: number },
-	onRows: (
-		rows: readonly { items: readonly { value: { case: string | undefined; value?: unknown }; high128: bigint }[] }[],
-	) => Promise<void> | void,
+	onRows: (decoded: DecodedRows) => Promise<void> | void,
 ): Promise<number> {
 	let total = 0
 	await withReader(connection, async (read) => {
+		let columns: DecodedRows['columns'] = []
 		for await (const message of read(table.path, table.columns, table.rowLimit)) {
 			total += message.length
 			const { result } = fromBinary(ReadTableResponseSchema, message)
-			await onRows((result?.resultSet?.rows ?? []) as never)
+			// Later messages of a stream may leave the columns out.
+			if (result?.resultSet && result.resultSet.columns.length > 0) columns = result.resultSet.columns
+			await onRows({ columns, rows: result?.resultSet?.rows ?? [] })
 		}
 	})
 	return total

@@ -84,7 +84,34 @@ export class Table {
 		})
 		if (new Set(spec.primaryKey).size !== spec.primaryKey.length)
 			throw new YdbError('SCHEME_ERROR', 'A column stands twice in the primary key')
+		this.#checkTtl()
+		this.#checkIndexes()
 		this.#derivePartitions()
+	}
+
+	/** Source of the rules: YDB's documentation of TTL. */
+	#checkTtl(): void {
+		const mode = this.spec.ttlSettings?.mode
+		if (mode?.case !== 'dateTypeColumn' && mode?.case !== 'valueSinceUnixEpoch') return
+		const { columnName } = mode.value
+		const column = this.columns.find(({ name }) => name === columnName)
+		if (!column) throw new YdbError('SCHEME_ERROR', `Cannot enable TTL on unknown column: '${columnName}'`)
+		const moments = /^(Date|Datetime|Timestamp)(32|64)?$/
+		const fits = mode.case === 'dateTypeColumn' ? moments : /^(Uint32|Uint64|DyNumber)$/
+		if (!fits.test(column.cell.name))
+			throw new YdbError('SCHEME_ERROR', `Cannot enable TTL on column '${columnName}' of type ${column.cell.name}`)
+	}
+
+	#checkIndexes(): void {
+		const names = new Set<string>()
+		for (const { name, indexColumns, dataColumns } of this.spec.indexes) {
+			if (names.has(name)) throw new YdbError('SCHEME_ERROR', `Index ${name} is declared twice`)
+			names.add(name)
+			if (indexColumns.length === 0) throw new YdbError('SCHEME_ERROR', `Index ${name} has no columns`)
+			for (const wanted of [...indexColumns, ...dataColumns])
+				if (!this.columns.some((column) => column.name === wanted))
+					throw new YdbError('SCHEME_ERROR', `Index ${name} needs the unknown column '${wanted}'`)
+		}
 	}
 
 	#derivePartitions(): void {

@@ -8,6 +8,7 @@ import {
 	type DescribeTableRequest,
 	DescribeTableResultSchema,
 	PartitioningSettingsSchema,
+	type RenameTablesRequest,
 	TableIndexDescriptionSchema,
 	TableIndexDescription_Status,
 	TableStatsSchema,
@@ -120,6 +121,32 @@ export function copyTables(
 	}
 }
 
+/** All of the renames, or none. */
+export function renameTables(tree: SchemeTree, { tables }: RenameTablesRequest): void {
+	const gone = new Set<string>()
+	const come = new Set<string>()
+	const key = (path: string): string => tree.segments(path).join('/')
+	for (const { sourcePath, destinationPath, replaceDestination } of tables) {
+		const [from, to] = [key(sourcePath), key(destinationPath)]
+		if (!come.has(from)) {
+			if (gone.has(from)) throw new YdbError('SCHEME_ERROR', `Path not found: ${sourcePath}`, 200200)
+			tree.table(sourcePath)
+		}
+		const taken = come.has(to) || (!gone.has(to) && tree.find(destinationPath) !== undefined)
+		if (taken && !replaceDestination)
+			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${destinationPath}', error: path exist`, 2003)
+		if (taken && !come.has(to)) tree.table(destinationPath)
+		come.delete(from)
+		gone.add(from)
+		gone.delete(to)
+		come.add(to)
+	}
+	for (const { sourcePath, destinationPath, replaceDestination } of tables) {
+		if (replaceDestination && tree.find(destinationPath)) tree.remove(destinationPath, 'table')
+		tree.move(sourcePath, destinationPath)
+	}
+}
+
 /** What YDB refuses; the texts of the refusals of ADD COLUMN are as a server was seen to give them. */
 function checkColumnChange(table: Table, { addColumns, dropColumns }: AlterTableRequest): void {
 	const { spec } = table
@@ -202,7 +229,10 @@ export function alterTable(tree: SchemeTree, request: AlterTableRequest): void {
 		if (request.dropColumns.length > 0 || request.addColumns.length > 0)
 			table.rows = rewritten(table, before.columns, request)
 	} catch (error) {
+		for (const name of Object.keys(spec))
+			if (!(name in before)) delete (spec as unknown as Record<string, unknown>)[name]
 		Object.assign(spec, before)
+		table.refresh()
 		throw error
 	}
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 
@@ -13,6 +13,27 @@ function record(method: string, user: string, request: Uint8Array): Buffer[] {
 	lengths.writeUInt32LE(request.length, 4)
 	lengths.writeUInt32LE(crc32(request, crc32(head)), 8)
 	return [lengths, head, Buffer.from(request.buffer, request.byteOffset, request.byteLength)]
+}
+
+const WINDOW = 4 << 20
+
+/** Reads pieces of a file that follow each other, whatever its size. Undefined: the file ends before the piece does. */
+function windowed(file: FileHandle, size: number): (at: number, length: number) => Promise<Buffer | undefined> {
+	let window: Buffer = Buffer.alloc(0)
+	let start = 0
+	return async (at, length) => {
+		if (at + length > size) return undefined
+		if (at < start || at + length > start + window.length) {
+			window = Buffer.allocUnsafeSlow(Math.min(Math.max(WINDOW, length), size - at))
+			start = at
+			for (let filled = 0; filled < window.length;) {
+				const { bytesRead } = await file.read(window, filled, window.length - filled, at + filled)
+				if (bytesRead === 0) return undefined
+				filled += bytesRead
+			}
+		}
+		return window.subarray(at - start, at - start + length)
+	}
 }
 
 /**
@@ -37,27 +58,27 @@ export class Journal {
 		await mkdir(directory, { recursive: true, mode: 0o700 })
 		const path = join(directory, 'journal')
 		const file = await open(path, 'a+', 0o600)
-		const bytes = await readFile(path)
+		const { size } = await file.stat()
+		const read = windowed(file, size)
 		let at = MAGIC.length
-		if (bytes.length === 0) await file.appendFile(MAGIC)
-		else if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) {
+		if (size === 0) await file.appendFile(MAGIC)
+		else if ((await read(0, MAGIC.length))?.toString('latin1') !== MAGIC) {
 			await file.close()
 			throw new Error(`${path} was not written by this version of ydb-emulator; use another data directory`)
 		}
-		while (at + HEAD_BYTES <= bytes.length) {
-			const head = bytes.readUInt32LE(at)
-			const body = bytes.readUInt32LE(at + 4)
-			const end = at + HEAD_BYTES + head + body
-			if (end > bytes.length || crc32(bytes.subarray(at + HEAD_BYTES, end)) !== bytes.readUInt32LE(at + 8)) break
-			const { method, user } = JSON.parse(bytes.toString('utf8', at + HEAD_BYTES, at + HEAD_BYTES + head)) as {
-				method: string
-				user: string
-			}
-			await replay(method, user, bytes.subarray(at + HEAD_BYTES + head, end))
-			at = end
+		for (;;) {
+			const lengths = await read(at, HEAD_BYTES)
+			if (!lengths) break
+			const head = lengths.readUInt32LE(0)
+			const crc = lengths.readUInt32LE(8)
+			const content = await read(at + HEAD_BYTES, head + lengths.readUInt32LE(4))
+			if (!content || crc32(content) !== crc) break
+			const { method, user } = JSON.parse(content.toString('utf8', 0, head)) as { method: string; user: string }
+			await replay(method, user, content.subarray(head))
+			at += HEAD_BYTES + content.length
 		}
 		// What follows the last whole record was never acknowledged.
-		if (bytes.length > at) await file.truncate(at)
+		if (size > at) await file.truncate(at)
 		return new Journal(file)
 	}
 

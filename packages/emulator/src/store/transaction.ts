@@ -25,8 +25,6 @@ export interface Effect {
 export class Transaction {
 	readonly #tree: SchemeTree
 	readonly #touched = new Map<Table, Touched>()
-	/** A refusal that ended the transaction. */
-	broken = false
 
 	constructor(tree: SchemeTree) {
 		this.#tree = tree
@@ -125,7 +123,8 @@ export function applyEffects(tree: SchemeTree, bytes: Buffer): void {
 	}
 	while (at < bytes.length) {
 		const { rows } = tree.table(piece()!.toString())
-		const entries = Array.from({ length: number() }, (): Entry => ({ key: piece()!, row: piece() }))
+		// Rows are copied when they are applied; keys would keep all of the journal in memory.
+		const entries = Array.from({ length: number() }, (): Entry => ({ key: Buffer.from(piece()!), row: piece() }))
 		rows.apply(entries)
 	}
 }

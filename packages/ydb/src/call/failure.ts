@@ -38,17 +38,23 @@ const BY_STATUS: Readonly<Record<number, readonly [name: string, code: ErrorCode
 }
 
 /** Issue codes of the scheme shard. Source: ydb/library/yql/public/issue (200200: path does not exist, 2003: already exists), not verified against a server. */
-const BY_ISSUE: Readonly<Record<number, ErrorCode>> = { 200_200: 'PATH_NOT_FOUND', 2003: 'PATH_EXISTS' }
+const SCHEME_ISSUES: Readonly<Record<number, ErrorCode>> = { 200_200: 'PATH_NOT_FOUND', 2003: 'PATH_EXISTS' }
+/** The same codes in the answer to a query, where 2003 is a table that cannot be found. */
+export const QUERY_ISSUES: Readonly<Record<number, ErrorCode>> = { 200_200: 'PATH_NOT_FOUND', 2003: 'PATH_NOT_FOUND' }
 
 function flatten(issues: readonly Issue[]): Issue[] {
 	return issues.flatMap((issue) => [issue, ...flatten(issue.issues ?? [])])
 }
 
 /** The error for a status that is not SUCCESS. It is told by status and issue code, never by words. */
-export function refusalError({ status, issues }: Refusal, doing: string): BackupError {
+export function refusalError(
+	{ status, issues }: Refusal,
+	doing: string,
+	meanings: Readonly<Record<number, ErrorCode>> = SCHEME_ISSUES,
+): BackupError {
 	const [name, code, retry] = BY_STATUS[status] ?? [`status ${status}`, 'DATABASE_REFUSED', 'no']
 	const all = flatten(issues)
-	const byIssue = all.map(({ issueCode }) => BY_ISSUE[issueCode]).find((found) => found !== undefined)
+	const byIssue = all.map(({ issueCode }) => meanings[issueCode]).find((found) => found !== undefined)
 	const words = [...new Set(all.map(({ message }) => message).filter((message) => message !== ''))].join('; ')
 	return new BackupError(
 		status === 400_070 && byIssue ? byIssue : code,
@@ -91,7 +97,7 @@ export function callError(error: unknown, doing: string): BackupError {
 	if (error instanceof ClientError) {
 		const [code, retry, advice] = BY_GRPC[error.code] ?? ['DATABASE_REFUSED', 'no', 'see the message of the server']
 		// A message that is larger than we take will be as large the next time.
-		const tooLarge = error.code === Status.RESOURCE_EXHAUSTED && error.details.includes('larger than max')
+		const tooLarge = error.code === Status.RESOURCE_EXHAUSTED && error.details.includes('larger than')
 		return new BackupError(code, `cannot ${doing}: ${error.details || Status[error.code]}`, {
 			retry: tooLarge ? 'no' : retry,
 			advice,
@@ -101,5 +107,5 @@ export function callError(error: unknown, doing: string): BackupError {
 	const { name = 'Error', message = String(error) } = (error ?? {}) as Error
 	if (name === 'AbortError' || name === 'TimeoutError')
 		return new BackupError('DEADLINE_EXCEEDED', `cannot ${doing}: no answer in time`, { retry: 'later', cause: error })
-	return new BackupError('DATABASE_REFUSED', `cannot ${doing}: ${message}`, { cause: error })
+	return new BackupError('INTERNAL', `cannot ${doing}: ${message}`, { cause: error })
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type BackupError, interruption, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, interruption, throwIfInterrupted } from '@ydbackup/core'
 import { callError } from './failure.ts'
 
 export interface PatienceOptions {
@@ -38,11 +38,24 @@ export class Patience {
 		const error = callError(thrown, doing)
 		this.#since ??= performance.now()
 		const next = error.retry === 'same' && this.#pause === FIRST_PAUSE_MS ? 0 : this.#pause * (0.5 + Math.random())
-		if (error.retry === 'no' || performance.now() - this.#since + next > budgetMs) throw error
+		if (error.retry === 'no') throw error
+		if (performance.now() - this.#since + next > budgetMs) throw givenUp(error, budgetMs)
 		onRetry?.(error)
 		await sleep(next, undefined, signal ? { signal } : {}).catch(() => throwIfInterrupted(signal, doing))
 		this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS)
 	}
+}
+
+/** The last error, which says what was waited for, and how long that was. */
+function givenUp(error: BackupError, budgetMs: number): BackupError {
+	const { code, retry, advice, retryAfterMs, reason } = error
+	return new BackupError(code, `${error.message} (given up after ${budgetMs / 1000} s)`, {
+		retry,
+		cause: error,
+		...(advice !== undefined && { advice }),
+		...(retryAfterMs !== undefined && { retryAfterMs }),
+		...(reason !== undefined && { reason }),
+	})
 }
 
 /** Does something, again while its error says that this may help, within a budget of time. */

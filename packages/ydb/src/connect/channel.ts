@@ -1,4 +1,7 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { connect as connectTcp, isIP } from 'node:net'
+import { connect as connectTls, type SecureContextOptions } from 'node:tls'
 import { ListEndpointsResultSchema, DiscoveryServiceDefinition } from '@ydbjs/api/discovery'
 import { Driver, type DriverOptions } from '@ydbjs/core'
 import { BackupError, throwIfInterrupted } from '@ydbackup/core'
@@ -49,6 +52,8 @@ export class Channels implements Disposable {
 		const { endpoint, database } = this.#settings
 		const driver = new Driver(`${endpoint}${encodeURI(database)}`, credentialsProvider ? options : rest)
 		this.#open.add(driver)
+		// Whoever waits for it hears of it; a failure that nobody waits for must not end the process.
+		driver.ready().catch(() => {})
 		return driver
 	}
 
@@ -61,8 +66,12 @@ export class Channels implements Disposable {
 			await driver.ready(signal ? AbortSignal.any([signal, bound]) : bound)
 			return driver
 		} catch (error) {
+			this.#open.delete(driver)
+			driver.close()
 			throwIfInterrupted(signal, `connecting to ${endpoint}`)
-			throw new BackupError('DATABASE_UNREACHABLE', `cannot connect to ${endpoint} within ${readyTimeoutMs / 1000} s`, {
+			const why = await whyNot(endpoint, this.#options.secureOptions)
+			const message = `cannot connect to ${endpoint} within ${readyTimeoutMs / 1000} s${why ? `: ${why}` : ''}`
+			throw new BackupError('DATABASE_UNREACHABLE', message, {
 				advice: 'check host, port, TLS (grpc or grpcs) and whether the database runs',
 				retry: 'later',
 				cause: error,
@@ -105,9 +114,37 @@ export class Channels implements Disposable {
 	}
 }
 
+const WHY_MS = 1_000
+
+/** What a plain connection runs into: the client for gRPC does not say. Undefined when it runs into nothing. */
+function whyNot(endpoint: string, secure: SecureContextOptions | undefined): Promise<string | undefined> {
+	const { hostname, port } = new URL(endpoint.replace(/^grpc/, 'http'))
+	const host = hostname.replace(/^\[(.*)\]$/, '$1')
+	return new Promise((resolve) => {
+		const socket = secure
+			? connectTls({
+					...secure,
+					host,
+					port: Number(port),
+					ALPNProtocols: ['h2'],
+					servername: isIP(host) ? '' : host,
+				})
+			: connectTcp({ host, port: Number(port) })
+		const done = (why: string | undefined): void => {
+			socket.destroy()
+			resolve(why)
+		}
+		socket.setTimeout(WHY_MS, () => done('no answer'))
+		socket.once(secure ? 'secureConnect' : 'connect', () => done(undefined))
+		socket.once('error', ({ code, message }: NodeJS.ErrnoException) => done(code || message))
+	})
+}
+
 function readCa(file: string): Buffer {
 	try {
-		return readFileSync(file)
+		const pem = readFileSync(file)
+		void new X509Certificate(pem)
+		return pem
 	} catch (error) {
 		throw new BackupError('CONFIG_INVALID', `cannot read the certificates in ${file}`, {
 			advice: 'give a PEM file with --ca-file',

@@ -11,7 +11,9 @@ export interface Target {
 const advice = 'write for example grpc://localhost:2136/local, or grpcs:// for TLS'
 
 function invalid(text: string, why: string): BackupError {
-	return new BackupError('CONFIG_INVALID', `${JSON.stringify(text)} is no YDB connection string: ${why}`, { advice })
+	// Whatever stands before an @ may be a password.
+	const shown = JSON.stringify(text.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@'))
+	return new BackupError('CONFIG_INVALID', `${shown} is no YDB connection string: ${why}`, { advice })
 }
 
 /** Checks an endpoint and spells it in full: scheme, host and port. */
@@ -45,8 +47,13 @@ export function normalDatabase(text: string): string {
 /** Takes apart `grpc://host:port/path/of/database` or `grpc://host:port/?database=/path`. Errors: `CONFIG_INVALID`. */
 export function parseConnectionString(text: string): Target {
 	const found = /^([a-z]+:\/\/[^/?#]+)([^?#]*)(?:\?([^#]*))?$/i.exec(text.trim())
-	if (!found) throw invalid(text.replace(/\/\/[^/@]*@/, '//…@'), 'it has no host')
-	const database = new URLSearchParams(found[3] ?? '').get('database') ?? decodeURIComponent(found[2] ?? '')
+	if (!found) throw invalid(text, 'it has no host')
+	let database: string
+	try {
+		database = new URLSearchParams(found[3] ?? '').get('database') ?? decodeURIComponent(found[2] ?? '')
+	} catch {
+		throw invalid(text, 'its path cannot be decoded')
+	}
 	if (database === '' || database === '/') throw invalid(text, 'it names no database')
 	return { endpoint: normalEndpoint(found[1]!), database: normalDatabase(database) }
 }

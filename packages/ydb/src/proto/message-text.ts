@@ -92,6 +92,24 @@ function wrong(desc: DescMessage, name: string, why: string): BackupError {
 	return new BackupError('FORMAT_INVALID', `field ${name} of ${desc.typeName} ${why}`)
 }
 
+const U32 = 1n << 32n
+const U64 = 1n << 64n
+const I64 = -(1n << 63n)
+
+/** The least and the greatest number that a field can hold. */
+const RANGES = new Map<ScalarType, readonly [bigint, bigint]>([
+	[ScalarType.INT32, [-U32 / 2n, U32 / 2n - 1n]],
+	[ScalarType.SINT32, [-U32 / 2n, U32 / 2n - 1n]],
+	[ScalarType.SFIXED32, [-U32 / 2n, U32 / 2n - 1n]],
+	[ScalarType.UINT32, [0n, U32 - 1n]],
+	[ScalarType.FIXED32, [0n, U32 - 1n]],
+	[ScalarType.INT64, [I64, -I64 - 1n]],
+	[ScalarType.SINT64, [I64, -I64 - 1n]],
+	[ScalarType.SFIXED64, [I64, -I64 - 1n]],
+	[ScalarType.UINT64, [0n, U64 - 1n]],
+	[ScalarType.FIXED64, [0n, U64 - 1n]],
+])
+
 function parseScalar(desc: DescMessage, field: DescField, type: ScalarType, value: ProtoValue): unknown {
 	if (type === ScalarType.STRING || type === ScalarType.BYTES) {
 		if (value.kind !== 'bytes') throw wrong(desc, field.name, 'must be a string')
@@ -117,14 +135,9 @@ function parseScalar(desc: DescMessage, field: DescField, type: ScalarType, valu
 	}
 	if (!/^-?(\d+|0x[0-9a-f]+)$/i.test(text)) throw wrong(desc, field.name, `cannot be ${text}`)
 	const big = text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text)
-	const wide = [
-		ScalarType.INT64,
-		ScalarType.UINT64,
-		ScalarType.SINT64,
-		ScalarType.FIXED64,
-		ScalarType.SFIXED64,
-	].includes(type)
-	return wide ? big : Number(big)
+	const [least, most] = RANGES.get(type) ?? [I64, U64 - 1n]
+	if (big < least || big > most) throw wrong(desc, field.name, `cannot be ${text}: it is out of range`)
+	return most > U32 ? big : Number(big)
 }
 
 function parseEnum(desc: DescMessage, field: DescField, type: DescEnum, value: ProtoValue): number {

@@ -31,8 +31,11 @@ export class ByteBudget {
 		const place = { bytes, go: resolve }
 		const leave = (): void => {
 			const at = this.#waiting.indexOf(place)
-			if (at >= 0) this.#waiting.splice(at, 1)
+			if (at < 0) return
+			this.#waiting.splice(at, 1)
 			reject(signal?.reason)
+			// Those behind may need less than this one did.
+			this.#serve()
 		}
 		signal?.addEventListener('abort', leave, { once: true })
 		this.#waiting.push(place)

@@ -10,13 +10,14 @@ import {
 	throwIfInterrupted,
 } from '@ydbackup/core'
 import { createKeyComparator, createKeyReader, isInRange, keyTypes, showKey, takeRows } from '@ydbackup/rows'
+import { bounded } from '../call/bounded.ts'
 import { resultOf } from '../call/operation.ts'
 import { Patience } from '../call/patience.ts'
-import { within } from '../scheme/walk.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { RawTableService } from './raw-service.ts'
 import { BATCH_BYTES, readRequest } from './read-request.ts'
 import { resultSetOf } from './response.ts'
+import { createRiseCheck } from './rising.ts'
 
 export interface RangeReader {
 	readonly driver: Driver
@@ -27,7 +28,7 @@ export interface RangeReader {
 }
 
 /** Messages that a stream may hold before they are consumed: the client keeps up to sixteen. */
-const STREAM_BYTES = 16 * BATCH_BYTES
+const STREAM_MESSAGES = 16
 const IDLE_MS = 120_000
 
 /** The rows of a range in key order, as raw bytes. A broken stream is opened again behind the last row that was handed on. */
@@ -47,12 +48,15 @@ export async function* readRange(
 		new BackupError('ROWS_OUT_OF_ORDER', `table ${path} yields key ${showKey(at, types)} ${why}`, {
 			advice: 'this backup cannot be trusted and was stopped; report it with the version of the server',
 		})
+	const findFall = createRiseCheck(schema)
 	let last: KeyBytes | undefined
-	const release = await budget.take(STREAM_BYTES, signal)
+	let messageBytes = BATCH_BYTES
+	let release = await budget.take(STREAM_MESSAGES * messageBytes, signal)
 	try {
 		for (;;) {
 			throwIfInterrupted(signal, doing)
 			const rest: KeyRange = last ? { ...range, from: { key: last, inclusive: false } } : range
+			let wide: { readonly chunk: RowChunk; readonly bytes: number } | undefined
 			try {
 				for await (const message of messages(reader, rest, signal)) {
 					throwIfInterrupted(signal, doing)
@@ -61,17 +65,28 @@ export async function* readRange(
 					if (!chunk) continue
 					if (last && compare(last, chunk.firstKey) >= 0)
 						throw outOfOrder(chunk.firstKey, `after ${showKey(last, types)}`)
-					if (chunk.rows > 1 && compare(chunk.firstKey, chunk.lastKey) >= 0)
-						throw outOfOrder(chunk.lastKey, `after ${showKey(chunk.firstKey, types)}`)
+					const fall = findFall(chunk.bytes)
+					if (fall)
+						throw outOfOrder(key.read(chunk.bytes, fall.start, fall.end), 'not after the key of the row before it')
 					if (!isInRange(chunk.firstKey, range, compare))
 						throw outOfOrder(chunk.firstKey, 'outside of the range that was asked for')
 					if (!isInRange(chunk.lastKey, range, compare))
 						throw outOfOrder(chunk.lastKey, 'outside of the range that was asked for')
 					last = chunk.lastKey
 					patience.reset()
+					if (message.length > 2 * messageBytes) {
+						wide = { chunk, bytes: message.length }
+						break
+					}
 					yield chunk
 				}
-				return
+				if (!wide) return
+				// Rows so wide that sixteen messages are more than was taken: the stream is given up before more is asked for, so that
+				// nobody waits for memory and holds some. It goes on behind the last row.
+				messageBytes = wide.bytes
+				release()
+				release = await budget.take(STREAM_MESSAGES * messageBytes, signal)
+				yield wide.chunk
 			} catch (error) {
 				await patience.failed(error)
 			}
@@ -90,7 +105,7 @@ async function* messages(
 	const doing = `open a session to read ${path}`
 	const { sessionId } = resultOf(
 		CreateSessionResultSchema,
-		await client.createSession({}, { signal: within(signal, 15_000) }),
+		await bounded(signal, 15_000, (bound) => client.createSession({}, { signal: bound })),
 		doing,
 	)
 	const stop = new AbortController()
@@ -109,6 +124,7 @@ async function* messages(
 	} finally {
 		clearTimeout(idle)
 		if (!ended) stop.abort()
-		await client.deleteSession({ sessionId }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
+		// Nobody waits for it: the server ends sessions that nobody uses.
+		void bounded(undefined, 5_000, (bound) => client.deleteSession({ sessionId }, { signal: bound })).catch(() => {})
 	}
 }

@@ -1,17 +1,13 @@
 import { type Entry, ListDirectoryResultSchema, SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import type { Driver } from '@ydbjs/core'
-import type { SourceObject } from '@ydbackup/core'
+import { isBackupError, type SourceObject } from '@ydbackup/core'
+import { bounded } from '../call/bounded.ts'
 import { resultOf } from '../call/operation.ts'
 import { patiently } from '../call/patience.ts'
 import { isSkipped, kindOf, spellKind } from './kinds.ts'
 import { permissionsOf } from './permissions.ts'
 
 const CALL_MS = 30_000
-
-export function within(signal: AbortSignal | undefined, milliseconds: number): AbortSignal {
-	const bound = AbortSignal.timeout(milliseconds)
-	return signal ? AbortSignal.any([signal, bound]) : bound
-}
 
 function objectOf(path: string, entry: Entry): SourceObject {
 	return { path, kind: kindOf(entry.type), serverKind: spellKind(entry.type), permissions: permissionsOf(entry) }
@@ -30,8 +26,14 @@ export async function* walk(
 		const absolute = path === '' ? database : `${database}/${path}`
 		const doing = `list ${absolute}`
 		return patiently({ doing, signal }, async () => {
-			const answer = await client.listDirectory({ path: absolute }, { signal: within(signal, CALL_MS) })
+			const answer = await bounded(signal, CALL_MS, (bound) =>
+				client.listDirectory({ path: absolute }, { signal: bound }),
+			)
 			return resultOf(ListDirectoryResultSchema, answer, doing).children.toSorted(byName)
+		}).catch((error: unknown) => {
+			// A directory that was removed after its parent was listed has nothing below it.
+			if (path !== '' && isBackupError(error, 'PATH_NOT_FOUND')) return []
+			throw error
 		})
 	}
 	async function* below(path: string, listing: Promise<Entry[]>): AsyncGenerator<SourceObject> {

@@ -1,11 +1,11 @@
 import type { Driver } from '@ydbjs/core'
-import { isBackupError } from '@ydbackup/core'
+import { isBackupError, type Snapshot } from '@ydbackup/core'
 import { query } from '../call/query.ts'
 
+/** Microseconds since the epoch by our clock, and by the server's where it tells. */
 export interface Moment {
-	/** RFC 3339, UTC, microseconds. */
-	readonly text: string
-	readonly clock: 'server' | 'client'
+	readonly client: bigint
+	readonly server: bigint | undefined
 }
 
 function spell(micros: bigint): string {
@@ -13,8 +13,8 @@ function spell(micros: bigint): string {
 	return `${seconds}.${String(micros % 1_000_000n).padStart(6, '0')}Z`
 }
 
-/** The server's time, or ours where the server does not tell. */
 export async function now(driver: Driver, signal: AbortSignal | undefined): Promise<Moment> {
+	const client = BigInt(Date.now()) * 1000n
 	try {
 		const [row] = await query(driver, 'SELECT CurrentUtcTimestamp() AS now;', {
 			doing: 'ask for the time of the server',
@@ -23,9 +23,16 @@ export async function now(driver: Driver, signal: AbortSignal | undefined): Prom
 			limitMs: 10_000,
 		})
 		const value = row?.items[0]?.value
-		if (value?.case === 'uint64Value') return { text: spell(value.value), clock: 'server' }
+		return { client, server: value?.case === 'uint64Value' ? value.value : undefined }
 	} catch (error) {
 		if (!isBackupError(error) || error.code === 'INTERRUPTED' || error.kind === 'permission') throw error
+		return { client, server: undefined }
 	}
-	return { text: spell(BigInt(Date.now()) * 1000n), clock: 'client' }
+}
+
+/** Two moments by one clock: the server's, or ours when the server did not tell both. */
+export function momentsBetween(first: Moment, last: Moment): Pick<Snapshot, 'after' | 'before' | 'clock'> {
+	if (first.server !== undefined && last.server !== undefined)
+		return { after: spell(first.server), before: spell(last.server), clock: 'server' }
+	return { after: spell(first.client), before: spell(last.client), clock: 'client' }
 }

@@ -1,49 +1,107 @@
-import { SchemeServiceDefinition } from '@ydbjs/api/scheme'
+import { type Entry, ListDirectoryResultSchema, SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import { AlterTableRequestSchema, type DescribeTableResult, TableServiceDefinition } from '@ydbjs/api/table'
 import { create } from '@bufbuild/protobuf'
 import type { Driver } from '@ydbjs/core'
-import { BackupError, type CallOptions, isBackupError } from '@ydbackup/core'
-import { mustSucceed } from '../call/operation.ts'
+import { type CallOptions, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { bounded } from '../call/bounded.ts'
+import { mustSucceed, resultOf } from '../call/operation.ts'
 import { patiently } from '../call/patience.ts'
-import { within } from '../scheme/walk.ts'
 
 /** Most targets of one CopyTables. Source: YDB's limit of a consistent copy, not verified against a server. */
 export const MAX_COPIES = 10_000
 
 const CALL_MS = 120_000
+/** How long what creates may go on after a stop was asked for: cut off, it could end after its targets were removed. */
+export const GRACE_MS: number = 15_000
 /** `Ydb.FeatureFlag.Status`. */
 const ENABLED = 1
 const DISABLED = 2
 
-export async function makeDirectory(driver: Driver, path: string, { signal }: CallOptions = {}): Promise<void> {
+const isGone = (error: unknown): boolean => isBackupError(error, 'PATH_NOT_FOUND')
+
+/** What lies directly in a directory; undefined when there is no such path. */
+export async function listDirectory(
+	driver: Driver,
+	path: string,
+	{ signal }: CallOptions = {},
+): Promise<Entry[] | undefined> {
 	const client = driver.createClient(SchemeServiceDefinition)
-	const doing = `create directory ${path}`
-	await patiently({ doing, signal }, async () =>
-		mustSucceed(await client.makeDirectory({ path }, { signal: within(signal, CALL_MS) }), doing),
-	)
+	const doing = `list ${path}`
+	return patiently({ doing, signal }, async () => {
+		const answer = await bounded(signal, CALL_MS, (bound) => client.listDirectory({ path }, { signal: bound }))
+		return resultOf(ListDirectoryResultSchema, answer, doing).children
+	}).catch((error: unknown) => {
+		if (isGone(error)) return undefined
+		throw error
+	})
 }
 
-/** One consistent copy of many tables. */
+export async function makeDirectory(
+	driver: Driver,
+	path: string,
+	{ signal, graceMs = 0 }: CallOptions & { readonly graceMs?: number } = {},
+): Promise<void> {
+	const client = driver.createClient(SchemeServiceDefinition)
+	const doing = `create directory ${path}`
+	await patiently({ doing, signal }, async () => {
+		const answer = await afterGrace(signal, graceMs, (late) =>
+			bounded(late, CALL_MS, (bound) => client.makeDirectory({ path }, { signal: bound })),
+		)
+		throwIfInterrupted(signal, doing)
+		mustSucceed(answer, doing)
+	})
+}
+
+/**
+ * One consistent copy of many tables into a directory that was empty before. A copy whose answer was lost is known again by its
+ * targets: they are made all at one moment, or not at all.
+ */
 export async function copyTables(
 	driver: Driver,
+	directory: string,
 	pairs: readonly (readonly [from: string, to: string])[],
 	signal: AbortSignal | undefined,
 ): Promise<void> {
 	const client = driver.createClient(TableServiceDefinition)
 	const doing = `copy ${pairs.length} tables at one moment`
 	const tables = pairs.map(([sourcePath, destinationPath]) => ({ sourcePath, destinationPath, omitIndexes: true }))
-	let tried = false
+	let isRepeated = false
+	const isDone = async (): Promise<boolean> => {
+		const names = new Set((await listDirectory(driver, directory, { signal }))?.map(({ name }) => name))
+		return pairs.every(([, to]) => names.has(to.slice(directory.length + 1)))
+	}
 	await patiently({ doing, signal }, async () => {
 		try {
-			mustSucceed(await client.copyTables({ tables }, { signal: within(signal, CALL_MS) }), doing)
+			const answer = await afterGrace(signal, GRACE_MS, (late) =>
+				bounded(late, CALL_MS, (bound) => client.copyTables({ tables }, { signal: bound })),
+			)
+			throwIfInterrupted(signal, doing)
+			mustSucceed(answer, doing)
 		} catch (error) {
-			// An answer that was lost may have been a success: then our own copies are in the way. Whoever made them is the same moment for all.
-			if (tried && isBackupError(error, 'PATH_EXISTS'))
-				throw new BackupError('SCHEMA_CHANGED', 'the answer to a copy was lost', { retry: 'no', cause: error })
-			tried = true
+			if (isRepeated && isBackupError(error, 'PATH_EXISTS') && (await isDone())) return
+			isRepeated = true
 			throw error
 		}
 	})
+}
+
+/** Gives work a signal that ends some time after the other one. */
+async function afterGrace<T>(
+	signal: AbortSignal | undefined,
+	milliseconds: number,
+	work: (late: AbortSignal) => Promise<T>,
+): Promise<T> {
+	const late = new AbortController()
+	let timer: NodeJS.Timeout | undefined
+	const begin = (): void => void (timer ??= setTimeout(() => late.abort(signal?.reason), milliseconds))
+	if (signal?.aborted) begin()
+	signal?.addEventListener('abort', begin, { once: true })
+	try {
+		return await work(late.signal)
+	} finally {
+		clearTimeout(timer)
+		signal?.removeEventListener('abort', begin)
+	}
 }
 
 /** Keeps a copy as it is: no rows expire in it and it is not split. */
@@ -64,18 +122,16 @@ export async function freeze(
 		...(moves && { alterPartitioningSettings: { partitioningBySize: DISABLED, partitioningByLoad: DISABLED } }),
 	})
 	await patiently({ doing, signal }, async () =>
-		mustSucceed(await client.alterTable(request, { signal: within(signal, CALL_MS) }), doing),
+		mustSucceed(await bounded(signal, CALL_MS, (bound) => client.alterTable(request, { signal: bound })), doing),
 	)
 }
-
-const isGone = (error: unknown): boolean => isBackupError(error, 'PATH_NOT_FOUND')
 
 export async function dropTable(driver: Driver, path: string, { signal }: CallOptions = {}): Promise<void> {
 	const client = driver.createClient(TableServiceDefinition)
 	const doing = `drop table ${path}`
 	await patiently({ doing, signal }, async () =>
-		mustSucceed(await client.dropTable({ path }, { signal: within(signal, CALL_MS) }), doing),
-	).catch((error) => {
+		mustSucceed(await bounded(signal, CALL_MS, (bound) => client.dropTable({ path }, { signal: bound })), doing),
+	).catch((error: unknown) => {
 		if (!isGone(error)) throw error
 	})
 }
@@ -84,8 +140,8 @@ export async function removeDirectory(driver: Driver, path: string, { signal }: 
 	const client = driver.createClient(SchemeServiceDefinition)
 	const doing = `remove directory ${path}`
 	await patiently({ doing, signal }, async () =>
-		mustSucceed(await client.removeDirectory({ path }, { signal: within(signal, CALL_MS) }), doing),
-	).catch((error) => {
+		mustSucceed(await bounded(signal, CALL_MS, (bound) => client.removeDirectory({ path }, { signal: bound })), doing),
+	).catch((error: unknown) => {
 		if (!isGone(error)) throw error
 	})
 }

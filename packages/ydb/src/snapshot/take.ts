@@ -9,28 +9,44 @@ import {
 	type SnapshotTable,
 	throwIfInterrupted,
 } from '@ydbackup/core'
+import { callError } from '../call/failure.ts'
 import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
 import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
-import { now } from './clock.ts'
-import { copyTables, dropTable, freeze, makeDirectory, MAX_COPIES, removeDirectory } from './copies.ts'
+import { momentsBetween, now } from './clock.ts'
+import {
+	copyTables,
+	dropTable,
+	freeze,
+	GRACE_MS,
+	listDirectory,
+	makeDirectory,
+	MAX_COPIES,
+	removeDirectory,
+} from './copies.ts'
 
 export interface SnapshotContext {
 	readonly control: Driver
 	readonly database: string
 	/** The connection and budget that rows are read with. */
-	readonly data: () => Promise<Pick<RangeReader, 'driver' | 'budget'>>
+	readonly data: (signal: AbortSignal | undefined) => Promise<Pick<RangeReader, 'driver' | 'budget'>>
 }
 
 const ABREAST = 16
+const REMOVAL_MS = 60_000
 
-/** Calls with at most sixteen under way; results in order. The first error wins, after all have ended. */
-async function forEachAbreast<T, R>(items: readonly T[], work: (item: T, at: number) => Promise<R>): Promise<R[]> {
+/** Calls with at most sixteen under way; results in order. The first error wins, after all that were begun have ended. */
+async function forEachAbreast<T, R>(
+	items: readonly T[],
+	work: (item: T, at: number) => Promise<R>,
+	afterError: 'stop' | 'go on' = 'stop',
+): Promise<R[]> {
 	const results: R[] = []
 	let next = 0
 	let failed: { readonly error: unknown } | undefined
+	const isOver = (): boolean => next >= items.length || (failed !== undefined && afterError === 'stop')
 	const worker = async (): Promise<void> => {
-		while (next < items.length && !failed) {
+		while (!isOver()) {
 			const at = next++
 			try {
 				results[at] = await work(items[at]!, at)
@@ -44,9 +60,10 @@ async function forEachAbreast<T, R>(items: readonly T[], work: (item: T, at: num
 	return results
 }
 
-/** What a copy must have in common with its original. */
+/** What a copy must have in common with its original: columns without the state of their sequences, and the key. */
 function shapeOf(table: DescribeTableResult): DescribeTableResult {
 	const { columns, primaryKey } = clone(DescribeTableResultSchema, table)
+	for (const { defaultValue } of columns) if (defaultValue.case === 'fromSequence') delete defaultValue.value.setVal
 	return create(DescribeTableResultSchema, { columns, primaryKey })
 }
 
@@ -67,10 +84,11 @@ export async function takeSnapshot(
 	const work = `${database}/${workDirectory}`
 	const absolute = (path: string): string => `${database}/${path}`
 	const copyOf = new Map(tables.map((path, at) => [path, `${work}/${String(at + 1).padStart(5, '0')}`]))
-	let made = false
+	let isOurs = false
 	const drop = async (by: AbortSignal | undefined): Promise<void> => {
-		if (!made) return
-		await forEachAbreast([...copyOf.values()], (path) => dropTable(control, path, { signal: by }))
+		if (!isOurs) return
+		// One table that cannot be dropped keeps no other one.
+		await forEachAbreast([...copyOf.values()], (path) => dropTable(control, path, { signal: by }), 'go on')
 		await removeDirectory(control, work, { signal: by })
 	}
 	try {
@@ -79,10 +97,16 @@ export async function takeSnapshot(
 		for (const [at, path] of tables.entries()) snapshotTableOf(path, originals[at]!, originals[at]!)
 		const before = await now(control, signal)
 		if (tables.length > 0) {
-			await makeDirectory(control, work, { signal })
-			made = true
+			// What is there before us is not ours to remove.
+			if (await listDirectory(control, work, { signal }))
+				throw new BackupError('PATH_EXISTS', `the work directory ${work} exists`, {
+					advice: 'start the backup again: it chooses another name',
+				})
+			isOurs = true
+			await makeDirectory(control, work, { signal, graceMs: GRACE_MS })
 			await copyTables(
 				control,
+				work,
 				tables.map((path) => [absolute(path), copyOf.get(path)!]),
 				signal,
 			)
@@ -102,12 +126,10 @@ export async function takeSnapshot(
 		})
 		return {
 			workDirectory,
-			after: before.text,
-			before: after.text,
-			clock: before.clock === 'server' ? after.clock : 'client',
+			...momentsBetween(before, after),
 			tables: taken,
 			async *read({ path, schema }, range, options) {
-				const reader = await context.data()
+				const reader = await context.data(options?.signal)
 				yield* readRange({ ...reader, path: copyOf.get(path)!, schema }, range, options)
 			},
 			countRows: ({ path }, options) => countRows(control, copyOf.get(path)!, options?.signal),
@@ -115,7 +137,13 @@ export async function takeSnapshot(
 		}
 	} catch (error) {
 		// The removal has a time of its own: a signal that stopped the work must not stop it.
-		await drop(AbortSignal.timeout(60_000))
+		await drop(AbortSignal.timeout(REMOVAL_MS)).catch((left: unknown) => {
+			const { code, message } = isBackupError(error) ? error : callError(error, 'take the snapshot')
+			throw new BackupError(code, `${message}; afterwards the copies in ${work} could not be removed`, {
+				advice: `drop the tables in ${work} and the directory`,
+				cause: new AggregateError([error, left]),
+			})
+		})
 		throwIfInterrupted(signal, 'taking the snapshot')
 		if (isBackupError(error, 'PATH_NOT_FOUND'))
 			throw new BackupError('PATH_NOT_FOUND', `a table is gone: ${error.message}`, {

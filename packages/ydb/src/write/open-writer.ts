@@ -1,11 +1,11 @@
 import type { DescribeTableResult } from '@ydbjs/api/table'
-import { QueryServiceDefinition } from '@ydbjs/api/query'
 import type { Driver } from '@ydbjs/core'
 import { BackupError, type OpenWriterOptions, type TableSchema, type TableWriter } from '@ydbackup/core'
-import { refusalError, SUCCESS } from '../call/failure.ts'
+import { bounded } from '../call/bounded.ts'
+import { QUERY_ISSUES, refusalError, SUCCESS } from '../call/failure.ts'
 import { mustSucceed } from '../call/operation.ts'
+import { withSession } from '../call/session.ts'
 import { RawQueryService, RawTableService } from '../rows/raw-service.ts'
-import { within } from '../scheme/walk.ts'
 import { bulkRequests, statementRequests } from './requests.ts'
 import { windowWriter } from './table-writer.ts'
 
@@ -55,35 +55,25 @@ export function openTableWriter(
 		return windowWriter(
 			path,
 			async (chunk, signal) =>
-				void mustSucceed(await client.bulkUpsert(request(chunk), { signal: within(signal, CALL_MS) }), doing),
+				void mustSucceed(
+					await bounded(signal, CALL_MS, (bound) => client.bulkUpsert(request(chunk), { signal: bound })),
+					doing,
+				),
 			options,
 		)
 	}
 	const client = driver.createClient(RawQueryService)
-	const sessions = driver.createClient({
-		createSession: QueryServiceDefinition.createSession,
-		deleteSession: QueryServiceDefinition.deleteSession,
-		attachSession: QueryServiceDefinition.attachSession,
-	} as const)
 	const request = statementRequests(path, schema)
 	return windowWriter(
 		path,
-		async (chunk, signal) => {
-			const created = await sessions.createSession({}, { signal: within(signal, 15_000) })
-			if (created.status !== SUCCESS) throw refusalError({ status: created.status, issues: created.issues }, doing)
-			const { sessionId } = created
-			const detach = new AbortController()
-			const attached = sessions.attachSession({ sessionId }, { signal: detach.signal })[Symbol.asyncIterator]()
-			try {
-				await attached.next()
-				for await (const part of client.executeQuery(request(chunk, sessionId), { signal: within(signal, CALL_MS) }))
-					if (part.status !== SUCCESS) throw refusalError({ status: part.status, issues: part.issues }, doing)
-			} finally {
-				await sessions.deleteSession({ sessionId }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
-				detach.abort()
-				await attached.next().catch(() => {})
-			}
-		},
+		(chunk, signal) =>
+			withSession(driver, doing, signal, (sessionId) =>
+				bounded(signal, CALL_MS, async (bound) => {
+					for await (const part of client.executeQuery(request(chunk, sessionId), { signal: bound }))
+						if (part.status !== SUCCESS)
+							throw refusalError({ status: part.status, issues: part.issues }, doing, QUERY_ISSUES)
+				}),
+			),
 		options,
 	)
 }

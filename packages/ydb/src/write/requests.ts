@@ -1,33 +1,58 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ExecMode, ExecuteQueryRequestSchema, Syntax } from '@ydbjs/api/query'
 import type { RowChunk, TableSchema } from '@ydbackup/core'
-import { concatBytes, lengthDelimited, listOfStructType } from '@ydbackup/rows'
+import { lengthDelimited, listOfStructType, varintLength, writeVarint } from '@ydbackup/rows'
 import { quotePath } from '../call/query.ts'
 
 const FIELD_1 = 0x0a
 const FIELD_2 = 0x12
+const PARAMETERS = 0x32
 
-/** `Ydb.TypedValue` of a list of rows, spliced: the rows stand in it as they came. */
-function typedRows(listType: Uint8Array, rows: readonly Uint8Array[]): Uint8Array {
-	return concatBytes([lengthDelimited(FIELD_1, listType), lengthDelimited(FIELD_2, concatBytes(rows))])
+/** A message around another one: what stands before it, and the tag of the field that holds it. */
+interface Level {
+	readonly before: Uint8Array
+	readonly tag: number
+}
+
+/** Rows inside of nested messages, the outermost first, written once into one buffer: rows are most of the bytes that a restore copies. */
+function around(levels: readonly Level[], rows: Uint8Array): Uint8Array {
+	const sizes: number[] = []
+	let size = rows.length
+	for (let at = levels.length - 1; at >= 0; at--) {
+		sizes[at] = size
+		size += levels[at]!.before.length + 1 + varintLength(size)
+	}
+	const out = Buffer.allocUnsafeSlow(size)
+	let p = 0
+	for (const [at, { before, tag }] of levels.entries()) {
+		out.set(before, p)
+		p += before.length
+		out[p] = tag
+		p = writeVarint(out, p + 1, sizes[at]!)
+	}
+	out.set(rows, p)
+	return out
+}
+
+/** `Ydb.TypedValue { type = 1, value = 2 }` of a list of rows: the rows stand in it as they came. */
+function typedRows(schema: TableSchema): Level {
+	return { before: lengthDelimited(FIELD_1, listOfStructType(schema)), tag: FIELD_2 }
 }
 
 /** Bytes of `Ydb.Table.BulkUpsertRequest { table = 1, rows = 2 }`. */
 export function bulkRequests(path: string, schema: TableSchema): (chunk: RowChunk) => Uint8Array {
-	const table = lengthDelimited(FIELD_1, Buffer.from(path))
-	const listType = listOfStructType(schema)
-	return ({ bytes }) => concatBytes([table, lengthDelimited(FIELD_2, typedRows(listType, [bytes]))])
+	const levels = [{ before: lengthDelimited(FIELD_1, Buffer.from(path)), tag: FIELD_2 }, typedRows(schema)]
+	return ({ bytes }) => around(levels, bytes)
 }
-
-const PARAMETERS = 0x32
 
 /** Bytes of an ExecuteQueryRequest that replaces whole rows by a statement: for tables that bulk writes are refused for. */
 export function statementRequests(
 	path: string,
 	schema: TableSchema,
 ): (chunk: RowChunk, sessionId: string) => Uint8Array {
-	const listType = listOfStructType(schema)
 	const text = `UPSERT INTO ${quotePath(path)} SELECT * FROM AS_TABLE($rows);`
+	const rows = typedRows(schema)
+	const name = { before: lengthDelimited(FIELD_1, Buffer.from('$rows')), tag: FIELD_2 }
 	return ({ bytes }, sessionId) => {
 		const head = toBinary(
 			ExecuteQueryRequestSchema,
@@ -41,10 +66,6 @@ export function statementRequests(
 				query: { case: 'queryContent', value: { syntax: Syntax.YQL_V1, text } },
 			}),
 		)
-		const entry = concatBytes([
-			lengthDelimited(FIELD_1, Buffer.from('$rows')),
-			lengthDelimited(FIELD_2, typedRows(listType, [bytes])),
-		])
-		return concatBytes([head, lengthDelimited(PARAMETERS, entry)])
+		return around([{ before: head, tag: PARAMETERS }, name, rows], bytes)
 	}
 }

@@ -10,7 +10,7 @@ import { patiently } from '../call/patience.ts'
 import { Window } from './window.ts'
 
 const FIRST_IN_FLIGHT = 4
-const MOST_IN_FLIGHT = 16
+const MOST_IN_FLIGHT = 8
 /** How long one request may go on being refused. Restores outlive an overloaded database by time, not by a number of tries. */
 const BUDGET_MS = 600_000
 
@@ -19,6 +19,7 @@ export function windowWriter(
 	path: string,
 	send: (chunk: RowChunk, signal: AbortSignal) => Promise<void>,
 	options: OpenWriterOptions,
+	budgetMs: number = BUDGET_MS,
 ): TableWriter {
 	const { onWritten, onRetry } = options
 	const stop = new AbortController()
@@ -35,7 +36,7 @@ export function windowWriter(
 				{
 					doing,
 					signal,
-					budgetMs: BUDGET_MS,
+					budgetMs,
 					onRetry(reason) {
 						window.overloaded()
 						onRetry?.(reason)
@@ -74,8 +75,8 @@ export function windowWriter(
 		},
 		abort(reason) {
 			closed = true
-			failure ??= { error: reason }
 			stop.abort(reason)
+			failure ??= { error: interruption(stop.signal, doing) }
 		},
 	}
 }
