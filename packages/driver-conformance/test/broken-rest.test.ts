@@ -6,4 +6,5 @@ import { errorFlaws } from './broken/errors.ts'
 import { keyFlaws } from './broken/keys.ts'
 import { listFlaws } from './broken/list.ts'
 
-areCaught([...listFlaws, ...keyFlaws, ...deleteFlaws, ...abortFlaws, ...errorFlaws, ...capabilityFlaws])
+areCaught(listFlaws, [0, 1, 1001])
+areCaught([...keyFlaws, ...deleteFlaws, ...abortFlaws, ...errorFlaws, ...capabilityFlaws])

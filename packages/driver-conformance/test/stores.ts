@@ -11,7 +11,7 @@ import type { Plan } from '../src/index.ts'
 export const SMALL: Partial<Plan> = {
 	claimMs: 10_000,
 	settleMs: 1500,
-	holdMs: 240,
+	holdMs: 120,
 	largeBytes: 600_001,
 	raceClients: 8,
 	raceRounds: 4,

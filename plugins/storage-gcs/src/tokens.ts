@@ -160,7 +160,9 @@ function readAnswer(text: string): Record<string, unknown> {
 function sdkTokens(keyFilename: string | undefined): Tokens {
 	const open = async () => {
 		const { Storage } = await import('@google-cloud/storage')
-		return new Storage(keyFilename === undefined ? {} : { keyFilename }).authClient
+		// Told of a file, the SDK complains on the console; the variable it reads by itself without a word.
+		const isKnown = keyFilename === undefined || keyFilename === process.env['GOOGLE_APPLICATION_CREDENTIALS']
+		return new Storage(isKnown ? {} : { keyFilename }).authClient
 	}
 	let client: ReturnType<typeof open> | undefined
 	const tokens = kept(async () => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import {
 	AbortMultipartUploadCommand,
 	CompleteMultipartUploadCommand,
@@ -8,8 +9,9 @@ import {
 	PutObjectCommand,
 	UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { isBackupError, type Lacking } from '@ydbackup/core'
-import { crc32Of, type Guard, guarding } from './digest.ts'
+import { type BackupError, isBackupError, type Lacking } from '@ydbackup/core'
+import { type Guard, guarding } from './digest.ts'
+import { setHeader } from './headers.ts'
 import type { Place } from './place.ts'
 import { briefly, type S3Session } from './session.ts'
 
@@ -39,6 +41,11 @@ export async function reach(
 		})
 }
 
+/** Whether an error says what the store can do, rather than that it cannot be asked now. */
+function isAnswer(error: unknown): error is BackupError {
+	return isBackupError(error) && error.retry === 'no' && error.code !== 'INTERRUPTED'
+}
+
 /** Whether objects can be held in the bucket. */
 export async function findLock(
 	session: S3Session,
@@ -53,7 +60,7 @@ export async function findLock(
 		)
 		if (found?.ObjectLockEnabled === 'Enabled') return true
 	} catch (error) {
-		if (!isBackupError(error) || error.code === 'INTERRUPTED') throw error
+		if (!isAnswer(error)) throw error
 		if (error.code === 'STORAGE_PERMISSION')
 			return {
 				lacking: 'these credentials may not read the object lock of the bucket (s3:GetBucketObjectLockConfiguration)',
@@ -62,22 +69,28 @@ export async function findLock(
 	return { lacking: 'the bucket was created without object lock' }
 }
 
-/** Whether the store checks the CRC-32 of a body: it is sent a wrong one. */
+/** How the store can be made to find damage: it is sent a body with a wrong CRC-32, then one with a wrong hash in the signature. */
 async function findGuard(session: S3Session, place: Place, signal: AbortSignal | undefined): Promise<Guard> {
-	const wrong = crc32Of(Buffer.from('other bytes'))
-	const target = place.at(`${PROBE}-damaged`)
-	const common = { ...target, ...place.creating, Body: BYTES, ContentMD5: guarding('md5', BYTES)['ContentMD5'] }
-	const put = new PutObjectCommand({ ...common, ChecksumCRC32: wrong })
-	try {
-		await session.call({ doing: `write to ${place.location}`, signal, attempts: 1 }, (abortSignal) =>
-			session.client.send(put, { abortSignal }),
-		)
-	} catch (error) {
-		if (isBackupError(error, 'INTERRUPTED')) throw error
-		return isBackupError(error, 'STORAGE_INTEGRITY') ? 'crc32' : 'md5'
+	const key = `${PROBE}-damaged`
+	const other = Buffer.from('other bytes')
+	const common = { ...place.at(key), ...place.creating, Body: BYTES }
+	const isRefused = async (command: PutObjectCommand): Promise<boolean> => {
+		try {
+			const plan = { doing: `write to ${place.location}`, signal, attempts: 1 }
+			await session.call(plan, (abortSignal) => session.client.send(command, { abortSignal }))
+			return false
+		} catch (error) {
+			if (isBackupError(error, 'INTERRUPTED')) throw error
+			return isBackupError(error) && (error.code === 'STORAGE_INTEGRITY' || error.reason === 'SignatureDoesNotMatch')
+		}
 	}
-	await discard(session, place, `${PROBE}-damaged`)
-	return 'md5'
+	const wrongCrc = { ...common, ...guarding('md5', BYTES), ...guarding('crc32', other) }
+	if (await isRefused(new PutObjectCommand(wrongCrc))) return 'crc32'
+	const wrongHash = new PutObjectCommand({ ...common, ...guarding('md5', BYTES) })
+	setHeader(wrongHash, 'x-amz-content-sha256', hash('sha256', other))
+	const guard = (await isRefused(wrongHash)) ? 'signature' : 'md5'
+	await discard(session, place, key)
+	return guard
 }
 
 async function discard(session: S3Session, place: Place, key: string): Promise<void> {
@@ -157,7 +170,7 @@ async function findConditionalComplete(
 		for (let round = 1; round <= 2; round++) if (await meetsConflict(session, place, signal)) return true
 		return { lacking: 'the store ignores If-None-Match at the end of a multipart upload' }
 	} catch (error) {
-		if (!isBackupError(error) || error.code === 'INTERRUPTED') throw error
+		if (!isAnswer(error)) throw error
 		return { lacking: `the store refuses a conditional multipart upload (${error.reason ?? error.code})` }
 	}
 }

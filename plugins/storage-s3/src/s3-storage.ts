@@ -25,6 +25,7 @@ import {
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
+import { setHeader } from './headers.ts'
 import { listObjects, listUploads } from './listing.ts'
 import type { Place } from './place.ts'
 import { reach } from './probe.ts'
@@ -76,13 +77,7 @@ export class S3Storage implements Storage {
 			...(range && { Range: `bytes=${range.offset}-${last}` }),
 		})
 		// The SDK would check it by itself, in JavaScript, and say so in an error of its own.
-		command.middlewareStack.add(
-			(next) => (args) => {
-				;(args.request as { headers: Record<string, string> }).headers['x-amz-checksum-mode'] = 'ENABLED'
-				return next(args)
-			},
-			{ step: 'build', name: 'askForChecksum' },
-		)
+		setHeader(command, 'x-amz-checksum-mode', 'ENABLED')
 		const answer = await this.#session.call({ doing, signal }, (abortSignal) =>
 			this.#session.client.send(command, { abortSignal }),
 		)

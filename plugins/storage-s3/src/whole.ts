@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { BackupError, type PutBody, type PutOptions } from '@ydbackup/core'
 import { checked, untilAborted } from './bodies.ts'
+import { setHeader } from './headers.ts'
 import type { Place } from './place.ts'
 import type { S3Session } from './session.ts'
 import type { Writing } from './writing.ts'
@@ -60,13 +61,7 @@ export async function putWhole(
 			...(md5 !== undefined && { ContentMD5: md5 }),
 			IfNoneMatch: '*',
 		})
-		command.middlewareStack.add(
-			(next) => (args) => {
-				;(args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = sha256
-				return next(args)
-			},
-			{ step: 'build', name: 'knownHash' },
-		)
+		setHeader(command, 'x-amz-content-sha256', sha256)
 		try {
 			await session.client.send(command, { abortSignal: AbortSignal.any([abortSignal, stop.signal]) })
 		} catch (error) {

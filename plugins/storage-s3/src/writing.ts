@@ -103,10 +103,12 @@ export class Writer {
 	async #putOnce(writing: Writing, bytes: Buffer): Promise<void> {
 		const { key, doing, options, creating } = writing
 		const { client } = this.#session
+		// A held object has to come with a checksum.
+		const guard = this.#guard === 'signature' && 'ObjectLockMode' in creating ? 'md5' : this.#guard
 		const parameters = {
 			...this.#place.at(key),
 			...creating,
-			...guarding(this.#guard, bytes),
+			...guarding(guard, bytes),
 			Body: bytes,
 			...(options.ifAbsent && { IfNoneMatch: '*' }),
 		}

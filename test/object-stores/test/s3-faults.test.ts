@@ -271,15 +271,29 @@ test('a proxy that strips If-None-Match is found when the store is opened', asyn
 	expect(storage.capabilities.conditionalCreate).not.toBe(true)
 })
 
-test('an older server, without trailers and checksums, works with Content-MD5', async () => {
-	await using store = await newStore({ flexibleChecksums: false, chunkedBodies: false })
-	const { server, storage } = store
-	await storage.put('large', piecesOf(LARGE))
-	await storage.put('small', Buffer.from('x'), { ifAbsent: true })
-	for (const { operation, headers } of server.requests.filter(({ key }) => /large|small/.test(key)))
-		if (operation === 'PutObject' || operation === 'UploadPart') expect(headers['content-md5']).toBeDefined()
-	for (const { headers } of server.requests) expect(headers).not.toHaveProperty('expect')
-	expect((await bytesOf(storage, 'large')).equals(LARGE)).toBe(true)
+test('bodies carry what the store checks: a CRC-32, the hash of the signature alone, else an MD5', async () => {
+	const older = { flexibleChecksums: false, chunkedBodies: false }
+	for (const [options, name] of [
+		[{}, 'x-amz-checksum-crc32'],
+		[older, undefined],
+		[{ ...older, payloadHashes: false }, 'content-md5'],
+	] as const) {
+		await using store = await newStore(options)
+		const { server, storage } = store
+		await storage.put('large', piecesOf(LARGE))
+		await storage.put('small', Buffer.from('x'), { ifAbsent: true })
+		const bodies = server.requests.filter(
+			({ key, operation }) => /large|small/.test(key) && /^(?:PutObject|UploadPart)$/.test(operation),
+		)
+		expect(bodies).toHaveLength(3)
+		for (const { headers } of bodies) {
+			const given = ['x-amz-checksum-crc32', 'content-md5'].filter((name) => headers[name] !== undefined)
+			expect(given).toEqual(name === undefined ? [] : [name])
+			expect(headers).not.toHaveProperty('expect')
+		}
+		expect((await bytesOf(storage, 'large')).equals(LARGE)).toBe(true)
+		expect(server.keys('bucket')).toEqual(['repo/large', 'repo/small'])
+	}
 })
 
 test('opening leaves nothing behind, and to read it writes nothing', async () => {

@@ -138,7 +138,7 @@ export const atomicityClaims: readonly Claim[] = claimsOf('atomicity', {
 				hold.open()
 			}
 			await absent(other, 'object', 'after its put was aborted')
-			await pause(Math.min(200, plan.settleMs / 10), signal)
+			await pause(plan.settleMs / 30, signal)
 			await absent(other, 'object', 'some time after its put was aborted')
 		},
 	},

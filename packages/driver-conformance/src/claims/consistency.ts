@@ -73,7 +73,7 @@ export const consistencyClaims: readonly Claim[] = claimsOf('consistency', {
 				await stores[round]!.delete(key)
 				await Promise.all(stores.map((store) => gone(key, store)))
 			}
-			await pause(100, trial.signal)
+			await pause(trial.plan.settleMs / 30, trial.signal)
 			for (const key of keys) await gone(key, stores[1]!)
 		},
 	},

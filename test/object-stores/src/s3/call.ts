@@ -14,6 +14,8 @@ export interface S3Behaviour {
 	readonly conditionalComplete: 'enforced' | 'ignored' | 'refused'
 	/** Without: accepted, not checked, not given back. */
 	readonly flexibleChecksums: boolean
+	/** Without: `x-amz-content-sha256` is not compared with the body. */
+	readonly payloadHashes: boolean
 	/** Without: bodies in chunks (`aws-chunked`) are refused with 411. */
 	readonly chunkedBodies: boolean
 }

@@ -132,6 +132,7 @@ class S3State {
 			conditionalPut: 'enforced',
 			conditionalComplete: 'enforced',
 			flexibleChecksums: true,
+			payloadHashes: true,
 			chunkedBodies: true,
 			...behaviour,
 		}
@@ -213,7 +214,7 @@ class S3State {
 		const isSized = headers['content-length'] !== undefined || headers['x-amz-decoded-content-length'] !== undefined
 		if (isUpload && (!isSized || (isChunked && !this.#behaviour.chunkedBodies)))
 			throw new S3Error('MissingContentLength')
-		const { bytes, trailers } = decodeBody(raw, headers, signing)
+		const { bytes, trailers } = decodeBody(raw, headers, signing, this.#behaviour.payloadHashes)
 		return { ...base, headers: { ...headers }, body: bytes, trailers }
 	}
 

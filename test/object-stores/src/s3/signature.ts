@@ -157,12 +157,17 @@ export interface DecodedBody {
 }
 
 /** The bytes of a body as `x-amz-content-sha256` says that it was sent, checked against it. */
-export function decodeBody(raw: Buffer, headers: IncomingHttpHeaders, signing: ChunkSigning): DecodedBody {
+export function decodeBody(
+	raw: Buffer,
+	headers: IncomingHttpHeaders,
+	signing: ChunkSigning,
+	isCompared: boolean,
+): DecodedBody {
 	const payload = String(headers['x-amz-content-sha256'])
 	if (payload.startsWith('STREAMING-')) return decodeChunks(raw, headers, payload, signing)
 	if (/(?:^|,)\s*aws-chunked/.test(headers['content-encoding'] ?? ''))
 		throw new S3Error('InvalidRequest', 'aws-chunked needs a STREAMING value of x-amz-content-sha256')
-	if (payload !== 'UNSIGNED-PAYLOAD') {
+	if (isCompared && payload !== 'UNSIGNED-PAYLOAD') {
 		const computed = sha256(raw)
 		if (payload !== computed)
 			throw new S3Error('XAmzContentSHA256Mismatch', undefined, {
