@@ -200,7 +200,7 @@ test('a store that asks for a long pause is not waited for: the wrapper is told 
 	}
 })
 
-test('small pages are followed; a store that repeats itself is found out', async () => {
+test('small pages are followed, past keys that are none of ours; a page that fails fails the listing', async () => {
 	await using store = await newStore({ pageSize: 7 })
 	const { server, storage } = store
 	const keys = Array.from({ length: 100 }, (_, index) => `k/${String(index).padStart(3, '0')}`)
@@ -214,6 +214,16 @@ test('small pages are followed; a store that repeats itself is found out', async
 	expect(await keysIn(storage)).toEqual(keys)
 	server.fault({ operation: 'ListObjectsV2', kind: 'error', code: 'AccessDenied', skip: 3 })
 	await expect(keysIn(storage)).rejects.toMatchObject({ code: 'STORAGE_PERMISSION' })
+})
+
+test('a full page that claims to be the last is not believed', async () => {
+	const keys = Array.from({ length: 2100 }, (_, index) => `k${String(index).padStart(4, '0')}`)
+	for (const listings of ['untold', 'first-page'] as const) {
+		await using store = await newStore({ listings })
+		for (const key of keys) store.server.seed('bucket', `repo/${key}`, Buffer.alloc(1))
+		if (listings === 'untold') expect(await keysIn(store.storage)).toEqual(keys)
+		else await expect(keysIn(store.storage)).rejects.toMatchObject({ code: 'STORAGE_INTEGRITY' })
+	}
 })
 
 test('without If-None-Match create-only puts are refused; with it on PutObject only, large ones end safely', async () => {

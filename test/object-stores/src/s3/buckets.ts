@@ -67,7 +67,8 @@ function listObjects(call: Call): Answer {
 	const token = query.get('continuation-token')
 	const startAfter = query.get('start-after')
 	const limit = limitOf(call, 'max-keys')
-	const after = token === null ? startAfter : keyOfToken(token)
+	const { listings } = call.behaviour
+	const after = listings === 'first-page' ? null : token === null ? startAfter : keyOfToken(token)
 	const shown: (string | { readonly group: string })[] = []
 	let last = ''
 	let isTruncated = false
@@ -77,7 +78,7 @@ function listObjects(call: Call): Answer {
 		if (group !== undefined && group === last) continue
 		if (after !== null && (!isAbove(key, after) || (group !== undefined && group === after))) continue
 		if (shown.length >= limit) {
-			isTruncated = limit > 0
+			isTruncated = limit > 0 && listings === 'told'
 			break
 		}
 		shown.push(group === undefined ? key : { group })

@@ -8,6 +8,8 @@ export interface S3Behaviour {
 	readonly pageSize: number
 	/** Bytes of a part that is not the last; 5 MiB. */
 	readonly minPartBytes: number
+	/** `untold`: a page does not say that more follow. `first-page`: and where to start after is not looked at either. */
+	readonly listings: 'told' | 'untold' | 'first-page'
 	/** `If-None-Match` of PutObject. */
 	readonly conditionalPut: 'enforced' | 'ignored' | 'refused'
 	/** `If-None-Match` of CompleteMultipartUpload. */

@@ -129,6 +129,7 @@ class S3State {
 		this.#behaviour = {
 			pageSize: 1000,
 			minPartBytes: 5 * 2 ** 20,
+			listings: 'told',
 			conditionalPut: 'enforced',
 			conditionalComplete: 'enforced',
 			flexibleChecksums: true,
