@@ -28,6 +28,12 @@ export interface EncodePartOptions {
 /** Frames that may be compressed at once for one part: about as many MiB of memory, twice. */
 const FRAMES_AHEAD = 3
 
+/** Gives a frame's memory back at once: left to the collector, frames make it run for nothing else. Nobody else may hold the frame. */
+function release(frame: Uint8Array): void {
+	const { buffer } = frame
+	if (buffer instanceof ArrayBuffer) buffer.transfer(0)
+}
+
 /** Makes a data file of rows: CSV frames, hashed, each compressed by itself, hashed again. The same rows give the same bytes. */
 export async function* encodePart(
 	rows: AsyncIterable<RowChunk>,
@@ -59,7 +65,13 @@ export async function* encodePart(
 		if (rest !== undefined && rest.length > 0) yield pass(rest)
 	}
 
-	for await (const frame of ahead(frames(), FRAMES_AHEAD, (bytes) => compressFrame(bytes, compression))) {
+	async function compressed(frame: Uint8Array): Promise<Uint8Array> {
+		const bytes = await compressFrame(frame, compression)
+		if (bytes !== frame) release(frame)
+		return bytes
+	}
+
+	for await (const frame of ahead(frames(), FRAMES_AHEAD, compressed)) {
 		stored?.update(frame)
 		size += frame.length
 		meter.add(0, 0, frame.length)
