@@ -1,14 +1,26 @@
-// npm run demo: the tool's main job with the real binaries: back up, lose, restore, prove. Exits 0 only if all is equal.
+// npm run demo [-- --store file|s3|gcs|azure]: the tool's main job with the real binaries: back up, lose, restore, prove.
+// Exits 0 only if all is equal. Stores other than a directory are servers on the loopback.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { places } from '../../test/object-stores/src/places.ts'
 import { ourPicture } from './our-reader.ts'
 import { below, differences, only, type Picture, totals } from './picture.ts'
 import { run, start, stop } from './shell.ts'
 import { dropEverything, theirPicture } from './their-reader.ts'
 
+const { values } = parseArgs({ options: { store: { type: 'string', default: 'file' } } })
+const stores = ['file', ...Object.keys(places)]
+if (!stores.includes(values.store)) {
+	console.error(`--store is one of ${stores.join(', ')}, not ${values.store}`)
+	process.exit(2)
+}
+
 const scratch = await mkdtemp(join(tmpdir(), 'ydbackup-demo-'))
-const repo = join(scratch, 'backups')
+const place = values.store === 'file' ? undefined : await places[values.store as keyof typeof places]()
+Object.assign(process.env, place?.env)
+const repo = place?.url ?? join(scratch, 'backups')
 const title = (text: string): void => console.log(`\n\u001b[1;36m== ${text}\u001b[0m`)
 const problems: string[] = []
 
@@ -84,5 +96,6 @@ try {
 	process.exitCode = problems.length === 0 ? 0 : 1
 } finally {
 	await stop(emulator.child)
+	await place?.[Symbol.asyncDispose]()
 	await rm(scratch, { recursive: true, force: true })
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
 const BIN = new URL('../../node_modules/.bin/', import.meta.url).pathname
-const env = { ...process.env, PATH: `${BIN}:${process.env['PATH']}` }
+const environment = (): NodeJS.ProcessEnv => ({ ...process.env, PATH: `${BIN}:${process.env['PATH']}` })
 
 const shown = (words: readonly string[]): string =>
 	words.map((word) => (/^[\w./:=@-]+$/.test(word) ? word : `'${word}'`)).join(' ')
@@ -17,7 +17,7 @@ export async function run(words: readonly string[], { quiet = false, code = 0, l
 	if (!quiet) console.log(`\n\u001b[1m$ ${shown(words)}\u001b[0m`)
 	const started = performance.now()
 	const child = spawn(words[0]!, words.slice(1), {
-		env,
+		env: environment(),
 		stdio: ['ignore', 'pipe', 'inherit'],
 		signal: AbortSignal.timeout(limitMs),
 	})
@@ -39,7 +39,7 @@ export async function start(
 	ready: RegExp,
 ): Promise<{ child: ChildProcess; match: RegExpMatchArray }> {
 	console.log(`\n\u001b[1m$ ${shown(words)} &\u001b[0m`)
-	const child = spawn(words[0]!, words.slice(1), { env, stdio: ['ignore', 'pipe', 'inherit'] })
+	const child = spawn(words[0]!, words.slice(1), { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] })
 	const { promise, resolve, reject } = Promise.withResolvers<RegExpMatchArray>()
 	const timer = setTimeout(() => reject(new Error(`${words[0]} is not ready after 20 s`)), 20_000)
 	child.once('error', reject).once('exit', (exit) => reject(new Error(`${words[0]} exited with ${exit}`)))
