@@ -31,3 +31,6 @@ export { tableSchemaOf } from './scheme/table-schema.ts'
 
 export { parseProtoText } from './text/parse-text.ts'
 export { printProtoText, type PrintOptions } from './text/print-text.ts'
+
+export * as changes from './changes/changes.ts'
+export type { ChangeMetadata, ChangeReader, ColumnMap, ColumnMapper, ColumnState } from './changes/changes.ts'

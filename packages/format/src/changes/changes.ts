@@ -1,0 +1,10 @@
+export {
+	type ChangeMetadata,
+	type ColumnState,
+	METADATA_COLUMN,
+	readChangeMetadata,
+	writeChangeMetadata,
+} from './change-metadata.ts'
+export { type ColumnMap, type ColumnMapper, createColumnMapper, valueColumns } from './column-map.ts'
+export { type ChangeReader, createChangeReader } from './read-changes.ts'
+export { changeTableSchema, createChangeWriter, freshColumnMap } from './write-changes.ts'
