@@ -99,9 +99,9 @@ const map = new Map([
 const value = (init: Parameters<typeof create<typeof ValueSchema>>[1]): Uint8Array =>
 	toBinary(ValueSchema, create(ValueSchema, init))
 const NULL = value({ value: { case: 'nullFlagValue', value: 0 } })
-const text = (value_: string): Uint8Array => value({ value: { case: 'textValue', value: value_ } })
-const number = (value_: bigint): Uint8Array => value({ value: { case: 'int64Value', value: value_ } })
-const bytes = (value_: Uint8Array): Uint8Array => value({ value: { case: 'bytesValue', value: value_ } })
+const text = (string: string): Uint8Array => value({ value: { case: 'textValue', value: string } })
+const number = (id: bigint): Uint8Array => value({ value: { case: 'int64Value', value: id } })
+const bytes = (raw: Uint8Array): Uint8Array => value({ value: { case: 'bytesValue', value: raw } })
 const item = (cell: Uint8Array): Uint8Array =>
 	toBinary(ValueSchema, create(ValueSchema, { items: [fromBinary(ValueSchema, cell)] }))
 const keyOf = (id: bigint): Uint8Array => item(number(id))
@@ -340,10 +340,10 @@ function applied(
 ): Record<string, string> | undefined {
 	if (op === 'erase') return undefined
 	const empty = Object.fromEntries(['a', 'b', 'c'].map((name) => [name, Buffer.from(NULL).toString('hex')]))
-	const row_ = op === 'replace' ? empty : (before ?? empty)
+	const start = op === 'replace' ? empty : (before ?? empty)
 	const named = 'columns' in rest ? rest.columns : []
 	return {
-		...row_,
+		...start,
 		...Object.fromEntries(named.map(({ name, value: cell }) => [name, Buffer.from(cell).toString('hex')])),
 	}
 }
