@@ -42,7 +42,7 @@ export function typeToBytes(type: YdbType): Uint8Array {
 }
 
 /** The bytes of the `Ydb.Type` List<Struct<…all columns in order…>>: the type of the rows that a BulkUpsert request carries. */
-export function listOfStructType(schema: TableSchema): Uint8Array {
+export function listOfStructType(schema: Pick<TableSchema, 'columns'>): Uint8Array {
 	const encoder = new TextEncoder()
 	const members = schema.columns.map((column) =>
 		lengthDelimited(

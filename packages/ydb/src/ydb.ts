@@ -1,5 +1,5 @@
 import type { Driver } from '@ydbjs/core'
-import type { CallOptions, SnapshotSink, SnapshotSource } from '@ydbackup/core'
+import type { CallOptions, ChangeSink, SnapshotSink, SnapshotSource } from '@ydbackup/core'
 import { unlessAborted } from './call/bounded.ts'
 import { patiently } from './call/patience.ts'
 import { query } from './call/query.ts'
@@ -8,6 +8,7 @@ import type { Credentials } from './connect/credentials.ts'
 import { normalDatabase, normalEndpoint, type Target } from './connect/target.ts'
 import { ByteBudget } from './rows/byte-budget.ts'
 import { walk } from './scheme/walk.ts'
+import { createChangeSink } from './changes/change-sink.ts'
 import { createSink } from './sink.ts'
 import { takeSnapshot } from './snapshot/take.ts'
 
@@ -27,6 +28,7 @@ export interface Ydb extends AsyncDisposable {
 	readonly database: string
 	readonly source: SnapshotSource
 	readonly sink: SnapshotSink
+	readonly changeSink: ChangeSink
 	/** What the server says of its version; undefined where it does not say. */
 	serverVersion(options?: CallOptions): Promise<string | undefined>
 	close(): Promise<void>
@@ -68,6 +70,7 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 			take: (request) => takeSnapshot({ control, database, data }, request),
 		},
 		sink: createSink({ control, database, data }),
+		changeSink: createChangeSink({ control, database, data }),
 		async serverVersion(more) {
 			try {
 				const [row] = await query(control, 'SELECT Version() AS version;', {

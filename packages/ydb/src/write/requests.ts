@@ -35,25 +35,33 @@ function around(levels: readonly Level[], rows: Uint8Array): Uint8Array {
 }
 
 /** `Ydb.TypedValue { type = 1, value = 2 }` of a list of rows: the rows stand in it as they came. */
-function typedRows(schema: TableSchema): Level {
-	return { before: lengthDelimited(FIELD_1, listOfStructType(schema)), tag: FIELD_2 }
+function typedRows(columns: TableSchema['columns']): Level {
+	return { before: lengthDelimited(FIELD_1, listOfStructType({ columns })), tag: FIELD_2 }
 }
 
 /** Bytes of `Ydb.Table.BulkUpsertRequest { table = 1, rows = 2 }`. */
 export function bulkRequests(path: string, schema: TableSchema): (chunk: RowChunk) => Uint8Array {
-	const levels = [{ before: lengthDelimited(FIELD_1, Buffer.from(path)), tag: FIELD_2 }, typedRows(schema)]
+	const levels = [{ before: lengthDelimited(FIELD_1, Buffer.from(path)), tag: FIELD_2 }, typedRows(schema.columns)]
 	return ({ bytes }) => around(levels, bytes)
 }
 
-/** Bytes of an ExecuteQueryRequest that replaces whole rows by a statement: for tables that bulk writes are refused for. */
+/** Bytes of an ExecuteQueryRequest that writes whole rows by a statement: for tables that bulk writes are refused for. */
 export function statementRequests(
 	path: string,
 	schema: TableSchema,
 ): (chunk: RowChunk, sessionId: string) => Uint8Array {
-	const text = `UPSERT INTO ${quotePath(path)} SELECT * FROM AS_TABLE($rows);`
-	const rows = typedRows(schema)
+	const request = rowsRequests(`UPSERT INTO ${quotePath(path)} SELECT * FROM AS_TABLE($rows);`, schema.columns)
+	return ({ bytes }, sessionId) => request(bytes, sessionId)
+}
+
+/** Bytes of an ExecuteQueryRequest, committed by itself, whose parameter `$rows` is a list of structs with these columns. */
+export function rowsRequests(
+	text: string,
+	columns: TableSchema['columns'],
+): (rowFrames: Uint8Array, sessionId: string) => Uint8Array {
+	const rows = typedRows(columns)
 	const name = { before: lengthDelimited(FIELD_1, Buffer.from('$rows')), tag: FIELD_2 }
-	return ({ bytes }, sessionId) => {
+	return (rowFrames, sessionId) => {
 		const head = toBinary(
 			ExecuteQueryRequestSchema,
 			create(ExecuteQueryRequestSchema, {
@@ -66,6 +74,6 @@ export function statementRequests(
 				query: { case: 'queryContent', value: { syntax: Syntax.YQL_V1, text } },
 			}),
 		)
-		return around([{ before: head, tag: PARAMETERS }, name, rows], bytes)
+		return around([{ before: head, tag: PARAMETERS }, name, rows], rowFrames)
 	}
 }
