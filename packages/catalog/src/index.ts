@@ -3,3 +3,6 @@ export type { BackupEntry, DamagedBackup, ReadableBackup } from './repository/ba
 export { type InitOptions, type ListBackupsOptions, type ReadBackup, Repository } from './repository/repository.ts'
 export type { ListedRun } from './runs/list-runs.ts'
 export type { RunRecord } from './runs/run-record.ts'
+export { checkLink } from './chain/check-chain.ts'
+export { type ChainPlace, chainPlaces } from './chain/draw-chains.ts'
+export { readChain } from './chain/read-chain.ts'
