@@ -81,6 +81,20 @@ export async function theirPicture(endpoint: string, database: string): Promise<
 	})
 }
 
+/** Runs statements one after the other, each committed by itself. */
+export async function runStatements(endpoint: string, database: string, statements: readonly string[]): Promise<void> {
+	await withDriver(endpoint, database, async (driver) => {
+		for (const text of statements) {
+			await driver.queryClient.do({
+				fn: async (session) => {
+					const { resultSets } = await session.execute({ text })
+					for await (const _ of resultSets);
+				},
+			})
+		}
+	})
+}
+
 /** The disaster: everything in the database is dropped. */
 export async function dropEverything(endpoint: string, database: string): Promise<number> {
 	return withDriver(endpoint, database, async (driver) => {

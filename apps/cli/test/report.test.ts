@@ -13,6 +13,7 @@ const ID = '20261123T021530Z-k3f9'
 
 const whole: ListedBackup = {
 	state: 'complete',
+	chain: { root: ID, position: 0, children: [] },
 	id: ID,
 	kind: 'full',
 	createdAt: '2026-11-23T02:15:30.000Z',
@@ -35,10 +36,13 @@ const whole: ListedBackup = {
 }
 
 test('a list shows damaged backups beside whole ones, and more rows than a number can hold', () => {
-	const damaged = listedBackup({
-		id: '20261122T021530Z-aaaa',
-		error: new BackupError('MANIFEST_INVALID', 'its hash differs'),
-	})
+	const damaged = listedBackup(
+		{
+			id: '20261122T021530Z-aaaa',
+			error: new BackupError('MANIFEST_INVALID', 'its hash differs'),
+		},
+		{ id: '20261122T021530Z-aaaa', root: undefined, position: undefined, children: [] },
+	)
 	const text = listedBackupsText({ repository: '/srv/backups', backups: [damaged, whole], unfinished: [] }, now)
 	const lines = text.split('\n')
 	expect(lines[1]).toMatch(/^20261122T021530Z-aaaa +damaged$/)
@@ -141,6 +145,7 @@ const verified: VerifiedBackup = {
 	],
 	tables: 2,
 	files: 9,
+	links: [ID],
 	rows: 5,
 	plainBytes: 50,
 	storedBytes: 40,
@@ -156,4 +161,21 @@ test('a damaged backup exits with 3 whatever the findings are, and all of them a
 	}
 	expect(verifiedFailure({ ...verified, ok: true, findings: [] })).toBeUndefined()
 	expect(verifiedBackupText({ ...verified, ok: true, findings: [] })).toMatch(/is whole/)
+})
+
+test('a list says where each backup stands in its chain, and which chain is broken', () => {
+	const child = (parent: string, root: string | undefined, position: number | undefined): ListedBackup => ({
+		...whole,
+		kind: 'incremental',
+		parent,
+		chain: { root, position, children: [] },
+	})
+	const first = { ...whole, chain: { root: ID, position: 0, children: ['x'] } }
+	const backups = [first, child(ID, ID, 1), child('20200101T000000Z-gone', undefined, undefined)]
+	const lines = listedBackupsText({ repository: '/srv/backups', backups, unfinished: [] }, now).split('\n')
+	const suffix = ID.split('-')[1]
+	expect(lines[0]).toContain('CHAIN')
+	expect(lines[1]).toContain(`${suffix} +0`)
+	expect(lines[2]).toContain(`incremental  ${suffix} +1`)
+	expect(lines[3]).toContain('broken: no 20200101T000000Z-gone')
 })

@@ -77,6 +77,15 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		if (rows.length > 0) this.#upsert(path, chunkOf(rows.map(rowFrame), tableSchemaOf(scheme, path)).bytes)
 	}
 
+	/** Writes rows as their frames; keys that exist are overwritten. */
+	putRows(path: string, frames: readonly Uint8Array[]): void {
+		this.#upsert(path, Buffer.concat(frames))
+	}
+
+	deleteRow(path: string, key: Uint8Array): void {
+		this.#table(path).rows.delete(Buffer.from(key).toString('hex'))
+	}
+
 	addOther(path: string, kind: ObjectKind, serverKind: string): void {
 		this.nodes.set(path, { kind, serverKind, permissions: [] })
 	}

@@ -3,7 +3,7 @@ import { YdbackupCommand } from '../command.ts'
 import { connectionFlags } from '../connection/connection-flags.ts'
 import { openDatabase } from '../connection/open-database.ts'
 import { restoredBackupText, restoredFailure, type RestoredBackup } from '../report/restored-backup.ts'
-import { parseId, requiredId } from '../repository/backup-id.ts'
+import { idOf, idUnlessAt, parseWanted } from '../repository/backup-id.ts'
 import { openRepository } from '../repository/open-repository.ts'
 import { repositoryFlags } from '../repository/repository-flags.ts'
 import { parsePairs } from '../run/pair.ts'
@@ -16,12 +16,17 @@ export default class Restore extends YdbackupCommand {
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --endpoint grpc://localhost:2136 --database /local --repo /srv/backups --verify-data',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --include shop/orders --to /local/rescued',
+		'<%= config.bin %> <%= command.id %> --at 2026-11-23T02:15:00Z --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
 	]
-	static override args = { id: requiredId }
+	static override args = { id: idUnlessAt }
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		at: Flags.string({
+			helpValue: 'TIME',
+			description: 'instead of an id: the newest backup taken at or before this time, for example 2026-11-23T02:15:00Z',
+		}),
 		to: Flags.string({
 			helpValue: '/DB/PATH',
 			description: 'put everything below this path; default: where it came from',
@@ -57,11 +62,12 @@ export default class Restore extends YdbackupCommand {
 
 	async run(): Promise<RestoredBackup> {
 		const { args, flags } = await this.parse(Restore)
-		const id = parseId(args.id)
+		const wanted = parseWanted(args.id, flags.at)
 		const map = parsePairs(flags.map ?? [], '--map')
 		const { restore } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
 		await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
+		const id = await idOf(opened.repository, wanted, work.signal)
 		await using ydb = await openDatabase(flags, work)
 		const result = await restore({
 			sink: ydb.sink,

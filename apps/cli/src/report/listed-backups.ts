@@ -1,4 +1,4 @@
-import type { BackupEntry } from '@ydbackup/catalog'
+import type { BackupEntry, ChainPlace } from '@ydbackup/catalog'
 import { printable } from '../output/printable.ts'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { tableText } from '../output/table.ts'
@@ -6,7 +6,7 @@ import { type BackupSummary, labelsText, summaryOf } from './backup-summary.ts'
 import { type ListedRun, listedRunText } from './listed-run.ts'
 
 export type ListedBackup =
-	| ({ readonly state: 'complete' } & BackupSummary)
+	| ({ readonly state: 'complete'; readonly chain: Omit<ChainPlace, 'id'> } & BackupSummary)
 	/** Its manifest cannot be read. It is shown, never hidden. */
 	| {
 			readonly state: 'damaged'
@@ -22,8 +22,9 @@ export interface ListedBackups {
 	readonly unfinished: readonly ListedRun[]
 }
 
-export function listedBackup(entry: BackupEntry): ListedBackup {
-	if (entry.manifest !== undefined) return { state: 'complete', ...summaryOf(entry.manifest) }
+export function listedBackup(entry: BackupEntry, { root, position, children }: ChainPlace): ListedBackup {
+	const chain = { root, position, children }
+	if (entry.manifest !== undefined) return { state: 'complete', ...summaryOf(entry.manifest), chain }
 	const { code, message } = entry.error
 	return { state: 'damaged', id: entry.id, error: { code, message } }
 }
@@ -43,6 +44,9 @@ export function listedBackupsText({ repository, backups, unfinished }: ListedBac
 				{ title: 'TAKEN', cell: whole((backup) => spellTime(backup.snapshotBefore)) },
 				{ title: 'AGE', align: 'right', cell: whole((backup) => age(backup.snapshotBefore)) },
 				{ title: 'KIND', cell: whole((backup) => backup.kind) },
+				...(backups.some((backup) => backup.state === 'complete' && backup.parent !== undefined)
+					? [{ title: 'CHAIN', cell: chainText }]
+					: []),
 				{ title: 'DATABASE', cell: whole((backup) => backup.database) },
 				{ title: 'TABLES', align: 'right', cell: whole((backup) => spellCount(backup.counts.tables)) },
 				{ title: 'ROWS', align: 'right', cell: whole((backup) => spellCount(BigInt(backup.counts.rows))) },
@@ -58,4 +62,13 @@ export function listedBackupsText({ repository, backups, unfinished }: ListedBac
 			lines.push('', `${backup.id}: ${printable(backup.error.message)} (${backup.error.code})`)
 	for (const run of unfinished) lines.push('', listedRunText(run, now))
 	return lines.join('\n')
+}
+
+/** `k3f9 +2`: the second increment upon the full backup whose id ends in k3f9. */
+function chainText(backup: ListedBackup): string {
+	if (backup.state !== 'complete') return ''
+	const { root, position, children } = backup.chain
+	if (root === undefined) return `broken: no ${backup.parent ?? 'parent'}`
+	if (position === 0 && children.length === 0) return ''
+	return `${root.slice(root.lastIndexOf('-') + 1)} +${position}`
 }

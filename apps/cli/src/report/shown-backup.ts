@@ -9,7 +9,10 @@ export interface ShownTable {
 	readonly path: string
 	/** The folder of the table in the native layout, below `backups/<id>/`. */
 	readonly prefix: string
+	/** Of an increment: changes. */
 	readonly rows: string
+	/** Of an increment: the rows of the table at its end. */
+	readonly rowsAfter?: string
 	readonly partitions: number
 	readonly plainBytes: number
 	/** Whether the server has counted the rows too, and came to the same number. */
@@ -30,9 +33,19 @@ export interface ShownBackup extends BackupSummary {
 
 export function shownBackup(manifest: Manifest, repository: string): ShownBackup {
 	const tables = manifest.objects.flatMap(
-		({ kind, path, prefix = '', rows = '0', partitions = 0, plainBytes = 0, countedByServer }) =>
-			kind === 'row-table'
-				? [{ path, prefix, rows, partitions, plainBytes, countedByServer: countedByServer ?? false }]
+		({ kind, path, prefix = '', rows = '0', partitions = 0, plainBytes = 0, countedByServer, state }) =>
+			kind !== 'directory'
+				? [
+						{
+							path,
+							prefix,
+							rows,
+							...(state && { rowsAfter: state.rows }),
+							partitions,
+							plainBytes,
+							countedByServer: countedByServer ?? false,
+						},
+					]
 				: [],
 	)
 	const { serverVersion } = manifest.source
@@ -55,7 +68,7 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 			backup: shown.id,
 			repository: shown.repository,
 			database: shown.database,
-			kind: shown.parent === undefined ? shown.kind : `${shown.kind}, after ${shown.parent}`,
+			kind: shown.parent === undefined ? shown.kind : `${shown.kind}: what changed since ${shown.parent}`,
 			snapshot: `between ${spellTime(shown.snapshotAfter)} and ${spellTime(shown.snapshotBefore)} (${shown.clock} clock), ${spellAge(now.getTime() - Date.parse(shown.snapshotBefore))} ago`,
 			committed: `${spellTime(shown.finishedAt)} by ${shown.tool.name} ${shown.tool.version}`,
 			labels: labelsText(shown.labels),
@@ -71,9 +84,22 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 			'',
 			tableText(tables, [
 				{ title: 'TABLE', cell: ({ path }) => path },
-				{ title: 'ROWS', align: 'right', cell: ({ rows }) => spellCount(BigInt(rows)) },
+				{
+					title: shown.kind === 'full' ? 'ROWS' : 'CHANGES',
+					align: 'right',
+					cell: ({ rows }) => spellCount(BigInt(rows)),
+				},
 				{ title: 'SIZE', align: 'right', cell: ({ plainBytes }) => spellBytes(plainBytes) },
 				{ title: 'PARTITIONS', align: 'right', cell: ({ partitions }) => spellCount(partitions) },
+				...(shown.kind === 'full'
+					? []
+					: [
+							{
+								title: 'ROWS AFTER',
+								align: 'right' as const,
+								cell: ({ rowsAfter }: ShownTable) => spellCount(BigInt(rowsAfter ?? '0')),
+							},
+						]),
 				{ title: 'COUNTED', cell: ({ countedByServer }) => (countedByServer ? 'by the server too' : 'by us only') },
 				{ title: 'FOLDER', cell: ({ prefix }) => prefix },
 			]),

@@ -9,11 +9,12 @@ export interface VerifiedBackup extends VerifyReport {
 }
 
 export function verifiedBackupText(verified: VerifiedBackup): string {
-	const { id, level, ok, findings, tables, files, rows, plainBytes, storedBytes, elapsedMs } = verified
+	const { id, level, ok, findings, tables, files, links, rows, plainBytes, storedBytes, elapsedMs } = verified
 	const facts = factsText({
 		repository: verified.repository,
 		level: level === 'full' ? 'full: every byte was read' : 'quick: presence and sizes; --level full reads every byte',
 		tables: spellCount(tables),
+		chain: links.length === 1 ? undefined : `${links.length} backups, the first is ${links[0]}`,
 		objects: spellCount(files),
 		read:
 			level === 'full'

@@ -1,4 +1,5 @@
 import * as Args from '@oclif/core/args'
+import type { Repository } from '@ydbackup/catalog'
 import { BackupError } from '@ydbackup/core'
 
 const ID = /^\d{8}T\d{6}Z-[a-z0-9]+$/
@@ -13,5 +14,34 @@ export function parseId(text: string): string {
 
 const description = 'id of the backup, or latest'
 
-export const requiredId = Args.string({ required: true, ignoreStdin: true, description })
 export const optionalId = Args.string({ default: 'latest', ignoreStdin: true, description })
+export const idUnlessAt = Args.string({ ignoreStdin: true, description: `${description}; or give --at` })
+
+/** A backup by id, or the newest one that was taken at or before a time. */
+export type WantedBackup = { readonly id: string } | { readonly at: Date }
+
+/** Exactly one of an id and a time. A time without a zone is refused: on the night that it matters nobody knows whose it is. */
+export function parseWanted(id: string | undefined, at: string | undefined): WantedBackup {
+	if ((id === undefined) === (at === undefined)) {
+		throw new BackupError('CONFIG_INVALID', id === undefined ? 'no backup is named' : 'an id and --at are both given', {
+			advice: 'give the id of a backup, or latest, or --at with a time',
+		})
+	}
+	if (at === undefined) return { id: parseId(id!) }
+	const time = new Date(at)
+	if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(at) || Number.isNaN(time.getTime())) {
+		throw new BackupError('CONFIG_INVALID', `${JSON.stringify(at.slice(0, 100))} is not a time with a zone`, {
+			advice: 'write it like 2026-11-23T02:15:00Z or 2026-11-23T03:15:00+01:00',
+		})
+	}
+	return { at: time }
+}
+
+export async function idOf(
+	repository: Repository,
+	wanted: WantedBackup,
+	signal: AbortSignal | undefined,
+): Promise<string> {
+	if ('id' in wanted) return wanted.id
+	return (await repository.readAt(wanted.at, { signal })).manifest.id
+}

@@ -2,7 +2,7 @@ import type { Manifest } from '@ydbackup/format'
 import type { ListedManifest } from './backup-entry.ts'
 
 /** How far the store's clock and the database's may lie apart before an older id is not asked for its time. */
-const CLOCKS_APART_MS = 15 * 60_000
+export const CLOCKS_APART_MS: number = 15 * 60_000
 const MOST_ASKED = 8
 
 /**

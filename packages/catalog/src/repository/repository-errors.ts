@@ -48,3 +48,9 @@ export function manifestTooLarge(key: string, size: number): BackupError {
 		advice: 'the manifest is not what was committed; use another backup, or another copy of this one',
 	})
 }
+
+export function nothingBefore(time: Date, location: string, oldest: string | undefined): BackupError {
+	return new BackupError('BACKUP_NOT_FOUND', `no backup in ${location} was taken at or before ${time.toISOString()}`, {
+		advice: oldest === undefined ? 'there is no backup at all; check the location' : `the oldest one is ${oldest}`,
+	})
+}

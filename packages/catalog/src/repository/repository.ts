@@ -23,12 +23,13 @@ import { writeNew } from '../read/write-new.ts'
 import { deleteRun, listRuns, type ListedRun } from '../runs/list-runs.ts'
 import { encodeRun, type RunRecord } from '../runs/run-record.ts'
 import type { BackupEntry, ListedManifest } from './backup-entry.ts'
-import { chooseLatest } from './choose-latest.ts'
+import { chooseLatest, CLOCKS_APART_MS } from './choose-latest.ts'
 import { listManifests } from './list-manifests.ts'
 import {
 	backupNotFound,
 	idTaken,
 	locationTaken,
+	nothingBefore,
 	manifestTooLarge,
 	repositoryExists,
 	repositoryNotFound,
@@ -139,6 +140,21 @@ export class Repository {
 			if (isBackupError(error, 'STORAGE_NOT_FOUND')) throw await this.#notFound(id, options)
 			throw error
 		}
+	}
+
+	/**
+	 * The newest backup whose snapshot was taken for certain at or before a time. Errors: `BACKUP_NOT_FOUND`; a damaged one on the way down
+	 * is refused as `latest` would be, because nobody knows whether it is the one.
+	 */
+	async readAt(time: Date, options: CallOptions = {}): Promise<ReadBackup> {
+		const listed = (await this.#listed(options)).filter((one) => one.isId)
+		for (const one of listed.toReversed()) {
+			const begun = parseBackupId(one.id)!.time.getTime()
+			if (begun > time.getTime() + CLOCKS_APART_MS) continue
+			const read = await this.#readManifest(one.id, one.key, options)
+			if (Date.parse(read.manifest.snapshotBefore) <= time.getTime()) return read
+		}
+		throw nothingBefore(time, this.storage.location, listed[0]?.id)
 	}
 
 	/** What the native layout has no place for. Errors: `OBJECT_MISSING`, `OBJECT_DAMAGED`, `FORMAT_INVALID`. */

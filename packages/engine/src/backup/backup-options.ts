@@ -10,6 +10,11 @@ export interface BackupOptions {
 	readonly source: SnapshotSource
 	/** Of an opened repository whose storage makes failed calls again by itself (`retrying` of `@ydbackup/storage`). */
 	readonly repository: Repository
+	/**
+	 * Take what changed since this backup (an id, or `latest`) instead of everything: the difference of two snapshots. What is taken is
+	 * what the parent took; paths and patterns cannot be given.
+	 */
+	readonly parent?: string | undefined
 	/** Objects to take with everything below them, absolute or relative to the database. Each must exist. Default: all. */
 	readonly paths?: readonly string[] | undefined
 	/** Patterns over paths relative to the database (`*` within a name, `**` across names). Default: all. */

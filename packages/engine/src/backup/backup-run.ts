@@ -3,6 +3,8 @@ import { hostname } from 'node:os'
 import type { Snapshot } from '@ydbackup/core'
 import type { Compression } from '@ydbackup/format'
 
+import type { LinkSnapshot } from '../chain/link-snapshot.ts'
+import type { OpenedChain } from '../chain/open-chain.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
@@ -25,6 +27,10 @@ export interface BackupRun {
 	/** `committing` from the first byte of the manifest on: from then it can only be asked whether the backup exists. */
 	stage: 'working' | 'committing'
 	snapshot: Snapshot | undefined
+	/** What an increment builds upon; undefined for a full backup. */
+	readonly parent: OpenedChain | undefined
+	/** The snapshot as changes since the parent. */
+	link: LinkSnapshot | undefined
 	now(): Date
 	/** Takes the run off the list of unfinished ones. */
 	end(): Promise<void>
@@ -36,6 +42,7 @@ export async function createRun(
 	reporter: Reporter,
 	compression: Compression,
 	concurrency: number,
+	parent: OpenedChain | undefined,
 ): Promise<BackupRun> {
 	const { repository, source } = options
 	const now = options.clock ?? ((): Date => new Date())
@@ -61,6 +68,8 @@ export async function createRun(
 		ledger: createLedger(repository.storage),
 		stage: 'working',
 		snapshot: undefined,
+		parent,
+		link: undefined,
 		now,
 		async end() {
 			try {

@@ -4,31 +4,40 @@ import { parseCompression } from '@ydbackup/format'
 import { createSelection } from '../choose/selection.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { collect } from '../flow/collect.ts'
-import { chooseConcurrency } from '../flow/concurrency.ts'
+import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { type BackupPlan, planBackup } from './backup-plan.ts'
 import type { BackupOptions, BackupResult } from './backup-options.ts'
 import { createRun } from './backup-run.ts'
 import { abandonRun } from './abandon-run.ts'
 import { dropCopies } from './cleanup.ts'
+import { openParent } from './open-parent.ts'
 import { writeBackup } from './write-backup.ts'
 
 /**
- * Takes a full backup: one consistent snapshot of the chosen tables, every partition streamed to storage, everything read back,
+ * Takes a backup, full or of what changed since a `parent`: one consistent snapshot of the chosen tables, every partition streamed to storage, everything read back,
  * and the manifest last. It resolves when the backup is listed; a run that throws has left nothing that is.
  *
  * When stopped by `signal` it throws `INTERRUPTED` and keeps copies and objects (unless `discardOnInterrupt`); after any other
  * failure copies and objects are removed. What could not be removed stands in a warning. Errors: those of the source and of the
- * store, `PATH_NOT_FOUND`, `CONFIG_INVALID`, `COUNT_MISMATCH`, `OBJECT_MISSING`, `OBJECT_DAMAGED`, `BACKUP_ID_CONFLICT`.
+ * store, `PATH_NOT_FOUND`, `CONFIG_INVALID`, `COUNT_MISMATCH`, `OBJECT_MISSING`, `OBJECT_DAMAGED`, `BACKUP_ID_CONFLICT`,
+ * `BACKUP_NOT_FOUND` and `CHAIN_BROKEN` for the parent.
  */
-export async function backup(options: BackupOptions): Promise<BackupResult> {
+export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	const startedAt = performance.now()
-	const reporter = createReporter(options.onEvent)
+	const reporter = createReporter(asked.onEvent)
+	const { parent, options } = await openParent(asked, reporter)
 	const compression = parseCompression(options.compression ?? 'zstd-1')
 	const concurrency = chooseConcurrency(options.concurrency, options.repository.storage)
 	const plan = await makePlan(options, reporter)
 	if (options.dryRun === true) return await dryResult(options, plan, reporter, startedAt)
 
-	const run = await createRun(options, reporter, compression, concurrency)
+	const run = await createRun(
+		options,
+		reporter,
+		compression,
+		mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
+		parent,
+	)
 	try {
 		const result = await writeBackup(run, plan, () => makePlan(options, reporter))
 		const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, reporter))

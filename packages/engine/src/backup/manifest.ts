@@ -19,14 +19,14 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 	const { repository, source } = options
 	const finishedAt = run.now().toISOString()
 	const files = run.ledger.files()
-	const tables = parts.jobs.map((job) => tableObject(job, parts.totals.get(job.prefix)))
+	const tables = parts.jobs.map((job) => tableObject(job, parts.totals.get(job.prefix), run))
 	const directories = parts.plan.directories.map(({ path }): ManifestObject => ({ path, kind: 'directory' }))
 	return {
 		ydbackup: 'manifest',
 		version: 1,
 		id: run.id,
 		repository: repository.header.id,
-		kind: 'full',
+		...kindOf(run),
 		createdAt: run.createdAt.toISOString(),
 		finishedAt,
 		tool: options.tool,
@@ -64,15 +64,27 @@ function patternNotes({ include = [], exclude = [] }: BackupOptions): Note[] {
 	]
 }
 
-function tableObject({ table, prefix }: TableJob, totals: TableTotals | undefined): ManifestObject {
+function kindOf({ parent }: BackupRun): Pick<Manifest, 'kind' | 'parent'> {
+	const last = parent?.manifests.at(-1)
+	if (last === undefined) return { kind: 'full' }
+	return { kind: 'incremental', parent: { id: last.id, manifestSha256: last.sha256 } }
+}
+
+function tableObject(
+	{ table, prefix }: TableJob,
+	totals: TableTotals | undefined,
+	{ link, options }: BackupRun,
+): ManifestObject {
+	const state = link?.stateOf(table.path)
 	return {
 		path: table.path,
-		kind: 'row-table',
+		kind: link === undefined ? 'row-table' : 'change-table',
+		...(state && { state: { rows: String(state.rows), rowHash: state.rowHash } }),
 		prefix,
 		rows: String(totals?.rows ?? 0),
 		rowHash: totals?.rowHash ?? '',
 		partitions: table.ranges.length,
-		countedByServer: totals?.counted !== undefined,
+		countedByServer: link === undefined ? totals?.counted !== undefined : options.countRows !== false,
 		plainBytes: totals?.plainBytes ?? 0,
 	}
 }

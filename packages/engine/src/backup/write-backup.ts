@@ -1,15 +1,17 @@
 import { BackupError, isBackupError, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
-import { layout, type Manifest } from '@ydbackup/format'
+import { layout, type Manifest, type StoredLink } from '@ydbackup/format'
 
+import { linkSnapshot, type LinkSnapshot } from '../chain/link-snapshot.ts'
 import { createMeter } from '../events/meter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
+import { runAll } from '../flow/run-all.ts'
 import type { BackupResult } from './backup-options.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { BackupRun } from './backup-run.ts'
 import { type ManifestParts, manifestOf } from './manifest.ts'
 import { readBack } from './read-back.ts'
-import { type TableJob, type TableTotals, writeData } from './write-data.ts'
+import { assertCount, COUNTS_AT_ONCE, type TableJob, type TableTotals, writeData } from './write-data.ts'
 import { writeObjects, writeRoot } from './write-root.ts'
 import { writeSchemes } from './write-schemes.ts'
 
@@ -24,10 +26,11 @@ export async function writeBackup(
 	const { options, reporter, ledger, id, concurrency } = run
 	const { storage } = options.repository
 	const plan = await takeSnapshot(run, firstPlan, planAgain)
-	const jobs = jobsOf(plan, run.snapshot)
 	const permissions = new Map(plan.tables.map((table) => [table.path, table.permissions]))
-
-	const meter = createMeter(reporter.emit, jobs.length)
+	const meter = createMeter(reporter.emit, plan.tables.length)
+	if (run.parent && run.snapshot) run.link = linkSnapshot(run.snapshot, run.parent, storage, () => meter.touch())
+	const { link } = run
+	const jobs = jobsOf(plan, link ?? run.snapshot)
 	using stalls = watchStalls({
 		signal: options.signal,
 		meter,
@@ -37,8 +40,10 @@ export async function writeBackup(
 	let totals = new Map<string, TableTotals>()
 	if (run.snapshot !== undefined) {
 		reporter.phase('data', `reading ${jobs.length} tables`)
-		const { snapshot, compression } = run
-		const countRows = options.countRows ?? true
+		const { compression } = run
+		const snapshot = link ?? run.snapshot
+		const isCounted = options.countRows ?? true
+		const countRows = isCounted && link === undefined
 		totals = await writeData({
 			id,
 			storage,
@@ -52,12 +57,13 @@ export async function writeBackup(
 			reporter,
 			stalls,
 		})
+		if (link !== undefined && isCounted) await countStates(link, jobs, stalls.signal)
 	}
 	reporter.phase('schemes', `writing the schemes of ${jobs.length} tables and ${plan.directories.length} directories`)
 	const { signal } = stalls
 	const requests = requestConcurrency(storage)
 	const fuller = await writeSchemes({ id, jobs, permissions, ledger, reporter, concurrency: requests, signal })
-	await writeObjects(id, plan.directories, fuller, ledger, signal)
+	await writeObjects({ id, directories: plan.directories, schemes: fuller, links: linksOf(link, jobs), ledger, signal })
 
 	const before = ledger.files()
 	reporter.phase('read-back', `reading ${before.length} objects back`)
@@ -102,6 +108,18 @@ async function takeSnapshot(
 		await take(second)
 		return second
 	}
+}
+
+/** Errors: `COUNT_MISMATCH` when the server counts other rows in a copy than were compared. */
+async function countStates(link: LinkSnapshot, jobs: readonly TableJob[], signal: AbortSignal): Promise<void> {
+	await runAll(jobs, COUNTS_AT_ONCE, signal, async ({ table: { path } }, stop) => {
+		const counted = await link.countState(path, { signal: stop })
+		assertCount(path, counted, link.stateOf(path).rows)
+	})
+}
+
+function linksOf(link: LinkSnapshot | undefined, jobs: readonly TableJob[]): Record<string, StoredLink> | undefined {
+	return link && Object.fromEntries(jobs.map(({ table, prefix }) => [prefix, link.linkOf(table.path)]))
 }
 
 function jobsOf(plan: BackupPlan, snapshot: Snapshot | undefined): TableJob[] {

@@ -42,7 +42,7 @@ export interface WriteDataOptions {
 }
 
 /** Counts run beside the data: they load the server, not us. */
-const COUNTS_AT_ONCE = 2
+export const COUNTS_AT_ONCE = 2
 
 /**
  * Writes one data file and its sidecar for each partition of each table, and compares the rows with the server's own count.
@@ -126,14 +126,18 @@ function createTally(table: SnapshotTable): Tally {
 			return --left === 0
 		},
 		totals(counted) {
-			if (counted !== undefined && counted !== BigInt(hash.rows)) {
-				throw new BackupError(
-					'COUNT_MISMATCH',
-					`${table.path}: the server counts ${counted} rows in the copy, and ${hash.rows} were read from it`,
-					{ advice: 'nothing is listed; run again, and report this with the server version when it happens twice' },
-				)
-			}
+			if (counted !== undefined) assertCount(table.path, counted, hash.rows)
 			return { rows: hash.rows, rowHash: hash.digest(), plainBytes, storedBytes, counted }
 		},
 	}
+}
+
+/** Errors: `COUNT_MISMATCH`. */
+export function assertCount(path: string, counted: bigint, read: number): void {
+	if (counted === BigInt(read)) return
+	throw new BackupError(
+		'COUNT_MISMATCH',
+		`${path}: the server counts ${counted} rows in the copy, and ${read} were read from it`,
+		{ advice: 'nothing is listed; run again, and report this with the server version when it happens twice' },
+	)
 }

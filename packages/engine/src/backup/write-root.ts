@@ -1,4 +1,4 @@
-import { type Compression, encodeObjects, layout, printProtoText, sha256Hex } from '@ydbackup/format'
+import { type Compression, encodeObjects, layout, printProtoText, sha256Hex, type StoredLink } from '@ydbackup/format'
 
 import type { PlannedObject } from './backup-plan.ts'
 import { checksumOf, rootKey } from '../part/keys.ts'
@@ -6,13 +6,21 @@ import type { Ledger, SmallFile } from './ledger.ts'
 import type { TableJob } from './write-data.ts'
 
 /** Writes `objects.json`: what the native layout has no place for. */
-export async function writeObjects(
-	id: string,
-	directories: readonly PlannedObject[],
-	schemes: Record<string, string>,
-	ledger: Ledger,
-	signal: AbortSignal | undefined,
-): Promise<void> {
+export async function writeObjects({
+	id,
+	directories,
+	schemes,
+	links,
+	ledger,
+	signal,
+}: {
+	readonly id: string
+	readonly directories: readonly PlannedObject[]
+	readonly schemes: Record<string, string>
+	readonly links: Record<string, StoredLink> | undefined
+	readonly ledger: Ledger
+	readonly signal: AbortSignal | undefined
+}): Promise<void> {
 	const bytes = encodeObjects({
 		version: 1,
 		directories: directories.map(({ path, permissions }) => ({
@@ -20,6 +28,7 @@ export async function writeObjects(
 			permissions: printProtoText(permissions, { unknownFields: 'keep' }),
 		})),
 		...(Object.keys(schemes).length === 0 ? {} : { schemes }),
+		...(links === undefined ? {} : { links }),
 	})
 	await ledger.putSmall({ key: layout.objectsKey(id), role: 'objects', bytes }, signal)
 }

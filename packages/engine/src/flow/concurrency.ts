@@ -18,3 +18,11 @@ export function chooseConcurrency(asked: number | undefined, storage: Storage): 
 	}
 	return Math.max(1, Math.min(asked ?? DEFAULT, storage.capabilities.maxConcurrency))
 }
+
+/** Streams of a chain's files that may be open at once: each holds a few frames of 1 MiB. */
+const STREAMS_AT_ONCE = 24
+
+/** Tables that are put together at once from a chain of so many backups: each keeps one stream open for every backup. */
+export function mergeConcurrency(concurrency: number, backups: number): number {
+	return backups === 1 ? concurrency : Math.max(1, Math.min(concurrency, Math.floor(STREAMS_AT_ONCE / backups)))
+}

@@ -21,7 +21,7 @@ export function checkConsistency(
 		if (!isObjectPath(object.path)) report(JSON.stringify(object.path), 'this is not a path of an object')
 		else if (seen.has(object.path)) report(object.path, 'the manifest has it twice')
 		seen.add(object.path)
-		if (object.kind === 'row-table' && object.prefix === undefined) report(object.path, 'the table has no folder')
+		if (object.kind !== 'directory' && object.prefix === undefined) report(object.path, 'the table has no folder')
 	}
 	if (groups.get('')?.some((file) => file.role === 'objects') !== true) {
 		report('objects.json', 'the manifest does not list it')

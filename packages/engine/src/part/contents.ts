@@ -14,9 +14,11 @@ export interface StoredTable {
 	readonly path: string
 	readonly prefix: string
 	readonly rows: number
+	/** Of all its rows; undefined when it is not known before they are read. */
+	readonly rowHash: string | undefined
 	/** Of its data files before compression. */
 	readonly plainBytes: number
-	/** In the order of partitions. */
+	/** In the order of partitions; empty for a table whose rows are merged from a chain. */
 	readonly parts: readonly ManifestFile[]
 	readonly schemeKey: string
 	readonly schemeText: Uint8Array | string
@@ -42,6 +44,8 @@ export function openScheme(table: StoredTable): TableScheme {
 	const scheme = parseProtoText(table.schemeText, table.schemeKey)
 	const schema = tableSchemaOf(scheme, table.path)
 	const ranges = partitionRangesOf(scheme, schema)
+	if (table.parts.length === 0 && table.object.kind === 'change-table')
+		return { scheme, schema, ranges: ranges ?? [{}] }
 	if (ranges === undefined || ranges.length !== table.parts.length) {
 		throw new BackupError(
 			'FORMAT_INVALID',

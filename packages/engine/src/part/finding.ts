@@ -15,9 +15,13 @@ export interface Finding {
 	readonly severity: 'data' | 'native'
 }
 
+/** Errors of other kinds that speak about what a backup holds. */
+const OF_CONTENT = new Set<ErrorCode>(['TYPE_UNKNOWN', 'CHAIN_BROKEN', 'ROWS_OUT_OF_ORDER'])
+
 /** Turns an error about content into a finding; throws it again when it says nothing about content (a store that is away). */
 export function findingOf(error: unknown, key: string, severity: Finding['severity'], path?: string): Finding {
-	if (!isBackupError(error) || (error.kind !== 'damaged' && error.code !== 'TYPE_UNKNOWN')) throw error
+	const isContent = isBackupError(error) && (error.kind === 'damaged' || OF_CONTENT.has(error.code))
+	if (!isContent) throw error
 	return { key, code: error.code, message: error.message, severity, ...(path === undefined ? {} : { path }) }
 }
 

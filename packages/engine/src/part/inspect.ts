@@ -34,6 +34,8 @@ export interface Inspection {
 	/** Those that can be read, with `contents` only. */
 	readonly tables: readonly StoredTable[]
 	readonly directories: readonly StoredDirectory[]
+	/** By prefix: what the tables of an increment were at its end. */
+	readonly links: NonNullable<ObjectsFile['links']>
 }
 
 /**
@@ -66,7 +68,7 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 			findings.push(findingOf(error, file.key, severity, pathOf.get(file.object ?? '')))
 		}
 	})
-	if (level === 'sizes') return { findings: inOrder(findings), tables: [], directories: [] }
+	if (level === 'sizes') return { findings: inOrder(findings), tables: [], directories: [], links: {} }
 
 	const shared = readObjects(manifest, groups.get('') ?? [], texts, findings)
 	const tables: StoredTable[] = []
@@ -81,7 +83,7 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 			findings.push(findingOf(error, table.schemeKey, 'data', table.path))
 		}
 	}
-	return { findings: inOrder(findings), tables, directories: directoriesOf(shared) }
+	return { findings: inOrder(findings), tables, directories: directoriesOf(shared), links: shared?.links ?? {} }
 }
 
 function inOrder(findings: readonly Finding[]): Finding[] {
@@ -146,6 +148,7 @@ function storedTable(
 		path: object.path,
 		prefix: object.prefix,
 		rows: parts.reduce((sum, part) => sum + (part.rows ?? 0), 0),
+		rowHash: object.rowHash,
 		plainBytes: parts.reduce((sum, part) => sum + part.plainSize, 0),
 		parts,
 		schemeKey: scheme.key,

@@ -28,14 +28,15 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreResult {
 }
 
 function tableResult({ options }: RestoreRun, { stored, target, existed, isCompared }: TableWork): RestoredTable {
-	const phases = splitScheme(openScheme(stored).scheme)
+	const { scheme, ranges } = openScheme(stored)
+	const phases = splitScheme(scheme)
 	return {
 		path: stored.path,
 		target,
 		action: existed ? (options.existing === 'merge' ? 'merge' : 'fill') : 'create',
 		rows: options.schemeOnly === true ? 0 : stored.rows,
 		plainBytes: options.schemeOnly === true ? 0 : stored.plainBytes,
-		partitions: stored.parts.length,
+		partitions: ranges.length,
 		indexes: existed ? [] : phases.indexes.map((index) => index.name),
 		ttl: !existed && phases.ttl !== undefined && options.ttl !== 'off',
 		isCompared,

@@ -1,6 +1,7 @@
 import type { SnapshotSink, Storage } from '@ydbackup/core'
 import type { Manifest } from '@ydbackup/format'
 
+import type { ChainTable } from '../chain/open-chain.ts'
 import type { Meter } from '../events/meter.ts'
 import type { Reporter } from '../events/reporter.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
@@ -14,6 +15,8 @@ export type TableStage = 'waiting' | 'creating' | 'created' | 'filled' | 'finish
 
 export interface TableWork {
 	readonly stored: StoredTable
+	/** Where its rows come from. */
+	readonly chain: ChainTable
 	readonly target: string
 	/** What stood there before the run, which this run never drops. */
 	readonly existed: boolean

@@ -1,15 +1,16 @@
+import { readChain } from '@ydbackup/catalog'
 import { BackupError, interruption, isBackupError, throwIfInterrupted, type SourceObject } from '@ydbackup/core'
 import type { Manifest } from '@ydbackup/format'
 
+import { openChain, type OpenedChain } from '../chain/open-chain.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
-import { chooseConcurrency } from '../flow/concurrency.ts'
+import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { errorOf } from '../part/finding.ts'
-import { inspect, type Inspection } from '../part/inspect.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
 import { changeOwners, createDirectories, createTables } from './create-objects.ts'
 import { finishTables, switchTtlOn } from './finish-tables.ts'
@@ -29,7 +30,7 @@ const STALL_LIMIT_MS = 30 * 60_000
  *
  * After a failure or a stop, tables that this run created and that are not complete are dropped, everything else stays, and the
  * error's advice names both. Errors: `BACKUP_NOT_FOUND`, `PATH_EXISTS`, `PATH_NOT_FOUND`, `OBJECT_MISSING`, `OBJECT_DAMAGED`,
- * `MANIFEST_INVALID`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, and those of the sink and of the store.
+ * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, and those of the sink and of the store.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	const startedAt = performance.now()
@@ -42,16 +43,17 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	const reporter = createReporter(options.onEvent)
 	try {
 		throwIfInterrupted(signal, 'starting the restore')
-		const { manifest } = await repository.read(options.id, { signal })
+		const manifests = await readChain(repository, options.id, { signal })
+		const manifest = manifests.at(-1)!
 		const source = manifest.source.database
 		const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
 		const choice = chooseRestore(manifest, selection, createMapping(options, source, sink.database))
 		for (const warning of choice.warnings) reporter.warn(warning)
 
-		const inspection = await checkBackup(manifest, choice, options, reporter)
+		const chain = await checkBackup(manifests, choice, options, reporter)
 		reporter.phase('check', `looking at the target ${sink.database}`)
 		const found = await checkTargets(sink, choice, options)
-		const run = createRun({ options, manifest, choice, inspection, found, reporter })
+		const run = createRun({ options, manifest, choice, chain, found, reporter })
 		await checkExistingTables(
 			sink,
 			run.tables.filter((work) => work.existed),
@@ -68,45 +70,52 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 }
 
 async function checkBackup(
-	manifest: Manifest,
+	manifests: readonly Manifest[],
 	choice: RestoreChoice,
 	options: RestoreOptions,
 	reporter: Reporter,
-): Promise<Inspection> {
+): Promise<OpenedChain> {
 	const { storage } = options.repository
-	reporter.phase('check', `looking at the objects of ${manifest.id}`)
-	const inspection = await inspect({
+	const { id } = manifests.at(-1)!
+	const others = manifests.length > 1 ? ` and the ${manifests.length - 1} that it builds upon` : ''
+	reporter.phase('check', `looking at the objects of ${id}${others}`)
+	const chain = await openChain({
 		storage,
-		manifest,
+		manifests,
 		tables: new Set(choice.tables.flatMap((item) => item.prefix ?? [])),
 		level: 'contents',
 		signal: options.signal,
 	})
-	const fatal = inspection.findings.filter(
-		(finding) => finding.severity === 'data' || options.acceptNativeDamage !== true,
-	)
-	if (fatal.length > 0) throw errorOf(fatal, manifest.id)
-	for (const finding of inspection.findings) reporter.warn(finding.message, finding.path)
-	return inspection
+	const fatal = chain.findings.filter((finding) => finding.severity === 'data' || options.acceptNativeDamage !== true)
+	if (fatal.length > 0) throw errorOf(fatal, id)
+	for (const finding of chain.findings) reporter.warn(finding.message, finding.path)
+	return chain
 }
 
 interface Ingredients {
 	readonly options: RestoreOptions
 	readonly manifest: Manifest
 	readonly choice: RestoreChoice
-	readonly inspection: Inspection
+	readonly chain: OpenedChain
 	readonly found: ReadonlyMap<string, SourceObject>
 	readonly reporter: Reporter
 }
 
-function createRun({ options, manifest, choice, inspection, found, reporter }: Ingredients): RestoreRun {
+function createRun({ options, manifest, choice, chain, found, reporter }: Ingredients): RestoreRun {
 	const { storage } = options.repository
-	const stored = new Map(inspection.tables.map((table) => [table.path, table]))
-	const rights = new Map(inspection.directories.map((directory) => [directory.path, directory]))
+	const stored = new Map(chain.tables.map((table) => [table.stored.path, table]))
+	const rights = new Map(chain.directories.map((directory) => [directory.path, directory]))
 	const tables = choice.tables.map(({ path, target }): TableWork => {
 		const table = stored.get(path)
 		if (table === undefined) throw new BackupError('INTERNAL', `${path} was checked and is not there`)
-		return { stored: table, target, existed: found.has(target), stage: 'waiting', isCompared: false }
+		return {
+			stored: table.stored,
+			chain: table,
+			target,
+			existed: found.has(target),
+			stage: 'waiting',
+			isCompared: false,
+		}
 	})
 	const directories = (options.dataOnly === true ? [] : firstOf(choice.directories)).map(
 		({ path, target }): DirectoryWork => {
@@ -123,7 +132,7 @@ function createRun({ options, manifest, choice, inspection, found, reporter }: I
 		manifest,
 		reporter,
 		meter: createMeter(reporter.emit, tables.length),
-		concurrency: chooseConcurrency(options.concurrency, storage),
+		concurrency: mergeConcurrency(chooseConcurrency(options.concurrency, storage), chain.manifests.length),
 		tables: tables.toSorted((a, b) => b.stored.plainBytes - a.stored.plainBytes),
 		directories,
 		newDirectories: Array.from(wanted)

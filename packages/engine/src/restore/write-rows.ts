@@ -1,10 +1,11 @@
-import { BackupError, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, type RowChunk, throwIfInterrupted } from '@ydbackup/core'
 
+import { readChainTable } from '../chain/read-chain-table.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
-import type { TableScheme } from '../part/contents.ts'
+import { openScheme, type TableScheme } from '../part/contents.ts'
 import { partsOf, type StoredPart } from '../part/parts.ts'
-import { checkPart, readPart, type ReadPartOptions } from '../part/read-part.ts'
+import { readPart } from '../part/read-part.ts'
 import { compareRows } from './compare-rows.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 
@@ -20,62 +21,85 @@ export async function writeRows(run: RestoreRun, stalls: StallWatch): Promise<vo
 	const existing = tables.filter((work) => work.existed)
 	if (existing.length > 0) {
 		reporter.phase('check', `reading the data files of ${existing.length} existing tables before writing to them`)
-		await runAll(worksOf(existing), concurrency, stalls.signal, async (part, signal) => {
-			using _ = enter(stalls, part)
-			await checkPart(partOptions(run, part, signal))
+		await runAll(unitsOf(run, existing), concurrency, stalls.signal, async (unit, signal) => {
+			using _ = enter(stalls, unit)
+			await check(unit, signal)
 		})
 		meter.restart()
 	}
 
 	reporter.phase('data', `writing ${tables.length} tables`)
-	const left = new Map(tables.map((work) => [work, work.stored.parts.length]))
-	await runAll(worksOf(tables), concurrency, stalls.signal, async (part, signal) => {
-		using _ = enter(stalls, part)
-		await writePart(run, part, signal)
-		const open = (left.get(part.work) ?? 0) - 1
-		left.set(part.work, open)
+	const left = new Map(tables.map((work) => [work, work.chain.links.length > 0 ? 1 : work.stored.parts.length]))
+	await runAll(unitsOf(run, tables), concurrency, stalls.signal, async (unit, signal) => {
+		using _ = enter(stalls, unit)
+		await write(run, unit, signal)
+		const open = (left.get(unit.work) ?? 0) - 1
+		left.set(unit.work, open)
 		if (open > 0) return
-		await prove(run, part.work, part.scheme, signal)
-		part.work.stage = 'filled'
+		await prove(run, unit.work, unit.scheme, signal)
+		unit.work.stage = 'filled'
 		meter.tableDone()
 	})
 	meter.report()
 }
 
-interface Part extends StoredPart {
+/** What is read in one go: a data file, or the whole of a table that a chain gives. */
+interface Unit {
 	readonly work: TableWork
+	readonly name: string
+	readonly scheme: TableScheme
+	read(signal: AbortSignal): AsyncIterable<RowChunk>
 }
 
-function* worksOf(works: readonly TableWork[]): Generator<Part> {
-	for (const work of works) for (const part of partsOf([work.stored])) yield { ...part, work }
-}
-
-function enter(stalls: StallWatch, { work, file }: Part): Disposable {
-	const leave = stalls.enter(`${work.target} part ${file.partition ?? 0}`)
-	return { [Symbol.dispose]: leave }
-}
-
-function partOptions(run: RestoreRun, { scheme, file, range }: Part, signal: AbortSignal): ReadPartOptions {
-	return {
-		storage: run.storage,
-		file,
-		schema: scheme.schema,
-		range,
-		compression: run.manifest.compression,
-		meter: run.meter.openPart(),
-		signal,
+function* unitsOf(run: RestoreRun, works: readonly TableWork[]): Generator<Unit> {
+	for (const work of works) {
+		if (work.chain.links.length > 0) yield chainUnit(run, work)
+		else for (const part of partsOf([work.stored])) yield partUnit(run, work, part)
 	}
 }
 
-async function writePart(run: RestoreRun, part: Part, signal: AbortSignal): Promise<void> {
-	const { target } = part.work
-	const writer = await run.sink.openWriter(target, part.scheme.schema, {
+function chainUnit({ storage, meter }: RestoreRun, work: TableWork): Unit {
+	return {
+		work,
+		name: work.target,
+		scheme: openScheme(work.stored),
+		read: (signal) => readChainTable({ storage, table: work.chain, meter, signal }),
+	}
+}
+
+function partUnit(
+	{ storage, meter, manifest }: RestoreRun,
+	work: TableWork,
+	{ scheme, file, range }: StoredPart,
+): Unit {
+	const { compression } = manifest
+	return {
+		work,
+		name: `${work.target} part ${file.partition ?? 0}`,
+		scheme,
+		read: (signal) =>
+			readPart({ storage, file, schema: scheme.schema, range, compression, meter: meter.openPart(), signal }),
+	}
+}
+
+function enter(stalls: StallWatch, { name }: Unit): Disposable {
+	return { [Symbol.dispose]: stalls.enter(name) }
+}
+
+/** Reads for the errors alone. */
+async function check(unit: Unit, signal: AbortSignal): Promise<void> {
+	for await (const _ of unit.read(signal)) throwIfInterrupted(signal, `reading ${unit.name}`)
+}
+
+async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<void> {
+	const { target } = unit.work
+	const writer = await run.sink.openWriter(target, unit.scheme.schema, {
 		signal,
 		onWritten: () => run.meter.touch(),
 		onRetry: (reason) => run.reporter.retry(`writing ${target}`, reason),
 	})
 	try {
-		for await (const chunk of readPart(partOptions(run, part, signal))) {
+		for await (const chunk of unit.read(signal)) {
 			throwIfInterrupted(signal, `writing ${target}`)
 			await writer.write(chunk)
 		}

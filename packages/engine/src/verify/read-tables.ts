@@ -1,56 +1,61 @@
 import type { Storage } from '@ydbackup/core'
-import type { Manifest } from '@ydbackup/format'
 
+import type { ChainTable, OpenedChain } from '../chain/open-chain.ts'
+import { readChainTable } from '../chain/read-chain-table.ts'
 import type { Meter } from '../events/meter.ts'
 import type { Reporter } from '../events/reporter.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
-import type { StoredTable } from '../part/contents.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
-import type { Inspection } from '../part/inspect.ts'
 import { partsOf } from '../part/parts.ts'
 import { checkPart, checkStoredBytes } from '../part/read-part.ts'
 
 export interface ReadTablesOptions {
 	readonly storage: Storage
-	readonly manifest: Manifest
-	readonly inspection: Inspection
+	readonly chain: OpenedChain
 	readonly concurrency: number
 	readonly meter: Meter
 	readonly reporter: Reporter
 	readonly stalls: StallWatch
 }
 
+/** What is read in one go: a data file, or the whole of a table that a chain gives. */
+interface Unit {
+	readonly table: ChainTable
+	/** For errors that name no file. */
+	readonly key: string
+	check(signal: AbortSignal): Promise<void>
+}
+
 /** Reads every data file that is there, and collects what is wrong. */
 export async function readTables(options: ReadTablesOptions): Promise<Finding[]> {
-	const { storage, manifest, inspection, concurrency, meter, reporter, stalls } = options
-	const { tables } = inspection
-	const { compression } = manifest
+	const { storage, chain, concurrency, meter, reporter, stalls } = options
+	const { tables, manifests } = chain
 	const findings: Finding[] = []
-	const broken = new Set(inspection.findings.map((finding) => finding.key))
-	const left = new Map(tables.map((table) => [table.prefix, table.parts.length]))
+	const broken = new Set(chain.findings.map((finding) => finding.key))
+	const left = new Map(tables.map((table) => [table, table.links.length > 0 ? 1 : table.stored.parts.length]))
 
 	meter.expect({ rows: sum(tables, 'rows'), bytes: sum(tables, 'plainBytes') })
 	reporter.phase('data', `reading ${tables.length} tables`)
-	await runAll(partsOf(tables), concurrency, stalls.signal, async ({ table, scheme, file, range }, signal) => {
-		const leave = stalls.enter(file.key)
+	await runAll(unitsOf(options), concurrency, stalls.signal, async ({ table, key, check }, signal) => {
+		const leave = stalls.enter(key)
 		try {
-			const { schema } = scheme
-			const part = { storage, file, schema, range, compression, meter: meter.openPart(), signal }
-			if (!broken.has(file.key)) await checkPart(part)
+			if (!broken.has(key)) await check(signal)
 		} catch (error) {
-			findings.push(findingOf(error, file.key, 'data', table.path))
+			findings.push(findingOf(error, key, 'data', table.stored.path))
 		} finally {
 			leave()
 		}
-		const open = (left.get(table.prefix) ?? 0) - 1
-		left.set(table.prefix, open)
+		const open = (left.get(table) ?? 0) - 1
+		left.set(table, open)
 		if (open === 0) meter.tableDone()
 	})
 
 	// Files of tables whose scheme is damaged: their bytes can still be right, and somebody may want them.
-	const rest = manifest.files.filter(
-		(file) => file.role === 'data' && !left.has(file.object ?? '') && !broken.has(file.key),
+	const last = manifests.at(-1)!
+	const read = new Set(tables.map((table) => table.stored.prefix))
+	const rest = last.files.filter(
+		(file) => file.role === 'data' && !read.has(file.object ?? '') && !broken.has(file.key),
 	)
 	await runAll(rest, concurrency, stalls.signal, async (file, signal) => {
 		try {
@@ -64,6 +69,30 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 	return findings
 }
 
-function sum(tables: readonly StoredTable[], what: 'rows' | 'plainBytes'): number {
-	return tables.reduce((total, table) => total + table[what], 0)
+function* unitsOf({ storage, chain, meter }: ReadTablesOptions): Generator<Unit> {
+	const { compression } = chain.manifests[0]!
+	for (const table of chain.tables) {
+		if (table.links.length > 0) {
+			yield {
+				table,
+				key: table.links.at(-1)!.table.parts[0]?.key ?? table.stored.schemeKey,
+				async check(signal) {
+					for await (const _ of readChainTable({ storage, table, meter, signal }));
+				},
+			}
+			continue
+		}
+		for (const { file, scheme, range } of partsOf([table.stored])) {
+			yield {
+				table,
+				key: file.key,
+				check: (signal) =>
+					checkPart({ storage, file, schema: scheme.schema, range, compression, meter: meter.openPart(), signal }),
+			}
+		}
+	}
+}
+
+function sum(tables: readonly ChainTable[], what: 'rows' | 'plainBytes'): number {
+	return tables.reduce((total, { stored }) => total + stored[what], 0)
 }

@@ -1,14 +1,14 @@
-import type { Repository } from '@ydbackup/catalog'
+import { readChain, type Repository } from '@ydbackup/catalog'
 import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
 import { layout, type Manifest } from '@ydbackup/format'
 
+import { openChain } from '../chain/open-chain.ts'
 import type { EventHandler } from '../events/event.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter } from '../events/reporter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
-import { chooseConcurrency } from '../flow/concurrency.ts'
+import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
-import { inspect } from '../part/inspect.ts'
 import { readTables } from './read-tables.ts'
 
 export interface VerifyOptions {
@@ -37,6 +37,8 @@ export interface VerifyReport {
 	/** What was looked at. */
 	readonly tables: number
 	readonly files: number
+	/** The backups of its chain, the full one first and itself last; of a full backup, itself alone. */
+	readonly links: readonly string[]
 	/** With `full`: what was read. */
 	readonly rows: number
 	readonly plainBytes: number
@@ -47,7 +49,8 @@ export interface VerifyReport {
 const STALL_LIMIT_MS = 30 * 60_000
 
 /**
- * Says whether a backup could be restored, and everything that is wrong with it. It does not throw for a damaged backup, not even
+ * Says whether a backup could be restored, and everything that is wrong with it. Of an increment the whole chain is looked at, and with
+ * `full` its tables are put together as a restore would, and compared with what the last link counted and hashed. It does not throw for a damaged backup, not even
  * for a damaged manifest; only for one that is not there (`BACKUP_NOT_FOUND`), a store that cannot be asked, and a stop.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
@@ -59,28 +62,27 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 	throwIfInterrupted(signal, 'starting to verify')
 	const elapsedMs = (): number => Math.round(performance.now() - startedAt)
 	try {
-		let manifest: Manifest
+		let manifests: Manifest[]
 		try {
-			manifest = (await repository.read(options.id, { signal })).manifest
+			manifests = await readChain(repository, options.id, { signal })
 		} catch (error) {
 			const id = options.id === 'latest' ? ((await repository.ids({ signal })).at(-1) ?? 'latest') : options.id
 			const finding = findingOf(error, layout.manifestKey(id), 'data')
-			const nothing = { tables: 0, files: 1, rows: 0, plainBytes: 0, storedBytes: 0 }
+			const nothing = { tables: 0, files: 1, links: [id], rows: 0, plainBytes: 0, storedBytes: 0 }
 			return { id, level, ok: false, findings: [finding], ...nothing, elapsedMs: elapsedMs() }
 		}
-		reporter.phase('check', `looking at ${manifest.files.length} objects of ${manifest.id}`)
-		const inspection = await inspect({
-			storage,
-			manifest,
-			level: level === 'quick' ? 'sizes' : 'contents',
-			signal,
-		})
-		const findings = [...inspection.findings]
-		const meter = createMeter(reporter.emit, inspection.tables.length)
+		const manifest = manifests.at(-1)!
+		const files = manifests.reduce((sum, each) => sum + each.files.length, 0)
+		const others = manifests.length > 1 ? ` and the ${manifests.length - 1} that it builds upon` : ''
+		reporter.phase('check', `looking at ${files} objects of ${manifest.id}${others}`)
+		const chain = await openChain({ storage, manifests, level: level === 'quick' ? 'sizes' : 'contents', signal })
+		const findings = [...chain.findings]
+		const meter = createMeter(reporter.emit, chain.tables.length)
 		if (level === 'full') {
 			const limitMs = options.stallLimitMs ?? STALL_LIMIT_MS
 			using stalls = watchStalls({ signal, meter, emit: reporter.emit, limitMs })
-			findings.push(...(await readTables({ storage, manifest, inspection, concurrency, meter, reporter, stalls })))
+			const atOnce = mergeConcurrency(concurrency, manifests.length)
+			findings.push(...(await readTables({ storage, chain, concurrency: atOnce, meter, reporter, stalls })))
 		}
 		return {
 			id: manifest.id,
@@ -88,7 +90,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 			ok: findings.length === 0,
 			findings: findings.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
 			tables: manifest.counts.tables,
-			files: manifest.files.length,
+			files,
+			links: manifests.map(({ id }) => id),
 			rows: meter.rows,
 			plainBytes: meter.bytes,
 			storedBytes: meter.storedBytes,

@@ -17,11 +17,15 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 	const prefixes = objects.flatMap((object) => object.prefix ?? [])
 	const known = unique(prefixes, 'folder', complain)
 	for (const { path, kind, prefix } of objects) {
-		if (kind === 'row-table' && prefix === undefined)
+		if (kind !== 'directory' && prefix === undefined)
 			throw complain(`has table ${JSON.stringify(path)} without a folder`)
 		if (kind === 'directory' && prefix !== undefined)
 			throw complain(`has directory ${JSON.stringify(path)} with a folder`)
 	}
+
+	const foreign = manifest.kind === 'full' ? 'change-table' : 'row-table'
+	const odd = objects.find((object) => object.kind === foreign)
+	if (odd) throw complain(`is ${manifest.kind} and has ${JSON.stringify(odd.path)} as a ${foreign}`)
 
 	unique(
 		files.map((file) => file.key),
@@ -43,7 +47,7 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 		complain,
 	)
 
-	const tables = objects.filter((object) => object.kind === 'row-table').length
+	const tables = objects.filter((object) => object.kind !== 'directory').length
 	const expected = { tables, directories: objects.length - tables, files: files.length }
 	for (const [name, number] of Object.entries(expected)) {
 		const claimed = counts[name as keyof typeof expected]

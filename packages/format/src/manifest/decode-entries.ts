@@ -14,7 +14,7 @@ export type OneOf = <const T extends string>(name: string, known: readonly T[]) 
 
 export function readObject(fields: Fields, oneOf: OneOf): ManifestObject {
 	const path = fields.text('path', { max: 16_384 })
-	const kind = oneOf('kind', ['row-table', 'directory'])
+	const kind = oneOf('kind', ['row-table', 'change-table', 'directory'])
 	// The empty path is the database itself, which is a directory.
 	if (!isRelativePath(path) && !(path === '' && kind === 'directory')) throw fields.bad('path', 'is no path', path)
 	return dropAbsent({
@@ -26,7 +26,14 @@ export function readObject(fields: Fields, oneOf: OneOf): ManifestObject {
 		partitions: fields.countIf('partitions'),
 		countedByServer: fields.flagIf('countedByServer'),
 		plainBytes: fields.countIf('plainBytes'),
+		state: readState(fields),
 	})
+}
+
+function readState(fields: Fields): ManifestObject['state'] {
+	if (!fields.has('state')) return undefined
+	const state = fields.fields('state')
+	return { rows: state.text('rows', ROWS), rowHash: state.text('rowHash', ROW_HASH) }
 }
 
 export function readFile(fields: Fields, id: string, oneOf: OneOf): ManifestFile {

@@ -8,7 +8,7 @@ export interface Manifest {
 	/** The id of the repository. */
 	readonly repository: string
 	readonly kind: 'full' | 'incremental'
-	/** What an increment adds to. */
+	/** What an increment adds to; `manifestSha256` is the parent's own {@link Manifest.sha256}. */
 	readonly parent?: { readonly id: string; readonly manifestSha256: string } | undefined
 	/** RFC 3339, by the client's clock. */
 	readonly createdAt: string
@@ -54,7 +54,8 @@ export interface ManifestNote {
 export interface ManifestObject {
 	/** Relative to the database, without a leading slash. */
 	readonly path: string
-	readonly kind: 'row-table' | 'directory'
+	/** `change-table`: what changed in a row table since the parent; only increments have them. */
+	readonly kind: 'row-table' | 'change-table' | 'directory'
 	/** Its folder in the export: `001`. */
 	readonly prefix?: string | undefined
 	/** Decimal. */
@@ -64,6 +65,8 @@ export interface ManifestObject {
 	/** Whether the server counted the rows too. */
 	readonly countedByServer?: boolean | undefined
 	readonly plainBytes?: number | undefined
+	/** Of a change table, where the source knows it: the rows of the table itself at the end of the link, all of them. */
+	readonly state?: { readonly rows: string; readonly rowHash: string } | undefined
 }
 
 export const FILE_ROLES = ['data', 'scheme', 'permissions', 'metadata', 'mapping', 'checksum', 'objects'] as const

@@ -9,6 +9,17 @@ export interface ObjectsFile {
 	readonly directories: readonly StoredDirectoryEntry[]
 	/** By prefix: the whole scheme as protobuf text with unknown fields, where `scheme.pb` had to leave some out. */
 	readonly schemes?: Readonly<Record<string, string>> | undefined
+	/** By prefix, for every change table: what its table was at the end of the link. */
+	readonly links?: Readonly<Record<string, StoredLink>> | undefined
+}
+
+export interface StoredLink {
+	/** The table's own `CreateTableRequest` as protobuf text, with unknown fields. `scheme.pb` is that of the change table. */
+	readonly scheme: string
+	/** The table was not there before, or was another one: nothing of earlier links counts. */
+	readonly isNew: boolean
+	/** Ids inside the cluster → names of columns; ids are decimal. */
+	readonly columns: Readonly<Record<string, string>>
 }
 
 export interface StoredDirectoryEntry {
@@ -39,11 +50,25 @@ export function decodeObjects(bytes: Uint8Array, where: string): ObjectsFile {
 		seen.add(path)
 		return { path, permissions: directory.text('permissions', { max: LONGEST_TEXT }) }
 	})
-	if (!fields.has('schemes')) return { version: 1, directories }
-	const schemes = fields.textRecord('schemes', { max: LONGEST_TEXT })
-	for (const prefix of Object.keys(schemes)) {
+	const schemes = fields.has('schemes') ? fields.textRecord('schemes', { max: LONGEST_TEXT }) : undefined
+	const links = fields.has('links') ? readLinks(fields) : undefined
+	for (const prefix of [...Object.keys(schemes ?? {}), ...Object.keys(links ?? {})]) {
 		if (!/^\d{3,16}$/u.test(prefix))
 			throw complain(`has a scheme of ${JSON.stringify(prefix.slice(0, 80))}, which is no folder`)
 	}
-	return { version: 1, directories, schemes }
+	return { version: 1, directories, ...(schemes && { schemes }), ...(links && { links }) }
+}
+
+function readLinks(fields: Fields): Record<string, StoredLink> {
+	const links = fields.fields('links')
+	return Object.fromEntries(
+		links.entries().map(([prefix]) => {
+			const link = links.fields(prefix)
+			const columns = link.textRecord('columns', { max: 1024 })
+			for (const id of Object.keys(columns)) {
+				if (!/^(?:0|[1-9]\d{0,9})$/u.test(id)) throw link.bad('columns', 'has an id that is none', id)
+			}
+			return [prefix, { scheme: link.text('scheme', { max: LONGEST_TEXT }), isNew: link.flag('isNew'), columns }]
+		}),
+	)
 }

@@ -3,22 +3,40 @@ import { YdbackupCommand } from '../../command.ts'
 import { connectionFlags } from '../../connection/connection-flags.ts'
 import { openDatabase } from '../../connection/open-database.ts'
 import { createdBackup, createdBackupText, type CreatedBackup } from '../../report/created-backup.ts'
+import { parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 import { parsePairs } from '../../run/pair.ts'
 import { concurrencyFlag, patternFlags } from '../../run/selection-flags.ts'
 
 export default class BackupCreate extends YdbackupCommand {
-	static override summary = 'take a full backup of a database, or of some of its tables'
+	static override summary =
+		'take a backup of a database or of some of its tables: full, or of what changed since another one'
 	static override description =
 		'all tables are copied by the cluster at one moment and read from the copies, so that writers are not disturbed. The backup is listed only when every row is on storage, counted, and read back. When stopped, the copies are kept and named, unless --discard is given'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> --endpoint grpc://localhost:2136 --database /local --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --path shop --exclude "shop/tmp/**" --label why=release-42',
+		'<%= config.bin %> <%= command.id %> --incremental --repo /srv/backups',
 	]
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		incremental: Flags.boolean({
+			description:
+				'take what changed since --parent instead of everything; what is taken is what the parent took (no --path, --include, --exclude)',
+		}),
+		parent: Flags.string({
+			helpValue: 'ID',
+			dependsOn: ['incremental'],
+			description: 'the backup to build upon; default: the latest',
+		}),
+		source: Flags.option({
+			options: ['diff'] as const,
+			dependsOn: ['incremental'],
+			description:
+				'where an increment comes from. diff (the default): both states are read and compared, with any version of YDB; costs a full read of the tables and of the parent',
+		})(),
 		path: Flags.string({
 			multiple: true,
 			multipleNonGreedy: true,
@@ -55,6 +73,7 @@ export default class BackupCreate extends YdbackupCommand {
 		const result = await backup({
 			source: ydb.source,
 			repository: opened.repository,
+			parent: flags.incremental ? parseId(flags.parent ?? 'latest') : undefined,
 			paths: flags.path,
 			include: flags.include,
 			exclude: flags.exclude,

@@ -1,3 +1,4 @@
+import { chainPlaces } from '@ydbackup/catalog'
 import { YdbackupCommand } from '../../command.ts'
 import { listedBackup, listedBackupsText, type ListedBackups } from '../../report/listed-backups.ts'
 import { listedRun } from '../../report/listed-run.ts'
@@ -19,9 +20,10 @@ export default class BackupList extends YdbackupCommand {
 		const { config, signal } = this
 		await using opened = await openRepository({ config, repo: flags.repo, writable: false, signal })
 		const [entries, runs] = await Promise.all([opened.repository.list({ signal }), opened.repository.runs({ signal })])
+		const places = chainPlaces(entries)
 		const listed: ListedBackups = {
 			repository: opened.location,
-			backups: entries.map(listedBackup),
+			backups: entries.map((entry, index) => listedBackup(entry, places[index]!)),
 			unfinished: runs.map(listedRun),
 		}
 		this.show(flags, listedBackupsText(listed, new Date()))

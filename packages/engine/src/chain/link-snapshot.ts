@@ -1,0 +1,151 @@
+import {
+	BackupError,
+	type Change,
+	type KeyRange,
+	type ProtoField,
+	type ProtoText,
+	type ReadRowsOptions,
+	type RowChunk,
+	type Snapshot,
+	type SnapshotTable,
+	spellType,
+	type Storage,
+	type TableSchema,
+} from '@ydbackup/core'
+import { changes as changeFormat, printProtoText, type StoredLink } from '@ydbackup/format'
+import { chunkFromFrames, concatBytes, createKeyReader, keyColumns, RowHash, typeToText } from '@ydbackup/rows'
+
+import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
+import { openScheme } from '../part/contents.ts'
+import type { ChainTable, OpenedChain } from './open-chain.ts'
+import { readChainTable } from './read-chain-table.ts'
+
+/** Rows of a table at the end of a link. */
+export interface TableState {
+	readonly rows: number
+	readonly rowHash: string
+}
+
+/** A snapshot whose tables hold what changed since a backup, and what is known of the tables themselves. */
+export interface LinkSnapshot extends Snapshot {
+	/** Known when the table's changes have been read to their end. Errors: `INTERNAL` before that. */
+	stateOf(path: string): TableState
+	/** What the link must remember of the table. */
+	linkOf(path: string): StoredLink
+	/** The rows of the table itself as the server counts them. */
+	countState(path: string, options?: ReadRowsOptions): Promise<bigint>
+}
+
+async function* nothing(): AsyncGenerator<RowChunk> {}
+
+/**
+ * The difference between a snapshot and a chain, as a snapshot: each table is a change table, in the form in which YDB keeps those of
+ * backup collections, of one part in key order. Rows of both sides are read side by side and streamed; nothing is kept. `touch` is called
+ * while rows pass that are no change.
+ */
+export function linkSnapshot(
+	snapshot: Snapshot,
+	parent: OpenedChain,
+	storage: Storage,
+	touch: () => void,
+): LinkSnapshot {
+	const originals = new Map(snapshot.tables.map((table) => [table.path, table]))
+	const before = new Map(parent.tables.map((table) => [table.stored.path, table]))
+	const states = new Map<string, TableState>()
+
+	/** The table that the changes are against; undefined for one that is new, also under an old name with another key. */
+	function parentOf(table: SnapshotTable): ChainTable | undefined {
+		const found = before.get(table.path)
+		return found && sameKey(openScheme(found.stored).schema, table.schema) ? found : undefined
+	}
+
+	async function* rowsNow(original: SnapshotTable, options: ReadRowsOptions): AsyncGenerator<RowChunk> {
+		const hash = new RowHash(original.schema)
+		for (const range of original.ranges) {
+			for await (const chunk of snapshot.read(original, range, options)) {
+				hash.add(chunk)
+				touch()
+				yield chunk
+			}
+		}
+		states.set(original.path, { rows: hash.rows, rowHash: hash.digest() })
+	}
+
+	function rowsBefore(
+		table: ChainTable | undefined,
+		schema: TableSchema,
+		signal: AbortSignal | undefined,
+	): OrderedRows {
+		if (table === undefined) return { schema, chunks: nothing() }
+		const meter = { openPart: () => ({ add: touch, takeBack() {} }) }
+		return { schema: openScheme(table.stored).schema, chunks: readChainTable({ storage, table, meter, signal }) }
+	}
+
+	function original(path: string): SnapshotTable {
+		const found = originals.get(path)
+		if (found === undefined) throw new BackupError('INTERNAL', `the snapshot does not hold ${path}`)
+		return found
+	}
+
+	return {
+		workDirectory: snapshot.workDirectory,
+		after: snapshot.after,
+		before: snapshot.before,
+		clock: snapshot.clock,
+		tables: snapshot.tables.map((table) => {
+			const schema = changeFormat.changeTableSchema(table.schema)
+			return { path: table.path, scheme: schemeOf(schema), schema, ranges: [{}] }
+		}),
+		async *read(table: SnapshotTable, _range: KeyRange, options: ReadRowsOptions = {}) {
+			const now = original(table.path)
+			const past = rowsBefore(parentOf(now), now.schema, options.signal)
+			const write = changeFormat.createChangeWriter(table.schema, changeFormat.freshColumnMap(table.schema))
+			const keys = createKeyReader(table.schema)
+			states.delete(now.path)
+			const next = { schema: now.schema, chunks: rowsNow(now, options) }
+			for await (const batch of diffRows(now.path, past, next)) {
+				const frames = batch.map((change: Change) => write(change))
+				yield chunkFromFrames(concatBytes(frames), frames.length, keys)
+			}
+		},
+		// The server knows the table's rows, not its changes.
+		countRows: () => Promise.reject(new BackupError('INTERNAL', 'changes cannot be counted by the server')),
+		drop: (options) => snapshot.drop(options),
+		stateOf(path) {
+			const state = states.get(path)
+			if (state === undefined) throw new BackupError('INTERNAL', `the changes of ${path} have not been read`)
+			return state
+		},
+		linkOf(path) {
+			const now = original(path)
+			const map = changeFormat.freshColumnMap(changeFormat.changeTableSchema(now.schema))
+			return {
+				scheme: printProtoText(now.scheme, { unknownFields: 'keep' }),
+				isNew: parentOf(now) === undefined,
+				columns: Object.fromEntries(Array.from(map, ([id, name]) => [String(id), name])),
+			}
+		},
+		countState: (path, options) => snapshot.countRows(original(path), options),
+	}
+}
+
+function sameKey(a: TableSchema, b: TableSchema): boolean {
+	const spell = (schema: TableSchema): string =>
+		keyColumns(schema)
+			.map((index) => `${schema.columns[index]!.name} ${spellType(schema.columns[index]!.type)}`)
+			.join(', ')
+	return spell(a) === spell(b)
+}
+
+/** A `CreateTableRequest` of columns and key alone. */
+function schemeOf({ columns, primaryKey }: TableSchema): ProtoText {
+	const text = (name: string, value: string): ProtoField => ({
+		name,
+		value: { kind: 'bytes', bytes: Buffer.from(value) },
+	})
+	const message = (name: string, fields: ProtoText): ProtoField => ({ name, value: { kind: 'message', fields } })
+	return [
+		...columns.map(({ name, type }) => message('columns', [text('name', name), message('type', typeToText(type))])),
+		...primaryKey.map((name) => text('primary_key', name)),
+	]
+}

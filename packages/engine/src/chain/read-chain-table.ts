@@ -1,0 +1,75 @@
+import { BackupError, type Change, type RowChunk, type Storage } from '@ydbackup/core'
+import { changes as changeFormat } from '@ydbackup/format'
+import { RowHash } from '@ydbackup/rows'
+
+import { rowsAtLink } from '../changes/rows-at-link.ts'
+import type { Meter } from '../events/meter.ts'
+import { openScheme } from '../part/contents.ts'
+import { partsOf } from '../part/parts.ts'
+import { readPart } from '../part/read-part.ts'
+import type { ChainTable, Layer, LinkLayer } from './open-chain.ts'
+
+export interface ReadChainTableOptions {
+	readonly storage: Storage
+	readonly table: ChainTable
+	readonly meter: Pick<Meter, 'openPart'>
+	readonly signal: AbortSignal | undefined
+}
+
+/**
+ * The rows of a table as they were at the last backup of its chain, in key order. It ends without an error only when every file of every
+ * layer is as its manifest says and the rows are those that the last link counted and hashed; rows handed on before an error must not
+ * be trusted. Errors: as `readPart`; `CHAIN_BROKEN` when the layers do not add up.
+ */
+export async function* readChainTable(options: ReadChainTableOptions): AsyncGenerator<RowChunk, void, undefined> {
+	const { table, storage, meter, signal } = options
+	const { schema } = openScheme(table.stored)
+	const rowsOf = ({ table: stored, manifest }: Layer): AsyncGenerator<RowChunk, void, undefined> =>
+		readParts({ storage, meter, signal, compression: manifest.compression }, stored)
+	const full = table.full && { schema: openScheme(table.full.table).schema, chunks: rowsOf(table.full) }
+	const links = table.links.map((link) => ({ schema: link.schema, changes: changesOf(link, rowsOf(link)) }))
+	const hash = new RowHash(schema)
+	for await (const chunk of rowsAtLink(table.stored.path, full, links, schema)) {
+		hash.add(chunk)
+		yield chunk
+	}
+	const { path, rows, rowHash } = table.stored
+	if (hash.rows === rows && hash.digest() === rowHash) return
+	throw new BackupError(
+		'CHAIN_BROKEN',
+		`${path}: the chain gives ${hash.rows} rows, and ${rows}${hash.rows === rows ? ' others' : ''} were there when its last link was taken`,
+		{ reason: 'gap', advice: 'use another link, and report this: each of the files is whole' },
+	)
+}
+
+/** A table's data files, one after the other. */
+async function* readParts(
+	context: { storage: Storage; meter: Pick<Meter, 'openPart'>; signal: AbortSignal | undefined } & Pick<
+		Parameters<typeof readPart>[0],
+		'compression'
+	>,
+	stored: Layer['table'],
+): AsyncGenerator<RowChunk, void, undefined> {
+	const { storage, meter, signal, compression } = context
+	for (const { file, scheme, range } of partsOf([stored])) {
+		const { schema } = scheme
+		yield* readPart({ storage, file, schema, range, compression, meter: meter.openPart(), signal })
+	}
+}
+
+async function* changesOf(
+	{ table, columns, manifest }: LinkLayer,
+	chunks: AsyncIterable<RowChunk>,
+): AsyncGenerator<readonly Change[]> {
+	const reader = changeFormat.createChangeReader(table.path, openScheme(table).schema, columns)
+	for await (const chunk of chunks) yield reader.read(chunk)
+	if (reader.suspects === 0) return
+	throw new BackupError(
+		'CHAIN_BROKEN',
+		`${table.path} of ${manifest.id}: ${reader.suspects} values are marked as unchanged and are there all the same`,
+		{
+			reason: 'ambiguous',
+			advice: 'a change was lost inside the database; restore an earlier link, and take a full backup',
+		},
+	)
+}
