@@ -1,4 +1,4 @@
-// npm run demo [-- --store file|s3|gcs|azure]: the tool's main job with the real binaries: back up, lose, restore, prove.
+// npm run demo [-- --store file|s3|gcs|azure | --repo URL]: the tool's main job with the real binaries: back up, lose, restore, prove.
 // Exits 0 only if all is equal. Stores other than a directory are servers on the loopback.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { below, differences, only, type Picture, totals } from './picture.ts'
 import { run, start, stop } from './shell.ts'
 import { dropEverything, theirPicture } from './their-reader.ts'
 
-const { values } = parseArgs({ options: { store: { type: 'string', default: 'file' } } })
+const { values } = parseArgs({ options: { store: { type: 'string', default: 'file' }, repo: { type: 'string' } } })
 const stores = ['file', ...Object.keys(places)]
 if (!stores.includes(values.store)) {
 	console.error(`--store is one of ${stores.join(', ')}, not ${values.store}`)
@@ -20,7 +20,7 @@ if (!stores.includes(values.store)) {
 const scratch = await mkdtemp(join(tmpdir(), 'ydbackup-demo-'))
 const place = values.store === 'file' ? undefined : await places[values.store as keyof typeof places]()
 Object.assign(process.env, place?.env)
-const repo = place?.url ?? join(scratch, 'backups')
+const repo = values.repo ?? place?.url ?? join(scratch, 'backups')
 const title = (text: string): void => console.log(`\n\u001b[1;36m== ${text}\u001b[0m`)
 const problems: string[] = []
 
