@@ -2,8 +2,10 @@ import BackupCreate from './backup/create.ts'
 import BackupList from './backup/list.ts'
 import BackupShow from './backup/show.ts'
 import BackupVerify from './backup/verify.ts'
+import DriverAdd from './driver/add.ts'
 import DriverCheck from './driver/check.ts'
 import DriverList from './driver/list.ts'
+import DriverRemove from './driver/remove.ts'
 import RepoInit from './repo/init.ts'
 import RepoShow from './repo/show.ts'
 import Restore from './restore.ts'
@@ -14,8 +16,10 @@ export const COMMANDS = {
 	'backup:list': BackupList,
 	'backup:show': BackupShow,
 	'backup:verify': BackupVerify,
+	'driver:add': DriverAdd,
 	'driver:check': DriverCheck,
 	'driver:list': DriverList,
+	'driver:remove': DriverRemove,
 	'repo:init': RepoInit,
 	'repo:show': RepoShow,
 	restore: Restore,

@@ -1,7 +1,7 @@
 import type { Config } from '@oclif/core/config'
 import { BackupError, type Storage } from '@ydbackup/core'
 import type { EngineEvent } from '@ydbackup/engine'
-import type { DriverPackage } from '@ydbackup/plugin-host'
+import { driverPackages } from '../drivers/driver-packages.ts'
 
 export interface OpenStorageOptions {
 	readonly config: Config
@@ -11,13 +11,6 @@ export interface OpenStorageOptions {
 	readonly writable: boolean
 	readonly signal: AbortSignal
 	readonly onEvent?: (event: EngineEvent) => void
-}
-
-/** The packages that may bring drivers: what oclif found among the CLI's dependencies and the user's plug-ins. */
-export function driverPackages(config: Config): DriverPackage[] {
-	return config
-		.getPluginsList()
-		.map(({ name, root, version, pjson, type }) => ({ name, root, version, pjson, origin: type }) as DriverPackage)
 }
 
 /** Opens the store that the location names, by its driver, with failed calls made again. */

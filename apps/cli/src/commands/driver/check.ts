@@ -6,7 +6,7 @@ import { printable } from '../../output/printable.ts'
 import { keepSecret } from '../../output/secrets.ts'
 import { claimProgress } from '../../progress/claim-progress.ts'
 import { checkedFailure } from '../../report/checked-driver.ts'
-import { driverPackages } from '../../repository/open-storage.ts'
+import { driverPackages } from '../../drivers/driver-packages.ts'
 
 /** A shorter secret stands in ordinary words too. */
 const SHORTEST_SECRET = 6
