@@ -207,20 +207,6 @@ test('a body that is shorter than its length, or has another length than it says
 	})
 })
 
-test('a full page that claims to be the last is not believed', async () => {
-	front.rule(() => undefined)
-	const storage = await open({ environment: signed(), prefix: 'pages' })
-	await Promise.all(Array.from({ length: 12 }, (_, at) => storage.put(`k${at}`, Buffer.alloc(0))))
-	front.rule(({ query }) =>
-		query.has('marker')
-			? { status: 400, headers: { 'x-ms-error-code': 'OutOfRangeInput' } }
-			: query.get('comp') === 'list'
-				? { query: { maxresults: '5' } }
-				: undefined,
-	)
-	expect(await failure(keysOf(storage))).toMatchObject({ code: 'STORAGE_PERMANENT' })
-})
-
 test('a container with versions behaves as one without', async () => {
 	front.rule(() => ({ with: { 'x-ms-version-id': '2026-01-01T00:00:00.0000000Z', 'x-ms-is-current-version': 'true' } }))
 	const storage = await open({ prefix: 'versions' })
