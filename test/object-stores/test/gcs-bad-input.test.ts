@@ -66,7 +66,6 @@ test('the operator is told what is wrong with a location, and what to do', async
 
 test('a clock that is off is told when a token is asked for', async () => {
 	await using server = await startGcsServer()
-	await using file = await keyFile(server.account())
 	// The words of the token endpoint for an assertion from the past or the future.
 	const message =
 		'invalid_grant: Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.'
