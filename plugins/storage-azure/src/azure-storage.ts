@@ -48,6 +48,11 @@ export class AzureStorage implements Storage {
 				advice: retention === true ? 'hold it later' : retention.lacking,
 			})
 		}
+		const { conditionalCreate } = this.capabilities
+		if (options.ifAbsent && conditionalCreate !== true)
+			throw new BackupError('STORAGE_UNSUPPORTED', `cannot create ${key} in ${this.location}`, {
+				advice: conditionalCreate.lacking,
+			})
 		// With versions the service would let a held object be hidden behind a new one.
 		if (!options.ifAbsent) await this.#refuseHeld(key, this.#task(`write ${key}`, options.signal))
 		return upload(this.#context, key, body, options)

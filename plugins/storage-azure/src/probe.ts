@@ -1,5 +1,6 @@
 import { BackupError, type Capabilities, isBackupError, type Lacking } from '@ydbackup/core'
 import { BLOCK_BYTES, MAX_BLOCKS } from './blocks.ts'
+import { conditionsOf } from './conditions.ts'
 import { request, type StoreContext } from './context.ts'
 import type { Place } from './location.ts'
 import type { Task } from './trying.ts'
@@ -20,7 +21,7 @@ export const CAPABILITIES: Capabilities = {
 	maxConcurrency: 32,
 }
 
-/** Checks that the container can be reached and used, by reading alone, and what it can do. */
+/** Checks that the container can be reached and used, and what it can do: by reading alone, unless it is opened for writing. */
 export async function probe(
 	context: StoreContext,
 	signal: AbortSignal | undefined,
@@ -28,8 +29,12 @@ export async function probe(
 ): Promise<Capabilities> {
 	const task = { doing: `open ${context.place.shown}`, signal }
 	await reach(context, task, writable)
-	const [orderedList, retention] = await Promise.all([orderOf(context, task), retentionOf(context, task)])
-	return { ...CAPABILITIES, orderedList, retention }
+	const [orderedList, retention, conditionalCreate] = await Promise.all([
+		orderOf(context, task),
+		retentionOf(context, task),
+		writable ? conditionsOf(context, task) : (true as const),
+	])
+	return { ...CAPABILITIES, orderedList, retention, conditionalCreate }
 }
 
 /** A key that no repository has. */

@@ -21,6 +21,9 @@ import type { Place } from './location.ts'
 import { extendHold, holdEnd } from './retention.ts'
 import { dateOf, upload } from './upload.ts'
 
+/** What a page of a listing holds at most, where the service keeps to its documentation. */
+const FULL_PAGE = 1000
+
 export interface BucketStorageOptions {
 	readonly client: Client
 	readonly place: Place
@@ -72,9 +75,13 @@ export class BucketStorage implements Storage {
 		const { retainUntil, ifAbsent } = options
 		this.#demand('retention', retainUntil !== undefined, key)
 		this.#demand('conditionalCreate', ifAbsent === true, key)
-		const { doing } = this.#task(`write ${key}`, options.signal)
+		const task = this.#task(`write ${key}`, options.signal)
+		if (ifAbsent !== true) await this.#refuseHeld(key, task)
 		const { bucket, retention } = this.#place
-		return upload({ client: this.#client, bucket, name: this.#nameOf(key), key, options, retention, doing }, body)
+		return upload(
+			{ client: this.#client, bucket, name: this.#nameOf(key), key, options, retention, doing: task.doing },
+			body,
+		)
 	}
 
 	#demand(what: 'retention' | 'conditionalCreate', isAsked: boolean, key: string): void {
@@ -107,22 +114,24 @@ export class BucketStorage implements Storage {
 				},
 			)
 		const { bucket, prefix: root } = this.#place
+		let startOffset = startAfter === undefined ? undefined : root + startAfter
 		let pageToken: string | undefined
 		let before = startAfter ?? ''
-		do {
+		for (;;) {
 			const task = this.#task(`list ${prefix || 'all objects'}`, signal)
 			const query = {
 				prefix: root + prefix,
-				startOffset: startAfter === undefined ? undefined : root + startAfter,
-				maxResults: '1000',
+				startOffset,
+				maxResults: String(FULL_PAGE),
 				pageToken,
 				fields: 'nextPageToken,items(name,size,timeCreated)',
 			}
 			const page = await this.#client.get({ method: 'GET', path: `${bucketPath(bucket)}/o`, query }, task)
 			const { items = [], nextPageToken } = page as { items?: Record<string, unknown>[]; nextPageToken?: string }
 			for (const item of items) {
-				const key = String(item['name']).slice(root.length)
-				if (!isKey(key) || !key.startsWith(prefix) || key === startAfter) continue
+				const name = String(item['name'])
+				const key = name.slice(root.length)
+				if (!isKey(key) || !key.startsWith(prefix) || name === startOffset) continue
 				if (key <= before && before !== '')
 					throw new BackupError('STORAGE_PERMANENT', `cannot ${task.doing}: ${key} came after ${before}`, {
 						advice: 'use an endpoint that lists names in the order of their bytes',
@@ -131,24 +140,35 @@ export class BucketStorage implements Storage {
 				throwIfInterrupted(signal, `trying to ${task.doing}`)
 				yield infoOf(key, item)
 			}
-			if (nextPageToken !== undefined && nextPageToken === pageToken)
-				throw new BackupError('STORAGE_PERMANENT', `cannot ${task.doing}: the same page came twice`)
-			pageToken = nextPageToken
-		} while (pageToken !== undefined && pageToken !== '')
+			const isLast = nextPageToken === undefined || nextPageToken === ''
+			if (isLast && items.length < FULL_PAGE) return
+			// A full page that claims to be the last may come from a store that knows no other: it is asked for what follows.
+			const next = isLast ? String(items.at(-1)?.['name']) : undefined
+			if (next === undefined ? nextPageToken === pageToken : next === startOffset)
+				throw new BackupError('STORAGE_PERMANENT', `cannot ${task.doing}: the same page came twice`, {
+					advice: 'use an endpoint that lists page by page, as Cloud Storage does',
+				})
+			startOffset = next ?? startOffset
+			pageToken = isLast ? undefined : nextPageToken
+		}
 	}
 
 	async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
 		assertKey(key)
 		const task = this.#task(`delete ${key}`, signal)
-		if (this.#isVersioned) {
-			const until = await holdEnd(this.#client, this.#pathOf(key), task)
-			if (until && until.getTime() > Date.now())
-				throw new BackupError('STORAGE_PERMISSION', `cannot ${task.doing}: it is held until ${until.toISOString()}`, {
-					reason: 'held',
-					advice: 'the object is held: wait until its retention ends',
-				})
-		}
+		await this.#refuseHeld(key, task)
 		await this.#client.remove(this.#pathOf(key), task)
+	}
+
+	/** With versions the service would make an old one of a held object and report success. */
+	async #refuseHeld(key: string, task: Task): Promise<void> {
+		if (!this.#isVersioned) return
+		const until = await holdEnd(this.#client, this.#pathOf(key), task)
+		if (!until || until.getTime() <= Date.now()) return
+		throw new BackupError('STORAGE_PERMISSION', `cannot ${task.doing}: it is held until ${until.toISOString()}`, {
+			reason: 'held',
+			advice: 'the object is held: wait until its retention ends',
+		})
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {

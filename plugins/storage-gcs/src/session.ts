@@ -63,7 +63,7 @@ export class Session {
 		})
 	}
 
-	/** Sends a chunk until it is kept whole. The last one gives the object. */
+	/** Sends a chunk until it is kept whole. The last one gives the object; one before it only where the store ends the upload on its own. */
 	async push({ bytes, start, isLast }: Chunk, sum: string, task: Task): Promise<Stored | undefined> {
 		const end = start + bytes.length
 		let from = start
@@ -82,9 +82,7 @@ export class Session {
 					: await this.#request(`bytes */${isLast ? end : '*'}`, undefined, {}, task)
 				if (response.status === 200 || response.status === 201) {
 					this.#isOver = true
-					const stored = await this.#client.json(response, task)
-					if (isLast) return stored
-					throw lost(task, 'the store ended the upload early')
+					return await this.#client.json(response, task)
 				}
 				const kept = await this.#kept(response, task)
 				if (kept < start || kept > end) throw lost(task, `the store has ${kept} bytes of ${start} to ${end}`)
@@ -100,6 +98,8 @@ export class Session {
 				isKnown = false
 				if (++failures > TRIES) throw lost(task, 'the store does not end the upload')
 			} catch (error) {
+				// What the session has kept cannot be mended.
+				if (isBackupError(error, 'STORAGE_INTEGRITY')) throw error
 				if (this.#isOver || ++failures >= TRIES || !mayHelp(error)) throw error
 				await pauseBefore(failures + 1, error, task)
 				isKnown = false
@@ -157,7 +157,7 @@ export class Session {
 }
 
 /** Only a new put can help, which its caller makes. */
-function lost({ doing }: Task, why: string): BackupError {
+export function lost({ doing }: Task, why: string): BackupError {
 	return new BackupError('STORAGE_TRANSIENT', `cannot ${doing}: ${why}`, {
 		retry: 'later',
 		reason: 'upload-lost',

@@ -5,7 +5,7 @@ import { type Chunk, chunksOf } from './chunks.ts'
 import { type Call, type Client, objectPath, uploadPath } from './client.ts'
 import { crc32c, crc32cText } from './crc32c.ts'
 import type { Task } from './http.ts'
-import { Session } from './session.ts'
+import { lost, Session } from './session.ts'
 import { mayHelp, pauseBefore } from './trying.ts'
 
 /** A multiple of 256 KiB. Two of them are in memory for each put. */
@@ -127,7 +127,12 @@ async function writeInChunks(
 			// The next chunk is gathered while this one travels; a source that fails or a store that refuses ends both.
 			const gathering = gather()
 			gathering.catch(() => undefined)
-			await sending
+			const early = await sending
+			if (early) {
+				// An emulator that takes the question how much it has for the end: half an object must not stay.
+				await takeAway(job, early, task)
+				throw lost(task, 'the store ended the upload early')
+			}
 			await gathering
 		}
 	} catch (error) {
@@ -170,25 +175,34 @@ async function settled(
 
 /** What the store says it has must be what was sent; an object that is not is taken away again. */
 async function verified(
-	{ client, bucket, name, key }: Upload,
+	job: Upload,
 	stored: Record<string, unknown>,
 	size: number,
 	sum: string,
 	task: Task,
 ): Promise<ObjectInfo> {
-	const { size: storedSize, crc32c: storedSum, generation, timeCreated } = stored
+	const { size: storedSize, crc32c: storedSum, timeCreated } = stored
 	const isSame = Number(storedSize) === size && (storedSum === undefined || storedSum === sum)
-	if (isSame) return { key, size, modifiedAt: dateOf(timeCreated) }
-	if (typeof generation === 'string')
-		await client
-			.send({ method: 'DELETE', path: objectPath(bucket, name), query: { ifGenerationMatch: generation } }, task)
-			.then((response) => client.connections.text(response, task))
-			.catch(() => undefined)
+	if (isSame) return { key: job.key, size, modifiedAt: dateOf(timeCreated) }
+	await takeAway(job, stored, task)
 	throw new BackupError(
 		'STORAGE_INTEGRITY',
 		`cannot ${task.doing}: ${size} bytes with crc32c ${sum} were sent, and the store has ${String(storedSize)} with ${String(storedSum)}`,
 		{ retry: 'same', advice: 'the bytes changed on their way; try again' },
 	)
+}
+
+/** Deletes the object of an answer, and no other. Does not throw. */
+async function takeAway(
+	{ client, bucket, name }: Upload,
+	{ generation }: Record<string, unknown>,
+	task: Task,
+): Promise<void> {
+	if (typeof generation !== 'string') return
+	await client
+		.send({ method: 'DELETE', path: objectPath(bucket, name), query: { ifGenerationMatch: generation } }, task)
+		.then((response) => client.connections.text(response, task))
+		.catch(() => undefined)
 }
 
 export function dateOf(text: unknown): Date | undefined {

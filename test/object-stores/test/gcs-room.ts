@@ -34,13 +34,14 @@ export async function room(options: GcsServerOptions & { readonly query?: string
 	}
 }
 
+/** A prefix at an endpoint that is not ours. */
+export const ELSEWHERE: string | undefined = process.env['YDBACKUP_TEST_GCS_URL'] || undefined
+
 /** The driver where the fault-free tests run: our own server, and the endpoint that is named in the environment. */
 export const PLACES: readonly (readonly [name: string, open: () => Promise<AsyncDisposable & { storage: Storage }>])[] =
 	[
 		['our server', () => room()],
-		...(process.env['YDBACKUP_TEST_GCS_URL']
-			? ([['YDBACKUP_TEST_GCS_URL', () => elsewhere(process.env['YDBACKUP_TEST_GCS_URL']!)]] as const)
-			: []),
+		...(ELSEWHERE ? ([['YDBACKUP_TEST_GCS_URL', () => elsewhere(ELSEWHERE)]] as const) : []),
 	]
 
 /** A fresh prefix at an endpoint that is not ours; it is emptied at the end. */

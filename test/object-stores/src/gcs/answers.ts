@@ -17,6 +17,7 @@ export interface World {
 	readonly anonymous: boolean
 	readonly ignoresConditions: boolean
 	readonly pageSize: number
+	readonly listings: 'untold' | 'first-page' | undefined
 	/** Known when the server listens. */
 	tokenUri: string
 }
@@ -31,7 +32,7 @@ export async function answer(
 	fault: Fault | undefined,
 ): Promise<Answer | undefined> {
 	const { operation, query } = call
-	const { store, accounts, sessions, anonymous, ignoresConditions, pageSize, tokenUri } = world
+	const { store, accounts, sessions, anonymous, ignoresConditions, pageSize, listings, tokenUri } = world
 	const arrived = await readBody(request, fault && 'cutRequestAfter' in fault ? fault.cutRequestAfter : Infinity)
 	if (arrived.isCut) {
 		if (operation === 'chunk') sessions.keepCut(call.session, request.headers['content-range'], arrived)
@@ -63,6 +64,7 @@ export async function answer(
 						location: 'US',
 						storageClass: 'STANDARD',
 						...(bucket.options.objectRetention === true && { objectRetention: { mode: 'Enabled' } }),
+						...(bucket.options.versioning === true && { versioning: { enabled: true } }),
 						...(bucket.options.retentionSeconds !== undefined && {
 							retentionPolicy: { retentionPeriod: String(bucket.options.retentionSeconds) },
 						}),
@@ -74,7 +76,8 @@ export async function answer(
 			return permissionsAnswer(query, caller.permissions)
 		case 'list':
 			demand(caller, 'storage.objects.list', 'bucket')
-			return listAnswer(bucket, query, pageSize)
+			if (listings === 'first-page') query.delete('startOffset')
+			return listAnswer(bucket, query, pageSize, listings === undefined)
 		case 'stat':
 			demand(caller, 'storage.objects.get', 'object')
 			bucket.get(call.object)

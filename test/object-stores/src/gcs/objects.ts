@@ -5,7 +5,7 @@ import { rangeOf } from './ranges.ts'
 import { type Bucket, resourceOf, type StoredObject } from './store.ts'
 
 /** Answers a listing: names by their bytes, a page at a time. */
-export function listAnswer(bucket: Bucket, query: URLSearchParams, largestPage: number): Answer {
+export function listAnswer(bucket: Bucket, query: URLSearchParams, largestPage: number, tellsMore: boolean): Answer {
 	const prefix = query.get('prefix') ?? ''
 	const asked = Number(query.get('maxResults') ?? largestPage)
 	if (!Number.isInteger(asked) || asked < 1) throw badRequest('Invalid maxResults.', 'invalidParameter')
@@ -25,7 +25,7 @@ export function listAnswer(bucket: Bucket, query: URLSearchParams, largestPage: 
 				(after === undefined || name > after),
 		)
 	const page = names.slice(0, size)
-	const nextPageToken = names.length > size ? Buffer.from(page.at(-1)!).toString('base64url') : undefined
+	const nextPageToken = tellsMore && names.length > size ? Buffer.from(page.at(-1)!).toString('base64url') : undefined
 	const items = page.map((name) => resourceOf(bucket, bucket.get(name)))
 	return jsonAnswer(
 		200,

@@ -17,6 +17,8 @@ export interface GcsServerOptions {
 	readonly anonymous?: boolean
 	/** Largest page of a listing; 1000 by default, as at the service. */
 	readonly pageSize?: number
+	/** Lists one page of 1000 names and says nothing of others; `first-page` gives that page whatever is asked for. */
+	readonly listings?: 'untold' | 'first-page'
 	/** How long tokens live; an hour by default. */
 	readonly tokenSeconds?: number
 	/** Takes `ifGenerationMatch` and does nothing about it, as some imitations do. */
@@ -67,13 +69,14 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
 		buckets = [{ name: 'bucket' }],
 		anonymous = false,
 		pageSize = 1000,
+		listings,
 		tokenSeconds = 3600,
 		port = 0,
 	} = options
 	const store = new Store(buckets)
 	const accounts = new Accounts(tokenSeconds)
 	const sessions = new Sessions()
-	const world: World = { store, accounts, sessions, anonymous, ignoresConditions, pageSize, tokenUri: '' }
+	const world: World = { store, accounts, sessions, anonymous, ignoresConditions, pageSize, listings, tokenUri: '' }
 	const faults = new Faults()
 	const requests: SeenRequest[] = []
 

@@ -37,6 +37,8 @@ export interface BucketOptions {
 	readonly retentionSeconds?: number
 	/** Whether objects may carry a retention of their own. */
 	readonly objectRetention?: boolean
+	/** Keeps what is deleted or overwritten as old versions, held ones too: nobody asks for them here, so they are not kept. */
+	readonly versioning?: boolean
 }
 
 /** Conditions of a call; absent ones hold. */
@@ -88,6 +90,7 @@ export class Bucket {
 	}
 
 	#refuseHeld(name: string): void {
+		if (this.options.versioning === true) return
 		const found = this.#objects.get(name)
 		const until = found && this.heldUntil(found)
 		if (until) throw retained(this.options.name, name, until)
