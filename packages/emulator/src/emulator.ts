@@ -31,7 +31,7 @@ import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
 import { SchemeTree } from './scheme/tree.ts'
 import { Tokens } from './services/auth.ts'
-import { rowsOf } from './services/bulk-upsert.ts'
+import { writtenRows } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
 import { queryMethods } from './services/query-service.ts'
@@ -349,8 +349,10 @@ class Server implements Emulator {
 		}
 		const refusal = table.bulkRefusal
 		if (refusal) throw new YdbError('SCHEME_ERROR', refusal)
-		const entries = rows ? rowsOf(table, bytes, rows) : []
-		if (replayed || !this.faults.dropBulkUpsertSilently) table.rows.apply(entries)
+		if (rows) {
+			const batch = writtenRows(table, bytes, rows)
+			if (replayed || !this.faults.dropBulkUpsertSilently) table.rows.applyBatch(batch)
+		}
 		return success()
 	}
 }
