@@ -29,7 +29,7 @@ import { createRequire } from 'node:module'
 import type { Operation } from '@ydbjs/api/operation'
 import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
-import { SchemeTree } from './scheme/tree.ts'
+import { type Node, SchemeTree } from './scheme/tree.ts'
 import { Tokens } from './services/auth.ts'
 import { writtenRows } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
@@ -40,7 +40,8 @@ import { NODE_ID, Sessions } from './services/sessions.ts'
 import { tableQueryMethods } from './services/table-queries.ts'
 import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
 import { alterTable, copyTables, createTable, describeTable, renameTables } from './services/table.ts'
-import { Journal } from './store/journal.ts'
+import { DataDirectory } from './store/data-directory.ts'
+import type { RowStore } from './store/row-store.ts'
 import { applyEffects, encodeEffects } from './store/transaction.ts'
 import { type Call, type GrpcServer, listen } from './transport/grpc-server.ts'
 import { field } from './wire/cursor.ts'
@@ -57,6 +58,10 @@ export interface EmulatorOptions {
 	/** Users and passwords. When given, every call but Login needs a token. */
 	readonly auth?: { readonly users: Readonly<Record<string, string>> }
 	readonly faults?: Partial<Faults>
+	/** Hears what whoever started the emulator should know: a torn write that was cut off, a directory that was converted. */
+	readonly onNotice?: (text: string) => void
+	/** A snapshot is written when the journal is larger, and larger than half of the snapshot before; 64 MiB by default. */
+	readonly compactAfterBytes?: number
 }
 
 export interface Emulator extends AsyncDisposable {
@@ -107,7 +112,7 @@ class Server implements Emulator {
 	readonly #around: Surroundings
 	readonly #waiting = new Set<Promise<void>>()
 	readonly #unary: ReadonlyMap<string, Unary>
-	#journal: Journal | undefined
+	#journal: DataDirectory | undefined
 	#grpc: GrpcServer | undefined
 	readonly faults: Faults
 	readonly database: string
@@ -153,6 +158,16 @@ class Server implements Emulator {
 		else await this.#unary.get(method)?.(request, user)
 	}
 
+	#tables(): Map<string, RowStore> {
+		const found = new Map<string, RowStore>()
+		const walk = (path: string, { table, children }: Node): void => {
+			if (table) found.set(path, table.rows.snapshot())
+			for (const [name, child] of children) walk(`${path}/${name}`, child)
+		}
+		walk(this.database, this.#tree.root)
+		return found
+	}
+
 	get port(): number {
 		return this.#grpc?.port ?? 0
 	}
@@ -168,8 +183,23 @@ class Server implements Emulator {
 	async start(): Promise<this> {
 		const { dataDir, port = 0 } = this.#options
 		if (dataDir !== undefined)
-			this.#journal = await Journal.open(dataDir, (method, user, request) => this.#replay(method, user, request))
-		this.#grpc = await listen(this.#host, port, (call) => this.#handle(call))
+			this.#journal = await DataDirectory.open(
+				dataDir,
+				{
+					changesRows: (method) => method === ROWS || method === BULK,
+					replay: (method, user, request) => this.#replay(method, user, request),
+					addLeaves: (path, leaves) => this.#tree.table(path).rows.addLeaves(leaves),
+					tables: () => this.#tables(),
+					say: this.#options.onNotice ?? (() => {}),
+				},
+				this.#options.compactAfterBytes,
+			)
+		try {
+			this.#grpc = await listen(this.#host, port, (call) => this.#handle(call))
+		} catch (error) {
+			await this.#journal?.close()
+			throw error
+		}
 		return this
 	}
 

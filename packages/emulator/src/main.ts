@@ -61,6 +61,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 			host: values.host,
 			database: values.database,
 			faults: faultsOf(values.fault),
+			onNotice: (text) => console.error(text),
 			...(values.data !== undefined && { dataDir: values.data }),
 			...(values.user.length > 0 && { auth: { users } }),
 		})

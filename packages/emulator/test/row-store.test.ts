@@ -28,7 +28,9 @@ test('a store holds what a map would hold, and its snapshots what they held', ()
 			for (const batch of all) {
 				const last = new Map(batch.map((each) => [each.key, each]))
 				const sorted = [...last.values()].sort((a, b) => a.key - b.key)
-				store.apply(sorted.map(({ key, value, size, gone }) => ({ key: keyOf(key), row: gone ? null : rowOf(value, size) })))
+				store.apply(
+					sorted.map(({ key, value, size, gone }) => ({ key: keyOf(key), row: gone ? null : rowOf(value, size) })),
+				)
 				for (const { key, value, size, gone } of sorted)
 					if (gone) model.delete(key)
 					else model.set(key, rowOf(value, size).toString('latin1'))
@@ -40,7 +42,9 @@ test('a store holds what a map would hold, and its snapshots what they held', ()
 			const pages = [...store.scan({ from: keyOf(100), to: keyOf(300) })]
 			const rows = expected().filter(([key]) => key >= 100 && key < 300)
 			expect(pages.reduce((sum, { count }) => sum + count, 0)).toBe(rows.length)
-			expect(pages.map(({ rows: bytes }) => bytes.toString('latin1')).join('')).toBe(rows.map(([, row]) => row).join(''))
+			expect(pages.map(({ rows: bytes }) => bytes.toString('latin1')).join('')).toBe(
+				rows.map(([, row]) => row).join(''),
+			)
 		}),
 		{ numRuns: 60 },
 	)

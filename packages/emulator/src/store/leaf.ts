@@ -89,7 +89,14 @@ function putBatchRow({ starts, ends, keyEnds }: Batch, at: number): void {
 }
 
 /** Copies fields [field, field + 1) of staged rows, neighbours in one go; writes where each ends. */
-function gather(from: number, to: number, field: 0 | 2, sources: readonly Buffer[], out: Buffer, ends: Uint32Array): void {
+function gather(
+	from: number,
+	to: number,
+	field: 0 | 2,
+	sources: readonly Buffer[],
+	out: Buffer,
+	ends: Uint32Array,
+): void {
 	let written = 0
 	for (let at = from; at < to;) {
 		const source = origin[at]!

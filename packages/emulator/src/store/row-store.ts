@@ -39,6 +39,15 @@ export class RowStore {
 		return store
 	}
 
+	/** Puts leaves behind those that are there: their keys must be above. */
+	addLeaves(leaves: readonly Leaf[]): void {
+		for (const leaf of leaves) {
+			this.#leaves.push(leaf)
+			this.#count += leaf.ends.length
+		}
+		this.#version++
+	}
+
 	/** Rises with every change. */
 	get version(): number {
 		return this.#version
