@@ -69,7 +69,13 @@ const seconds = async (work: () => Promise<unknown>): Promise<number> => {
 const IN_FLIGHT = 4
 
 /** Writes rows whose keys a function gives, some requests at a time. */
-async function write(wire: WireClient, path: string, total: number, perRequest: number, keyOf: (at: number) => bigint): Promise<void> {
+async function write(
+	wire: WireClient,
+	path: string,
+	total: number,
+	perRequest: number,
+	keyOf: (at: number) => bigint,
+): Promise<void> {
 	const build = upsertOf(path)
 	let next = 0
 	const worker = async (): Promise<void> => {
@@ -103,7 +109,10 @@ async function describeAll(children: Set<ChildProcess>, tables: number): Promise
 		for (let at = 0; at < tables; at += 20)
 			await Promise.all(
 				Array.from({ length: Math.min(20, tables - at) }, async (_, more) => {
-					const request = create(DescribeTableRequestSchema, { path: `/local/many/t${at + more}`, includeTableStats: true })
+					const request = create(DescribeTableRequestSchema, {
+						path: `/local/many/t${at + more}`,
+						includeTableStats: true,
+					})
 					checked(await wire.unary(Table.describeTable.path, [toBinary(DescribeTableRequestSchema, request)]))
 				}),
 			)
@@ -127,17 +136,9 @@ export async function emulatorBench(flags: { readonly smoke: boolean; readonly j
 		figures.bulkRowsPerSecond = rows / (await seconds(() => write(running.wire, '/local/t', rows, 5000, BigInt)))
 		const loaded = await running.usage()
 		figures.residentGiB = loaded.peakMiB / 1024
-		say(`loaded ${rows.toLocaleString('en')} rows, ${((loaded.cpu - idle.cpu) / (rows / 1e6)).toFixed(2)} CPU s per million`)
-
-		const request = create(ReadTableRequestSchema, { path: '/local/t', ordered: true, batchLimitBytes: 256n << 10n })
-		let bytes = 0
-		const took = await seconds(
-			async () => (bytes = await running.wire.drain(Table.streamReadTable.path, toBinary(ReadTableRequestSchema, request))),
+		say(
+			`loaded ${rows.toLocaleString('en')} rows, ${((loaded.cpu - idle.cpu) / (rows / 1e6)).toFixed(2)} CPU s per million`,
 		)
-		const drained = await running.usage()
-		if (bytes < rows * ROW_BYTES) throw new Error(`${bytes} bytes were read of ${rows} rows`)
-		figures.readMBPerSecond = bytes / 1e6 / took
-		figures.readCpuPerGB = (drained.cpu - loaded.cpu) / (bytes / 1e9)
 
 		await running.stop()
 		const size = (await directoryBytes(directory)) / 1e9
@@ -145,13 +146,24 @@ export async function emulatorBench(flags: { readonly smoke: boolean; readonly j
 		figures.startSecondsPerGB = start / size
 		say(`started with a directory of ${size.toFixed(2)} GB in ${start.toFixed(1)} s`)
 
+		const request = create(ReadTableRequestSchema, { path: '/local/t', ordered: true, batchLimitBytes: 256n << 10n })
+		let bytes = 0
+		const quiet = await running.usage()
+		const took = await seconds(
+			async () =>
+				(bytes = await running.wire.drain(Table.streamReadTable.path, toBinary(ReadTableRequestSchema, request))),
+		)
+		const drained = await running.usage()
+		if (bytes < rows * ROW_BYTES) throw new Error(`${bytes} bytes were read of ${rows} rows`)
+		figures.readMBPerSecond = bytes / 1e6 / took
+		figures.readCpuPerGB = (drained.cpu - quiet.cpu) / (bytes / 1e9)
+
 		await createTable(running.wire, '/local/random')
-		const before = await running.usage()
 		// Odd, so that every key comes once; far from the order of the keys.
 		const step = 0x9e37_79b9_7f4a_7c15n
 		await write(running.wire, '/local/random', randomRows, 1000, (at) => BigInt.asUintN(64, BigInt(at) * step))
 		const { cpu } = await running.usage()
-		figures.randomRowsPerCpuSecond = randomRows / (cpu - before.cpu)
+		figures.randomRowsPerCpuSecond = randomRows / (cpu - drained.cpu)
 		await running.stop()
 
 		const few = await describeAll(children, tables / 4)
@@ -171,6 +183,8 @@ export async function emulatorBench(flags: { readonly smoke: boolean; readonly j
 		const limit = 'atMost' in bound ? `≤ ${bound.atMost}` : `≥ ${bound.atLeast.toLocaleString('en')}`
 		say(`${met ? 'ok    ' : 'MISSED'} ${name.padEnd(22)} ${text.padStart(10)} (${limit})  ${bound.means}`)
 	}
-	const rounded = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Number(value.toPrecision(4))]))
+	const rounded = Object.fromEntries(
+		Object.entries(figures).map(([name, value]) => [name, Number(value.toPrecision(4))]),
+	)
 	if (flags.json) console.log(JSON.stringify({ bench: 'emulator', smoke: flags.smoke, rows, figures: rounded }))
 }

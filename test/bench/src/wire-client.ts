@@ -16,7 +16,12 @@ export async function openWire(port: number): Promise<WireClient> {
 	session.setLocalWindowSize(16 << 20)
 
 	async function call(path: string, pieces: readonly Uint8Array[], onData: (chunk: Buffer) => void): Promise<void> {
-		const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' })
+		const stream = session.request({
+			':method': 'POST',
+			':path': path,
+			'content-type': 'application/grpc',
+			te: 'trailers',
+		})
 		let status = 'none'
 		stream.on('trailers', (trailers) => (status = `${trailers['grpc-status']} ${trailers['grpc-message'] ?? ''}`))
 		stream.on('data', onData)

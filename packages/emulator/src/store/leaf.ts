@@ -3,34 +3,40 @@ import { compareBytes } from './bytes.ts'
 
 /** Rows side by side, ready to be sent, with their keys; one piece of memory, never changed after it was made. */
 export interface Leaf {
-	/** All of it: the ends of rows, the ends of keys, rows, keys. */
+	/** All of it: where rows end, where keys end, rows, keys. */
 	readonly image: Buffer
-	readonly rows: Buffer
-	readonly keys: Buffer
+	readonly count: number
+	readonly rowBytes: number
+	/** Where rows end, counted from where they begin, and then where keys do. */
 	readonly ends: Uint32Array
-	readonly keyEnds: Uint32Array
+	/** Where keys begin. */
+	readonly keysAt: number
 }
 
 const ROW_TAG = 0x12
 
-/** Views into an image whose memory begins with it. */
+/** An image lies at the beginning of its memory. */
 export function leafOf(image: Buffer, count: number, rowBytes: number): Leaf {
-	const { buffer, byteOffset } = image
-	const ends = new Uint32Array(buffer, byteOffset, count)
-	const keyEnds = new Uint32Array(buffer, byteOffset + 4 * count, count)
-	const rows = image.subarray(8 * count, 8 * count + rowBytes)
-	return { image, rows, keys: image.subarray(8 * count + rowBytes), ends, keyEnds }
+	return { image, count, rowBytes, ends: new Uint32Array(image.buffer, 0, 2 * count), keysAt: 8 * count + rowBytes }
 }
 
 /** Compares a key with the key of a row of a leaf. */
 export function compareToKey(key: Uint8Array, start: number, end: number, leaf: Leaf, at: number): number {
-	return compareBytes(key, start, end, leaf.keys, at === 0 ? 0 : leaf.keyEnds[at - 1]!, leaf.keyEnds[at]!)
+	const { image, count, ends, keysAt } = leaf
+	return compareBytes(
+		key,
+		start,
+		end,
+		image,
+		at === 0 ? keysAt : keysAt + ends[count + at - 1]!,
+		keysAt + ends[count + at]!,
+	)
 }
 
 /** First row, not before `low`, whose key is not below the key. */
 export function lowerBound(leaf: Leaf, key: Uint8Array, start = 0, end: number = key.length, low = 0): number {
 	let from = low
-	let to = leaf.ends.length
+	let to = leaf.count
 	while (from < to) {
 		const middle = (from + to) >> 1
 		if (compareToKey(key, start, end, leaf, middle) > 0) from = middle + 1
@@ -39,12 +45,13 @@ export function lowerBound(leaf: Leaf, key: Uint8Array, start = 0, end: number =
 	return from
 }
 
-export function rowAt({ rows, ends }: Leaf, at: number): Buffer {
-	return rows.subarray(at === 0 ? 0 : ends[at - 1], ends[at])
+/** Rows [from, to), one behind the other. */
+export function rowsIn({ image, count, ends }: Leaf, from: number, to: number): Buffer {
+	return image.subarray(8 * count + (from === 0 ? 0 : ends[from - 1]!), 8 * count + ends[to - 1]!)
 }
 
-export function keyAt({ keys, keyEnds }: Leaf, at: number): Buffer {
-	return keys.subarray(at === 0 ? 0 : keyEnds[at - 1], keyEnds[at])
+export function keyAt({ image, count, ends, keysAt }: Leaf, at: number): Buffer {
+	return image.subarray(keysAt + (at === 0 ? 0 : ends[count + at - 1]!), keysAt + ends[count + at]!)
 }
 
 /** The rows of leaves in the making: where each comes from. One at a time is made, so one piece of memory serves all. */
@@ -76,10 +83,18 @@ function put(from: number, start: number, end: number, keyStart: number, keyEnd:
 	places[at + 3] = keyEnd
 }
 
-function putLeafRows({ ends, keyEnds }: Leaf, from: number, to: number): void {
+function putLeafRows({ count, ends, keysAt }: Leaf, from: number, to: number): void {
+	if (from === to) return
 	room(to - from)
-	for (let at = from; at < to; at++)
-		put(LEAF, at === 0 ? 0 : ends[at - 1]!, ends[at]!, at === 0 ? 0 : keyEnds[at - 1]!, keyEnds[at]!)
+	let start = 8 * count + (from === 0 ? 0 : ends[from - 1]!)
+	let keyStart = keysAt + (from === 0 ? 0 : ends[count + from - 1]!)
+	for (let at = from; at < to; at++) {
+		const end = 8 * count + ends[at]!
+		const keyEnd = keysAt + ends[count + at]!
+		put(LEAF, start, end, keyStart, keyEnd)
+		start = end
+		keyStart = keyEnd
+	}
 }
 
 function putBatchRow({ starts, ends, keyEnds }: Batch, at: number): void {
@@ -88,25 +103,27 @@ function putBatchRow({ starts, ends, keyEnds }: Batch, at: number): void {
 	put(BATCH, starts[at]!, ends[at]!, at === 0 ? 0 : keyEnds[at - 1]!, keyEnds[at]!)
 }
 
-/** Copies fields [field, field + 1) of staged rows, neighbours in one go; writes where each ends. */
+/** Copies one side of staged rows (0: the rows, 2: their keys) to a place, neighbours in one go, and notes where each ends. */
 function gather(
 	from: number,
 	to: number,
-	field: 0 | 2,
-	sources: readonly Buffer[],
-	out: Buffer,
-	ends: Uint32Array,
+	side: 0 | 2,
+	batch: Buffer,
+	leaf: Leaf | undefined,
+	out: Leaf,
+	place: number,
 ): void {
 	let written = 0
+	const firstEnd = side === 0 ? 0 : out.count
 	for (let at = from; at < to;) {
 		const source = origin[at]!
-		const start = places[at * 4 + field]!
+		const start = places[at * 4 + side]!
 		let end = start
-		for (; at < to && origin[at] === source && places[at * 4 + field] === end; at++) {
-			end = places[at * 4 + field + 1]!
-			ends[at - from] = written + end - start
+		for (; at < to && origin[at] === source && places[at * 4 + side] === end; at++) {
+			end = places[at * 4 + side + 1]!
+			out.ends[firstEnd + at - from] = written + end - start
 		}
-		sources[source]!.copy(out, written, start, end)
+		;(source === LEAF ? leaf!.image : batch).copy(out.image, place + written, start, end)
 		written += end - start
 	}
 }
@@ -116,10 +133,10 @@ function freeze(from: number, to: number, rowBytes: number, leaf: Leaf | undefin
 	let keyBytes = 0
 	for (let at = from; at < to; at++) keyBytes += places[at * 4 + 3]! - places[at * 4 + 2]!
 	const made = leafOf(Buffer.allocUnsafeSlow(8 * count + rowBytes + keyBytes), count, rowBytes)
-	gather(from, to, 0, [leaf?.rows ?? batch.bytes, batch.bytes], made.rows, made.ends)
-	gather(from, to, 2, [leaf?.keys ?? batch.keys, batch.keys], made.keys, made.keyEnds)
+	gather(from, to, 0, batch.bytes, leaf, made, 8 * count)
+	gather(from, to, 2, batch.keys, leaf, made, made.keysAt)
 	// An item of a written list (tag 0x62) becomes a row of a result (tag 0x12): the rest is the same.
-	for (let at = 0; at < count; at++) made.rows[at === 0 ? 0 : made.ends[at - 1]!] = ROW_TAG
+	for (let at = 0; at < count; at++) made.image[8 * count + (at === 0 ? 0 : made.ends[at - 1]!)] = ROW_TAG
 	return made
 }
 
@@ -145,7 +162,7 @@ function cut(target: number, leaf: Leaf | undefined, batch: Batch): Leaf[] {
 /** As rows come in order they lie in large leaves: fewer pieces to send. */
 const LARGE = 32_768
 /** Where rows change here and there, each change copies a leaf: small ones cost less. */
-const SMALL = 8192
+const SMALL = 4096
 
 /** Rows [from, to) of a batch put into a leaf, which is replaced by those returned. */
 export function mergeInto(leaf: Leaf | undefined, batch: Batch, from: number, to: number): Leaf[] {
@@ -156,10 +173,10 @@ export function mergeInto(leaf: Leaf | undefined, batch: Batch, from: number, to
 		return cut(LARGE, undefined, batch)
 	}
 	const { keys, keyEnds } = batch
-	const rows = leaf.ends.length
+	const rows = leaf.count
 	const firstStart = from === 0 ? 0 : keyEnds[from - 1]!
 	const behind = compareToKey(keys, firstStart, keyEnds[from]!, leaf, rows - 1) > 0
-	if (behind && (bytes >= SMALL || leaf.rows.length >= LARGE * 0.75)) {
+	if (behind && (bytes >= SMALL || leaf.rowBytes >= LARGE * 0.75)) {
 		for (let at = from; at < to; at++) putBatchRow(batch, at)
 		return [leaf, ...cut(LARGE, undefined, batch)]
 	}

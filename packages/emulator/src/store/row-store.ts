@@ -1,5 +1,5 @@
 import { type Batch, batchOf, type Entry } from './batch.ts'
-import { compareToKey, keyAt, type Leaf, lowerBound, mergeInto, rowAt } from './leaf.ts'
+import { compareToKey, keyAt, type Leaf, lowerBound, mergeInto, rowsIn } from './leaf.ts'
 
 export type { Batch, Entry } from './batch.ts'
 
@@ -13,6 +13,7 @@ export interface StoreRange {
 export interface Page {
 	readonly rows: Buffer
 	readonly count: number
+	/** Where rows end, also others: those of the page are from `first` on, counted from `base`. */
 	readonly ends: Uint32Array
 	readonly first: number
 	readonly base: number
@@ -43,7 +44,7 @@ export class RowStore {
 	addLeaves(leaves: readonly Leaf[]): void {
 		for (const leaf of leaves) {
 			this.#leaves.push(leaf)
-			this.#count += leaf.ends.length
+			this.#count += leaf.count
 		}
 		this.#version++
 	}
@@ -71,7 +72,7 @@ export class RowStore {
 	/** Every row with its key, in key order. */
 	*entries(): Generator<{ readonly key: Buffer; readonly row: Buffer }> {
 		for (const leaf of this.leaves)
-			for (let at = 0; at < leaf.ends.length; at++) yield { key: keyAt(leaf, at), row: rowAt(leaf, at) }
+			for (let at = 0; at < leaf.count; at++) yield { key: keyAt(leaf, at), row: rowsIn(leaf, at, at + 1) }
 	}
 
 	/** Whether a range holds the same rows in another state of the same table. */
@@ -92,8 +93,8 @@ export class RowStore {
 			const leaf = this.#leaves[index]!
 			if (to && compareToKey(to, 0, to.length, leaf, 0) <= 0) return
 			if (common.has(leaf)) continue
-			const last = to ? lowerBound(leaf, to) : leaf.ends.length
-			for (let at = from ? lowerBound(leaf, from) : 0; at < last; at++) yield rowAt(leaf, at)
+			const last = to ? lowerBound(leaf, to) : leaf.count
+			for (let at = from ? lowerBound(leaf, from) : 0; at < last; at++) yield rowsIn(leaf, at, at + 1)
 		}
 	}
 
@@ -113,8 +114,8 @@ export class RowStore {
 		const leaf = this.#leaves[this.#leafFor(key)]
 		if (!leaf) return undefined
 		const at = lowerBound(leaf, key)
-		if (at === leaf.ends.length || compareToKey(key, 0, key.length, leaf, at) !== 0) return undefined
-		return rowAt(leaf, at)
+		if (at === leaf.count || compareToKey(key, 0, key.length, leaf, at) !== 0) return undefined
+		return rowsIn(leaf, at, at + 1)
 	}
 
 	/** Applies changes. They must be sorted by key, one per key. */
@@ -143,8 +144,8 @@ export class RowStore {
 			else end = count
 			const leaf = leaves[index]
 			const merged = mergeInto(leaf, batch, at, end)
-			this.#count -= leaf?.ends.length ?? 0
-			for (const { ends } of merged) this.#count += ends.length
+			this.#count -= leaf?.count ?? 0
+			for (const each of merged) this.#count += each.count
 			if (merged.length !== 1 || !leaf) inPlace = false
 			changed.push(index)
 			replaced.push(merged)
@@ -161,14 +162,14 @@ export class RowStore {
 		const { leaves } = this
 		for (; index < leaves.length; index++) {
 			const leaf = leaves[index]!
-			const { rows, ends } = leaf
+			const { ends, count } = leaf
 			const first = from ? lowerBound(leaf, from) : 0
-			const last = to ? lowerBound(leaf, to) : ends.length
+			const last = to ? lowerBound(leaf, to) : count
 			if (first < last) {
 				const base = first === 0 ? 0 : ends[first - 1]!
-				yield { rows: rows.subarray(base, ends[last - 1]), count: last - first, ends, first, base }
+				yield { rows: rowsIn(leaf, first, last), count: last - first, ends, first, base }
 			}
-			if (to && last < ends.length) return
+			if (to && last < count) return
 		}
 	}
 }

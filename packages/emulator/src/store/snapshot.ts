@@ -19,11 +19,11 @@ export interface State {
 	readonly tables: ReadonlyMap<string, RowStore>
 }
 
-function headOf({ image, ends, rows }: Leaf): Buffer {
+function headOf({ image, count, rowBytes }: Leaf): Buffer {
 	const head = Buffer.allocUnsafe(12)
 	head.writeUInt32LE(image.length, 0)
-	head.writeUInt32LE(ends.length, 4)
-	head.writeUInt32LE(rows.length, 8)
+	head.writeUInt32LE(count, 4)
+	head.writeUInt32LE(rowBytes, 8)
 	return head
 }
 
