@@ -2,7 +2,7 @@
 import { startEmulator } from '@ydbackup/emulator'
 
 const dataDir = process.argv[2]
-const emulator = await startEmulator(dataDir ? { dataDir } : {})
+const emulator = await startEmulator({ limits: { paths: 1_000_000 }, ...(dataDir && { dataDir }) })
 process.on('message', (question) => {
 	if (question === 'close') return void emulator.close().then(() => process.exit(0))
 	const { user, system } = process.cpuUsage()

@@ -1,10 +1,11 @@
 import { fromBinary } from '@bufbuild/protobuf'
-import { TypeSchema } from '@ydbjs/api/value'
+import { Type_PrimitiveTypeId as Id, TypeSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import type { Table } from '../scheme/table.ts'
 import { type Batch, batchOf, entriesOf, type Entry, lastOfEachKeyIn } from '../store/batch.ts'
 import type { RowStore } from '../store/row-store.ts'
-import { checkContent, isNull, mayReplace, readCell } from '../wire/cell.ts'
+import { LIMITS } from '../limits.ts'
+import { checkContent, isNull, mayReplace, payloadEnd, payloadStart, readCell } from '../wire/cell.ts'
 import { columnType, isOptional, sameType } from '../wire/column-type.ts'
 import { field, position, putVarint, seek, skip, varint, varintBytes } from '../wire/cursor.ts'
 import { addKeyCell, finishKey, keyBytes, keyPart, lastKeyRises, startKey } from '../wire/key.ts'
@@ -139,6 +140,7 @@ export function writtenRows(
 					anyReplaced = true
 				}
 			}
+			if (length > LIMITS.cellBytes.value) checkSize(payloadEnd - payloadStart)
 			cellStarts[target] = start
 			cellEnds[target] = end
 			at = end
@@ -146,12 +148,21 @@ export function writtenRows(
 		if (member !== members.length)
 			throw new YdbError('BAD_REQUEST', 'a row has fewer values than its struct has members')
 		const keyStart = keyBytes
+		let keySize = 0
 		for (const column of table.key) {
 			const { cell, name } = columns[column]!
 			const other = replaced[column]
 			if (other) addKeyCell(other, 0, other.length, cell, name)
 			else addKeyCell(bytes, cellStarts[column]!, cellEnds[column]!, cell, name)
+			keySize += payloadEnd - payloadStart
+			if (cell.id === Id.UINT8 && !isNull && bytes[cellStarts[column]! + 1]! > LIMITS.keyUint8.value)
+				throw new YdbError('BAD_REQUEST', 'Keys with Uint8 column values >127 are currently prohibited')
 		}
+		if (keySize > LIMITS.keyBytes.value)
+			throw new YdbError(
+				'BAD_REQUEST',
+				`Row key size of ${keySize} bytes is larger than the allowed threshold ${LIMITS.keyBytes.value}`,
+			)
 		if (count === starts.length) {
 			starts = grown(starts)
 			ends = grown(ends)
@@ -183,6 +194,12 @@ export function writtenRows(
 		keyEnds: keyEnds.slice(0, count),
 	}
 	return rises || rules.asGiven ? batch : lastOfEachKeyIn(batch)
+}
+
+function checkSize(size: number): void {
+	const most = LIMITS.cellBytes.value
+	if (size > most)
+		throw new YdbError('BAD_REQUEST', `Row cell size of ${size} bytes is larger than the allowed threshold ${most}`)
 }
 
 /** Rows put together one behind the other. */
