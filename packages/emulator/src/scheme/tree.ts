@@ -73,34 +73,42 @@ export class SchemeTree {
 		return table
 	}
 
-	/** A name that may be created below a directory. Texts are guesses, but that of the depth. */
-	#checkNew(parent: Node, name: string, depth: number): void {
+	/** Whether what is missing of a path may be created, all of it. Texts are guesses, but that of the depth. */
+	#checkNew(names: readonly string[]): void {
 		const { limits } = this
-		if (!NAME.test(name) || name === '.' || name === '..')
-			throw new YdbError('SCHEME_ERROR', `Invalid path name '${name}'`)
-		if (name.length > limits.nameLength)
-			throw new YdbError('SCHEME_ERROR', `Path part is longer than ${limits.nameLength}: ${name.slice(0, 40)}…`)
+		let known: Node | undefined = this.root
+		let missing = 0
+		for (const name of names) {
+			const next: Node | undefined = known?.children.get(name)
+			if (!next) {
+				missing++
+				if (!NAME.test(name) || name === '.' || name === '..')
+					throw new YdbError('SCHEME_ERROR', `Invalid path name '${name}'`)
+				if (name.length > limits.nameLength)
+					throw new YdbError('SCHEME_ERROR', `Path part is longer than ${limits.nameLength}: ${name.slice(0, 40)}…`)
+				if (known && known.children.size >= limits.childrenOfDirectory)
+					throw new YdbError('SCHEME_ERROR', `children count limit exceeded, limit: ${limits.childrenOfDirectory}`)
+			}
+			known = next
+		}
+		if (missing === 0) return
 		// The database is a part of the path; whether YDB counts all of it is not verified.
-		if (depth + 1 > limits.pathDepth)
+		if (names.length + 1 > limits.pathDepth)
 			throw new YdbError(
 				'SCHEME_ERROR',
-				`paths depth limit exceeded, limit: ${limits.pathDepth}, depth: ${depth}, delta: 1`,
+				`paths depth limit exceeded, limit: ${limits.pathDepth}, depth: ${names.length}, delta: 1`,
 			)
-		if (this.#count >= limits.paths)
+		if (this.#count + missing > limits.paths)
 			throw new YdbError('PRECONDITION_FAILED', `paths count limit exceeded, limit: ${limits.paths}`)
-		if (parent.children.size >= limits.childrenOfDirectory)
-			throw new YdbError('SCHEME_ERROR', `children count limit exceeded, limit: ${limits.childrenOfDirectory}`)
 	}
 
 	#directory(names: readonly string[], owner: string): Node {
+		this.#checkNew(names)
 		let node = this.root
-		for (const [at, name] of names.entries()) {
+		for (const name of names) {
 			if (node.kind !== 'directory') throw new YdbError('SCHEME_ERROR', `${node.name} is not a directory`)
 			let next = node.children.get(name)
-			if (!next) {
-				this.#checkNew(node, name, at + 1)
-				node.children.set(name, (next = this.#node('directory', name, owner)))
-			}
+			if (!next) node.children.set(name, (next = this.#node('directory', name, owner)))
 			node = next
 		}
 		if (node.kind !== 'directory')
@@ -118,10 +126,10 @@ export class SchemeTree {
 		const name = names.pop()
 		if (name === undefined) throw new YdbError('SCHEME_ERROR', `Invalid path '${path}'`)
 		checkShape(this.limits, table.spec)
+		this.#checkNew([...names, name])
 		const parent = this.#directory(names, owner)
 		if (parent.children.has(name))
 			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: path exist`, 2003)
-		this.#checkNew(parent, name, names.length + 1)
 		parent.children.set(name, this.#node('table', name, owner, table))
 	}
 

@@ -51,10 +51,11 @@ export class Sessions {
 		return session
 	}
 
+	/** A session that is not there is deleted too: YDB answers without a look. Source: ydb/core/grpc_services/rpc_delete_session.cpp. */
 	delete(id: string): void {
-		const session = this.get(id)
-		this.#sessions.delete(id)
-		session.end()
+		if (id === '') throw new YdbError('BAD_REQUEST', 'Empty session id')
+		const session = this.#sessions.get(id)
+		if (session) this.abandon(session)
 	}
 
 	/** The client that held the session is gone. */
