@@ -179,7 +179,7 @@ class Server implements Emulator {
 		return {
 			scheme: (method, request, user) => {
 				void this.#unary.get(method)!(Buffer.from(request), user)
-				this.#keep(method, user, request)
+				this.#keep(method, user, request).catch(() => {})
 			},
 			rows: (effects) => {
 				if (effects.length === 0) return

@@ -2,6 +2,9 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { DescribeTableResultSchema, TableServiceDefinition } from '@ydbjs/api/table'
 import { Type_PrimitiveTypeId as Id, ValueSchema } from '@ydbjs/api/value'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Emulator, LIMITS, startEmulator } from '@ydbackup/emulator'
 import { Client } from './clients.ts'
@@ -246,4 +249,33 @@ test('limits of keys and cells', async () => {
 
 test('every limit says where it is known from', () => {
 	for (const [name, { source }] of Object.entries(LIMITS)) expect(source, name).toMatch(/^(verified: \S+|guess$)/)
+})
+
+function emulator(...words: string[]): ReturnType<typeof spawn> {
+	const binary = join(import.meta.dirname, '../bin/ydb-emulator.js')
+	return spawn(process.execPath, ['--conditions=@ydbackup/source', binary, '--port', '0', ...words], {
+		stdio: ['ignore', 'pipe', 'pipe'],
+	})
+}
+
+test('the command takes faults, nodes and the port of the control endpoint', async () => {
+	const child = emulator('--nodes', '2', '--control', '0', '--fault', 'clockOffsetMs=-5', '--fault', 'unknownTypeOf=id')
+	let text = ''
+	for await (const chunk of child.stdout!) if (/control endpoint: http\S+\n/.test((text += String(chunk)))) break
+	const state: unknown = await (await fetch(/http\S+/.exec(text)![0])).json()
+	expect(state).toMatchObject({ nodes: [{ id: 1 }, { id: 2 }], faults: { clockOffsetMs: -5, unknownTypeOf: 'id' } })
+	child.kill('SIGTERM')
+	expect(await once(child, 'exit')).toEqual([0, null])
+})
+
+test.each([
+	['nonsense=1', /unknown fault nonsense/],
+	['readChunkRows=-1', /readChunkRows takes a whole number/],
+	['emptyMessages=1', /emptyMessages takes true or false/],
+])('the command refuses the fault %s', async (word, message) => {
+	const child = emulator('--fault', word)
+	let text = ''
+	child.stderr!.on('data', (chunk) => (text += String(chunk)))
+	expect(await once(child, 'close')).toEqual([2, null])
+	expect(text).toMatch(message)
 })

@@ -115,7 +115,7 @@ test('a directory of a newer version is refused, one of the first version is con
 
 /** The same records as the first version framed them. */
 function asVersion1(journal: Buffer): Buffer {
-	const parts = [Buffer.from('ydb-emulator 1\n')]
+	const parts: Buffer[] = [Buffer.from('ydb-emulator 1\n')]
 	for (let at = parts[0]!.length; at < journal.length;) {
 		const size = journal.readUInt32LE(at) + journal.readUInt32LE(at + 4)
 		parts.push(journal.subarray(at, at + 12), journal.subarray(at + 16, at + 16 + size))
@@ -129,7 +129,8 @@ test('two emulators on one directory are refused, in one process and in two; a l
 	await expect(startEmulator({ dataDir: directory })).rejects.toThrow(/is in use by process \d+/)
 	child.kill('SIGKILL')
 	await once(child, 'exit')
-	await using _emulator = await startEmulator({ dataDir: directory })
+	await using taken = await startEmulator({ dataDir: directory })
+	expect(taken.port).toBeGreaterThan(0)
 	await expect(startEmulator({ dataDir: directory })).rejects.toThrow(/is in use by this process/)
 })
 
@@ -176,7 +177,8 @@ test('what was acknowledged survives kill -9 at any moment, also while a snapsho
 		setTimeout(() => child.kill('SIGKILL'), delay)
 		try {
 			// Rows are written over again and again, so that snapshots stay small and many.
-			for (; delay > 0;) {
+			for (;;) {
+				if (delay === 0) break
 				const number = sent++
 				const id = number % 50
 				await Promise.race([

@@ -78,8 +78,11 @@ export function* pagesOf(
 	const scans = [undefined, ...splits].map((from, at) =>
 		pagesIn(rows, intersect(range, { from, to: splits[at] }), at, ordered ? Number.POSITIVE_INFINITY : mostRows),
 	)
-	if (ordered) for (const scan of scans) yield* scan
-	while (!ordered && scans.length > 0) {
+	if (ordered) {
+		for (const scan of scans) yield* scan
+		return
+	}
+	while (scans.length > 0) {
 		for (let at = scans.length - 1; at >= 0; at--) {
 			const next = scans[at]!.next()
 			if (next.done) scans.splice(at, 1)
