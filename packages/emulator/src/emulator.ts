@@ -26,30 +26,48 @@ import {
 	TableServiceDefinition as TableService,
 } from '@ydbjs/api/table'
 import { createRequire } from 'node:module'
+import { setTimeout } from 'node:timers/promises'
 import type { Operation } from '@ydbjs/api/operation'
 import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
-import { SchemeTree } from './scheme/tree.ts'
+import { type Control, controlOf } from './control.ts'
+import { listenForControl } from './control-server.ts'
+import { checkShape, type Limits, limitsOf } from './limits.ts'
+import { Nodes } from './nodes.ts'
+import { Partitioner, partitionBySize } from './services/partitions.ts'
+import { Troubles } from './troubles.ts'
+import { type Node, SchemeTree } from './scheme/tree.ts'
 import { Tokens } from './services/auth.ts'
-import { rowsOf } from './services/bulk-upsert.ts'
+import { writtenRows } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
-import { NODE_ID, Sessions } from './services/sessions.ts'
+import { Sessions } from './services/sessions.ts'
 import { tableQueryMethods } from './services/table-queries.ts'
 import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
 import { alterTable, copyTables, createTable, describeTable, renameTables } from './services/table.ts'
-import { Journal } from './store/journal.ts'
+import { DataDirectory } from './store/data-directory.ts'
+import type { RowStore } from './store/row-store.ts'
 import { applyEffects, encodeEffects } from './store/transaction.ts'
-import { type Call, type GrpcServer, listen } from './transport/grpc-server.ts'
+import type { Call, ServerOptions } from './transport/grpc-server.ts'
 import { field } from './wire/cursor.ts'
 
 export interface EmulatorOptions {
 	/** TCP port; 0 (the default) lets the system choose. */
 	readonly port?: number
-	/** Address to listen on and to advertise; 127.0.0.1 by default. */
+	/** Address to listen on; 127.0.0.1 by default. */
 	readonly host?: string
+	/** Name or address that clients are told to connect to; the one that is listened on by default. */
+	readonly advertise?: string
+	/** Nodes of the cluster, each with a port of its own; 1 by default. Those after the first have ports that the system chooses. */
+	readonly nodes?: number
+	/** PEM; clients connect with grpcs:// then. */
+	readonly tls?: ServerOptions['tls']
+	/** Port on 127.0.0.1 of the control endpoint for tests (HTTP and JSON; see the README); none by default, 0 lets the system choose. */
+	readonly controlPort?: number
+	/** Other limits than YDB's. */
+	readonly limits?: Partial<Limits>
 	/** Path of the one database; `/local` by default. */
 	readonly database?: string
 	/** Where an acknowledged write is kept; in memory only when absent. */
@@ -57,15 +75,23 @@ export interface EmulatorOptions {
 	/** Users and passwords. When given, every call but Login needs a token. */
 	readonly auth?: { readonly users: Readonly<Record<string, string>> }
 	readonly faults?: Partial<Faults>
+	/** Hears what whoever started the emulator should know: a torn write that was cut off, a directory that was converted. */
+	readonly onNotice?: (text: string) => void
+	/** A snapshot is written when the journal is larger, and larger than half of the snapshot before; 64 MiB by default. */
+	readonly compactAfterBytes?: number
 }
 
 export interface Emulator extends AsyncDisposable {
 	readonly port: number
-	/** For example `grpc://127.0.0.1:2136/local`. */
+	/** For example `grpc://127.0.0.1:2136/local`; the first node. */
 	readonly connectionString: string
 	readonly database: string
 	/** May be changed while the emulator runs. */
 	readonly faults: Faults
+	/** What happens at once and once. */
+	readonly control: Control
+	/** Of the control endpoint, if there is one. */
+	readonly controlUrl: string | undefined
 	close(): Promise<void>
 }
 
@@ -107,8 +133,12 @@ class Server implements Emulator {
 	readonly #around: Surroundings
 	readonly #waiting = new Set<Promise<void>>()
 	readonly #unary: ReadonlyMap<string, Unary>
-	#journal: Journal | undefined
-	#grpc: GrpcServer | undefined
+	#journal: DataDirectory | undefined
+	readonly #nodes: Nodes
+	readonly #troubles: Troubles
+	readonly #partitioner = new Partitioner()
+	#controlServer: Awaited<ReturnType<typeof listenForControl>> | undefined
+	readonly control: Control
 	readonly faults: Faults
 	readonly database: string
 
@@ -116,11 +146,32 @@ class Server implements Emulator {
 		this.#options = options
 		this.database = options.database ?? '/local'
 		this.faults = { ...noFaults(), ...options.faults }
-		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER)
-		this.#tokens = new Tokens(this.database, options.auth?.users ?? {})
+		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER, limitsOf(options.limits))
+		const now = (): number => Date.now() + this.faults.clockOffsetMs
+		this.#tokens = new Tokens(this.database, options.auth?.users ?? {}, now)
 		this.#unary = this.#routes()
 		const sessions = new Sessions(this.#tree)
-		this.#around = { tree: this.#tree, sessions, changes: this.#changes(), version: `ydb-emulator ${VERSION}` }
+		this.#around = {
+			tree: this.#tree,
+			sessions,
+			changes: this.#changes(),
+			version: `ydb-emulator ${VERSION}`,
+			nodeId: 1,
+			now,
+		}
+		this.#nodes = new Nodes({
+			host: this.#host,
+			count: options.nodes ?? 1,
+			onCall: (call, nodeId) => this.#handle(call, nodeId),
+			onGone: (nodeId) => sessions.endAll(nodeId),
+			server: {
+				tls: options.tls,
+				chunkBytes: () => this.faults.wireChunkBytes || undefined,
+				headers: () => (this.faults.sessionCloseHint ? { 'x-ydb-server-hints': 'session-close' } : {}),
+			},
+		})
+		this.control = controlOf(this.#tree, this.#nodes, sessions)
+		this.#troubles = new Troubles(this.faults, this.control)
 	}
 
 	/** Carries out what a query changes, and keeps it in the order in which it happened. */
@@ -128,10 +179,15 @@ class Server implements Emulator {
 		return {
 			scheme: (method, request, user) => {
 				void this.#unary.get(method)!(Buffer.from(request), user)
-				this.#keep(method, user, request)
+				this.#keep(method, user, request).catch(() => {})
 			},
 			rows: (effects) => {
-				if (effects.length > 0) this.#keep(ROWS, '', encodeEffects(effects))
+				if (effects.length === 0) return
+				this.#keep(ROWS, '', encodeEffects(effects)).catch(() => {})
+				for (const { path, writes } of effects) {
+					const bytes = writes.flat().reduce((sum, { row }) => sum + (row?.length ?? 0), 0)
+					this.#partitioner.wrote(this.#tree.table(path), bytes)
+				}
 			},
 			kept: async () => void (await Promise.all(this.#waiting)),
 		}
@@ -153,8 +209,18 @@ class Server implements Emulator {
 		else await this.#unary.get(method)?.(request, user)
 	}
 
+	#tables(): Map<string, RowStore> {
+		const found = new Map<string, RowStore>()
+		const walk = (path: string, { table, children }: Node): void => {
+			if (table) found.set(path, table.rows.snapshot())
+			for (const [name, child] of children) walk(`${path}/${name}`, child)
+		}
+		walk(this.database, this.#tree.root)
+		return found
+	}
+
 	get port(): number {
-		return this.#grpc?.port ?? 0
+		return this.#nodes.portOf(1)
 	}
 
 	get #host(): string {
@@ -162,19 +228,46 @@ class Server implements Emulator {
 	}
 
 	get connectionString(): string {
-		return `grpc://${this.#host}:${this.port}${this.database}`
+		return `${this.#options.tls ? 'grpcs' : 'grpc'}://${this.#advertised}:${this.port}${this.database}`
+	}
+
+	get #advertised(): string {
+		return this.#options.advertise ?? this.#host
+	}
+
+	get controlUrl(): string | undefined {
+		return this.#controlServer?.url
 	}
 
 	async start(): Promise<this> {
 		const { dataDir, port = 0 } = this.#options
 		if (dataDir !== undefined)
-			this.#journal = await Journal.open(dataDir, (method, user, request) => this.#replay(method, user, request))
-		this.#grpc = await listen(this.#host, port, (call) => this.#handle(call))
+			this.#journal = await DataDirectory.open(
+				dataDir,
+				{
+					changesRows: (method) => method === ROWS || method === BULK,
+					replay: (method, user, request) => this.#replay(method, user, request),
+					addLeaves: (path, leaves) => this.#tree.table(path).rows.addLeaves(leaves),
+					tables: () => this.#tables(),
+					say: this.#options.onNotice ?? (() => {}),
+				},
+				this.#options.compactAfterBytes,
+			)
+		try {
+			for (const path of this.#tables().keys()) partitionBySize(this.#tree.table(path))
+			await this.#nodes.startAll(port)
+			const { controlPort } = this.#options
+			if (controlPort !== undefined) this.#controlServer = await listenForControl(controlPort, this)
+		} catch (error) {
+			await this.close()
+			throw error
+		}
 		return this
 	}
 
 	async close(): Promise<void> {
-		await this.#grpc?.close()
+		await this.#controlServer?.close()
+		await this.#nodes.close()
 		await this.#journal?.close()
 	}
 
@@ -182,16 +275,28 @@ class Server implements Emulator {
 		return this.close()
 	}
 
-	async #handle(call: Call): Promise<void> {
-		const user = this.#userOf(call)
+	async #handle(given: Call, nodeId: number): Promise<void> {
+		const user = this.#userOf(given)
+		const call = await this.#troubles.meet(given, nodeId)
+		if (!call) return
+		if (KEPT.has(call.method) && this.faults.delayOperationsMs > 0 && call.method !== BULK)
+			await setTimeout(this.faults.delayOperationsMs)
+		await this.#answer(call, { ...this.#around, nodeId }, user)
+		this.#troubles.answered(call)
+	}
+
+	async #answer(call: Call, around: Surroundings, user: string): Promise<void> {
 		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call)
 		const query = queryMethods.get(call.method)
-		if (query) return query(this.#around, call, user)
+		if (query) return query(around, call, user)
 		if (call.method === Operations.listOperations.path)
 			return call.reply.send(
 				toBinary(ListOperationsResponseSchema, create(ListOperationsResponseSchema, { status: STATUS.SUCCESS })),
 			)
-		const handler = this.#unary.get(call.method)
+		const ofTables = tableQueryMethods.get(call.method)
+		const handler: Unary | undefined = ofTables
+			? (bytes, who) => ofTables(around, bytes, who)
+			: this.#unary.get(call.method)
 		if (!handler) throw new GrpcError(GRPC.UNIMPLEMENTED, `${call.method} is not emulated`)
 		let operation: Operation
 		try {
@@ -251,7 +356,13 @@ class Server implements Emulator {
 			[
 				Discovery.listEndpoints.path,
 				() => {
-					const endpoints = [{ address: this.#host, port: this.port, nodeId: NODE_ID, location: 'local' }]
+					const endpoints = this.#nodes.running().map(({ id, port }) => ({
+						address: this.#advertised,
+						port,
+						nodeId: id,
+						location: 'local',
+						ssl: this.#options.tls !== undefined,
+					}))
 					return success(
 						ListEndpointsResultSchema,
 						create(ListEndpointsResultSchema, { endpoints, selfLocation: 'local' }),
@@ -283,17 +394,23 @@ class Server implements Emulator {
 				(bytes) => done(() => modifyPermissions(tree, fromBinary(ModifyPermissionsRequestSchema, bytes))),
 			],
 
-			...[...tableQueryMethods].map(([path, method]): [string, Unary] => [
-				path,
-				(bytes, user) => method(this.#around, bytes, user),
-			]),
 			[
 				TableService.createTable.path,
 				(bytes, user) => done(() => createTable(tree, fromBinary(CreateTableRequestSchema, bytes), user)),
 			],
 			[
 				TableService.alterTable.path,
-				(bytes) => done(() => alterTable(tree, fromBinary(AlterTableRequestSchema, bytes))),
+				(bytes) =>
+					done(() => {
+						const request = fromBinary(AlterTableRequestSchema, bytes)
+						const { columns, primaryKey, indexes } = tree.table(request.path).spec
+						checkShape(tree.limits, {
+							columns: [...columns, ...request.addColumns].slice(request.dropColumns.length),
+							primaryKey,
+							indexes: [...indexes, ...request.addIndexes].slice(request.dropIndexes.length),
+						})
+						alterTable(tree, request)
+					}),
 			],
 			[
 				TableService.dropTable.path,
@@ -349,8 +466,11 @@ class Server implements Emulator {
 		}
 		const refusal = table.bulkRefusal
 		if (refusal) throw new YdbError('SCHEME_ERROR', refusal)
-		const entries = rows ? rowsOf(table, bytes, rows) : []
-		if (replayed || !this.faults.dropBulkUpsertSilently) table.rows.apply(entries)
+		if (rows) {
+			const batch = writtenRows(table, bytes, rows)
+			if (replayed || !this.faults.dropBulkUpsertSilently) table.rows.applyBatch(batch)
+			if (!replayed) this.#partitioner.wrote(table, rows.end - rows.start)
+		}
 		return success()
 	}
 }

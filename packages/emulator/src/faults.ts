@@ -1,23 +1,53 @@
+import { LIMITS } from './limits.ts'
+
 /** Switches that make the emulator unpleasant, as the real database can be. All are off at first and may be changed while it runs. */
 export interface Faults {
 	/** Reads end with gRPC UNAVAILABLE after that many rows, as long as {@link breakReadTimes} lasts. */
 	breakReadAfterRows: number | undefined
+	/** Only rows of that partition (from 0) count for {@link breakReadAfterRows}. */
+	breakReadInPartition: number | undefined
 	breakReadTimes: number
 	/** Reads end early and cleanly after that many rows: the server lies. */
 	endReadEarlyAfterRows: number | undefined
 	/** Milliseconds before each message of a read. */
 	delayReadMs: number
+	/** That partition (from 0) is slow: {@link slowPartitionMs} before each message with its rows. */
+	slowPartition: number | undefined
+	slowPartitionMs: number
 	/** Most rows in one message of a read. */
 	readChunkRows: number | undefined
+	/** Unordered reads go on with another partition after that many rows. */
+	interleaveRows: number | undefined
+	/** A partition is split, and then two are merged, and so on, whenever a read has sent that many rows. */
+	splitEveryRows: number | undefined
 	/** Reads send messages without rows now and then. */
 	emptyMessages: boolean
+	/** Responses come in pieces of that many bytes: messages begin and end anywhere in them. */
+	wireChunkBytes: number | undefined
 	/** That many BulkUpserts answer OVERLOADED. */
 	overloadBulkUpsertTimes: number
 	/** BulkUpserts are acknowledged and thrown away. */
 	dropBulkUpsertSilently: boolean
 	/** That many unary calls of the table and scheme services answer UNAVAILABLE. */
 	unavailableTimes: number
-	/** Most tables in one CopyTables. Source: YDB's consistent copy limit, as the tool's users know it (not verified). */
+	/** Every so many calls one answers OVERLOADED, and nothing is done. Calls that find the database or log in are left alone, here and below. */
+	overloadedEvery: number | undefined
+	/** Every so many calls one answers UNAVAILABLE, and nothing is done. */
+	unavailableEvery: number | undefined
+	/** Every so many calls one is carried out, and its answer is lost: gRPC UNAVAILABLE. */
+	loseAnswerEvery: number | undefined
+	/** Every so many calls all sessions end. */
+	closeSessionsEvery: number | undefined
+	/** Every so many calls the node that was asked restarts: connections and sessions end, and it listens again after {@link restartMs}. */
+	restartEvery: number | undefined
+	restartMs: number
+	/** Answers carry the hint that their session will be closed. */
+	sessionCloseHint: boolean
+	/** Milliseconds before a call is carried out that changes the scheme. */
+	delayOperationsMs: number
+	/** Milliseconds by which the server's clock is ahead; negative: behind. */
+	clockOffsetMs: number
+	/** Most tables in one CopyTables; YDB's limit (see limits.ts) at first. */
 	maxCopyTargets: number
 	/** Called before a CopyTables is carried out (in-process use only). */
 	onCopyTables: (() => void | Promise<void>) | undefined
@@ -30,17 +60,69 @@ export interface Faults {
 export function noFaults(): Faults {
 	return {
 		breakReadAfterRows: undefined,
+		breakReadInPartition: undefined,
 		breakReadTimes: Number.POSITIVE_INFINITY,
 		endReadEarlyAfterRows: undefined,
 		delayReadMs: 0,
+		slowPartition: undefined,
+		slowPartitionMs: 50,
 		readChunkRows: undefined,
+		interleaveRows: undefined,
+		splitEveryRows: undefined,
 		emptyMessages: false,
+		wireChunkBytes: undefined,
 		overloadBulkUpsertTimes: 0,
 		dropBulkUpsertSilently: false,
 		unavailableTimes: 0,
-		maxCopyTargets: 10_000,
+		overloadedEvery: undefined,
+		unavailableEvery: undefined,
+		loseAnswerEvery: undefined,
+		closeSessionsEvery: undefined,
+		restartEvery: undefined,
+		restartMs: 50,
+		sessionCloseHint: false,
+		delayOperationsMs: 0,
+		clockOffsetMs: 0,
+		maxCopyTargets: LIMITS.tablesToCopy.value,
 		onCopyTables: undefined,
 		onReadTable: undefined,
 		unknownTypeOf: undefined,
 	}
+}
+
+const FLAGS = new Set(['emptyMessages', 'dropBulkUpsertSilently', 'sessionCloseHint'])
+const IN_PROCESS = new Set(['onCopyTables', 'onReadTable'])
+
+/** The switches that can be set from outside of the process. */
+export const FAULT_NAMES: readonly string[] = Object.keys(noFaults()).filter((name) => !IN_PROCESS.has(name))
+
+/** A switch as it comes from outside; null puts it back to what it was at first. What does not fit is a TypeError. */
+export function faultValue(name: string, value: unknown): unknown {
+	if (!FAULT_NAMES.includes(name)) throw new TypeError(`unknown fault ${name}; known are ${FAULT_NAMES.join(', ')}`)
+	if (value === null) return noFaults()[name as keyof Faults]
+	if (
+		FLAGS.has(name)
+			? typeof value === 'boolean'
+			: name === 'unknownTypeOf'
+				? typeof value === 'string'
+				: isCount(name, value)
+	)
+		return value
+	const wanted = FLAGS.has(name) ? 'true or false' : name === 'unknownTypeOf' ? 'a name of a column' : 'a whole number'
+	throw new TypeError(`fault ${name} takes ${wanted}`)
+}
+
+function isCount(name: string, value: unknown): boolean {
+	return Number.isSafeInteger(value) && ((value as number) >= 0 || name === 'clockOffsetMs')
+}
+
+/** Switches as `name=value` words of a command line. */
+export function faultsOf(words: readonly string[]): Partial<Faults> {
+	const faults: Record<string, unknown> = {}
+	for (const word of words) {
+		const [name = '', text = ''] = word.split('=', 2)
+		const value: unknown = /^(-?\d+|true|false)$/.test(text) && name !== 'unknownTypeOf' ? JSON.parse(text) : text
+		faults[name] = faultValue(name, value)
+	}
+	return faults
 }

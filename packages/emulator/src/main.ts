@@ -1,29 +1,30 @@
+import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { startEmulator, VERSION } from './emulator.ts'
-import { type Faults, noFaults } from './faults.ts'
+import { FAULT_NAMES, faultsOf } from './faults.ts'
 
 const HELP = `ydb-emulator: a YDB that speaks the real protocol, for tests and trying things out
 
   --port N          TCP port, 0 lets the system choose (2136)
   --host ADDRESS    address to listen on (127.0.0.1)
+  --advertise NAME  name or address that clients are told to connect to (that of --host)
+  --nodes N         nodes of the cluster, each with a port of its own (1)
+  --tls-cert FILE --tls-key FILE   PEM; clients connect with grpcs:// then
+  --control N       port of the control endpoint on 127.0.0.1 (none)
   --database PATH   path of the database (/local)
   --data DIR        keep what is written there; in memory only without it
   --user NAME:PASSWORD   may be repeated; clients must log in then
-  --fault NAME=VALUE     may be repeated; one of ${Object.keys(noFaults()).join(', ')}
+  --fault NAME=VALUE     may be repeated; those of the README: ${FAULT_NAMES.join(', ')}
   --version         the version
   --help            this text
 
   example: ydb-emulator --port 2136 --data ./scratch`
 
-function faultsOf(words: readonly string[]): Partial<Faults> {
-	const faults: Record<string, unknown> = {}
-	for (const word of words) {
-		const [name = '', value = ''] = word.split('=', 2)
-		if (!(name in noFaults()) || name === 'onCopyTables') throw new TypeError(`unknown fault ${name}`)
-		if (!/^(\d+|true|false)$/.test(value)) throw new TypeError(`fault ${name} takes a number, true or false`)
-		faults[name] = JSON.parse(value)
-	}
-	return faults
+function numberOf(option: string, text: string, most: number): number {
+	const number = Number(text)
+	if (text === '' || !Number.isInteger(number) || number < 0 || number > most)
+		throw new TypeError(`${option} takes a number from 0 to ${most}, not ${text}`)
+	return number
 }
 
 /** The command `ydb-emulator`. */
@@ -36,6 +37,11 @@ export async function main(argv: readonly string[]): Promise<void> {
 				host: { type: 'string', default: '127.0.0.1' },
 				database: { type: 'string', default: '/local' },
 				data: { type: 'string' },
+				advertise: { type: 'string' },
+				nodes: { type: 'string', default: '1' },
+				'tls-cert': { type: 'string' },
+				'tls-key': { type: 'string' },
+				control: { type: 'string' },
 				user: { type: 'string', multiple: true, default: [] },
 				fault: { type: 'string', multiple: true, default: [] },
 				help: { type: 'boolean', default: false },
@@ -50,9 +56,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 			console.log(`ydb-emulator ${VERSION}`)
 			return
 		}
-		const port = Number(values.port)
-		if (!Number.isInteger(port) || port < 0 || port > 65_535)
-			throw new TypeError(`--port takes a number from 0 to 65535, not ${values.port}`)
+		const port = numberOf('--port', values.port, 65_535)
+		const { 'tls-cert': cert, 'tls-key': key } = values
+		if ((cert === undefined) !== (key === undefined)) throw new TypeError('--tls-cert and --tls-key belong together')
 		const users = Object.fromEntries(
 			values.user.map((text) => [text.slice(0, text.indexOf(':')), text.slice(text.indexOf(':') + 1)]),
 		)
@@ -60,11 +66,17 @@ export async function main(argv: readonly string[]): Promise<void> {
 			port,
 			host: values.host,
 			database: values.database,
+			nodes: Math.max(1, numberOf('--nodes', values.nodes, 100)),
+			...(values.advertise !== undefined && { advertise: values.advertise }),
+			...(values.control !== undefined && { controlPort: numberOf('--control', values.control, 65_535) }),
+			...(cert !== undefined && key !== undefined && { tls: { cert: await readFile(cert), key: await readFile(key) } }),
 			faults: faultsOf(values.fault),
+			onNotice: (text) => console.error(text),
 			...(values.data !== undefined && { dataDir: values.data }),
 			...(values.user.length > 0 && { auth: { users } }),
 		})
 		console.log(`ydb-emulator listens on ${emulator.connectionString}`)
+		if (emulator.controlUrl) console.log(`control endpoint: ${emulator.controlUrl}`)
 		const stop = (): void => void emulator.close().then(() => process.exit(0))
 		process.once('SIGTERM', stop).once('SIGINT', stop)
 	} catch (error) {

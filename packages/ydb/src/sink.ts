@@ -64,6 +64,20 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 	const tables = control.createClient(TableServiceDefinition)
 	const schemes = control.createClient(SchemeServiceDefinition)
 
+	/** Whether a table is there with these columns and no rows: what a creation leaves whose answer was lost. */
+	async function isAsCreated(
+		{ path, columns, primaryKey }: CreateTableRequest,
+		signal: AbortSignal | undefined,
+	): Promise<boolean> {
+		const live = await describeTable(control, path, signal ? { signal } : {})
+		const names = (all: readonly { name: string }[]): string => JSON.stringify(all.map(({ name }) => name).toSorted())
+		return (
+			names(live.columns) === names(columns) &&
+			JSON.stringify(live.primaryKey) === JSON.stringify(primaryKey) &&
+			(await countRows(control, path, signal)) === 0n
+		)
+	}
+
 	return {
 		database,
 
@@ -89,9 +103,17 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const doing = `create table ${absolute(path)}`
 			const request = fromProtoText(CreateTableRequestSchema, scheme) as CreateTableRequest
 			request.path = absolute(path)
-			await patiently({ doing, signal }, async () =>
-				mustSucceed(await bounded(signal, CALL_MS, (bound) => tables.createTable(request, { signal: bound })), doing),
-			)
+			let uncertain = false
+			const onRetry = ({ code }: BackupError): void => {
+				if (code === 'DATABASE_UNREACHABLE' || code === 'DEADLINE_EXCEEDED') uncertain = true
+			}
+			await patiently({ doing, signal, onRetry }, async () => {
+				try {
+					mustSucceed(await bounded(signal, CALL_MS, (bound) => tables.createTable(request, { signal: bound })), doing)
+				} catch (error) {
+					if (!uncertain || !isBackupError(error, 'PATH_EXISTS') || !(await isAsCreated(request, signal))) throw error
+				}
+			})
 		},
 
 		async describeTable(path, options) {

@@ -29,13 +29,18 @@ const BOUNDS = {
 } as const
 const MAX_RSS_MIB = 300
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+	allowPositionals: true,
 	options: {
 		smoke: { type: 'boolean', default: false },
 		json: { type: 'boolean', default: false },
 		rounds: { type: 'string', default: '5' },
 	},
 })
+if (positionals[0] === 'emulator') {
+	await (await import('./emulator.ts')).emulatorBench(flags)
+	process.exit()
+}
 const totalBytes = flags.smoke ? 24e6 : 520e6
 const rounds = flags.smoke ? 1 : Number(flags.rounds)
 const say = (text: string): void => void process.stderr.write(`${text}\n`)

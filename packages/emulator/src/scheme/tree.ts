@@ -1,4 +1,5 @@
 import { YdbError } from '../error.ts'
+import { checkShape, type Limits, limitsOf } from '../limits.ts'
 import type { Table } from './table.ts'
 
 export interface Node {
@@ -12,21 +13,26 @@ export interface Node {
 	readonly table?: Table
 }
 
-const NAME = /^[^/\0]{1,255}$/
+const NAME = /^[^/\0]+$/
 
 /** The paths of one database. */
 export class SchemeTree {
 	readonly database: string
 	readonly root: Node
+	readonly limits: Limits
+	/** Paths that there are, without the database's own. */
+	#count = -1
 	/** A counter that stands for time: plan steps rise with every change. */
 	step = 1
 
-	constructor(database: string, owner: string) {
+	constructor(database: string, owner: string, limits: Limits = limitsOf()) {
 		this.database = database
+		this.limits = limits
 		this.root = this.#node('directory', database.slice(1), owner)
 	}
 
 	#node(kind: Node['kind'], name: string, owner: string, table?: Table): Node {
+		this.#count++
 		return {
 			kind,
 			name,
@@ -67,11 +73,39 @@ export class SchemeTree {
 		return table
 	}
 
+	/** Whether what is missing of a path may be created, all of it. Texts are guesses, but that of the depth. */
+	#checkNew(names: readonly string[]): void {
+		const { limits } = this
+		let known: Node | undefined = this.root
+		let missing = 0
+		for (const name of names) {
+			const next: Node | undefined = known?.children.get(name)
+			if (!next) {
+				missing++
+				if (!NAME.test(name) || name === '.' || name === '..')
+					throw new YdbError('SCHEME_ERROR', `Invalid path name '${name}'`)
+				if (name.length > limits.nameLength)
+					throw new YdbError('SCHEME_ERROR', `Path part is longer than ${limits.nameLength}: ${name.slice(0, 40)}…`)
+				if (known && known.children.size >= limits.childrenOfDirectory)
+					throw new YdbError('SCHEME_ERROR', `children count limit exceeded, limit: ${limits.childrenOfDirectory}`)
+			}
+			known = next
+		}
+		if (missing === 0) return
+		// The database is a part of the path; whether YDB counts all of it is not verified.
+		if (names.length + 1 > limits.pathDepth)
+			throw new YdbError(
+				'SCHEME_ERROR',
+				`paths depth limit exceeded, limit: ${limits.pathDepth}, depth: ${names.length}, delta: 1`,
+			)
+		if (this.#count + missing > limits.paths)
+			throw new YdbError('PRECONDITION_FAILED', `paths count limit exceeded, limit: ${limits.paths}`)
+	}
+
 	#directory(names: readonly string[], owner: string): Node {
+		this.#checkNew(names)
 		let node = this.root
 		for (const name of names) {
-			if (!NAME.test(name) || name === '.' || name === '..')
-				throw new YdbError('SCHEME_ERROR', `Invalid path name '${name}'`)
 			if (node.kind !== 'directory') throw new YdbError('SCHEME_ERROR', `${node.name} is not a directory`)
 			let next = node.children.get(name)
 			if (!next) node.children.set(name, (next = this.#node('directory', name, owner)))
@@ -90,7 +124,9 @@ export class SchemeTree {
 	addTable(path: string, table: Table, owner: string): void {
 		const names = this.segments(path)
 		const name = names.pop()
-		if (name === undefined || !NAME.test(name)) throw new YdbError('SCHEME_ERROR', `Invalid path '${path}'`)
+		if (name === undefined) throw new YdbError('SCHEME_ERROR', `Invalid path '${path}'`)
+		checkShape(this.limits, table.spec)
+		this.#checkNew([...names, name])
 		const parent = this.#directory(names, owner)
 		if (parent.children.has(name))
 			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: path exist`, 2003)
@@ -106,6 +142,7 @@ export class SchemeTree {
 		if (kind === 'directory' && node.children.size > 0)
 			throw new YdbError('SCHEME_ERROR', `Directory ${path} is not empty`)
 		this.get(`${this.database}/${names.join('/')}`).children.delete(name)
+		this.#count--
 		return node
 	}
 
@@ -117,6 +154,7 @@ export class SchemeTree {
 		if (parent.children.has(name))
 			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${to}', error: path exist`, 2003)
 		this.remove(from, node.kind)
+		this.#count++
 		node.name = name
 		parent.children.set(name, node)
 	}

@@ -13,7 +13,10 @@ export class Tokens {
 	readonly #database: string
 	readonly #users: Readonly<Record<string, string>>
 
-	constructor(database: string, users: Readonly<Record<string, string>>) {
+	readonly #now: () => number
+
+	constructor(database: string, users: Readonly<Record<string, string>>, now: () => number) {
+		this.#now = now
 		this.#database = database
 		this.#users = users
 	}
@@ -29,14 +32,14 @@ export class Tokens {
 		const given = Buffer.from(signature)
 		if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined
 		const { sub, exp } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { sub: string; exp: number }
-		return exp * 1000 > Date.now() ? sub : undefined
+		return exp * 1000 > this.#now() ? sub : undefined
 	}
 
 	login(bytes: Buffer): Operation {
 		const { user, password } = fromBinary(LoginRequestSchema, bytes)
 		if (!Object.hasOwn(this.#users, user) || this.#users[user] !== password)
 			throw new YdbError('UNAUTHORIZED', 'Invalid login or password')
-		const now = Math.floor(Date.now() / 1000)
+		const now = Math.floor(this.#now() / 1000)
 		const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 		const head = part({ alg: 'HS256', typ: 'JWT' })
 		const body = part({ aud: [this.#database], iat: now, exp: now + LIFE_SECONDS, sub: user })

@@ -26,6 +26,10 @@ export interface Surroundings {
 	readonly sessions: Sessions
 	readonly changes: Changes
 	readonly version: string
+	/** The node that was asked. */
+	readonly nodeId: number
+	/** Milliseconds since 1970 by the server's clock. */
+	now(): number
 }
 
 export type Control =
@@ -92,7 +96,7 @@ export async function execute(around: Surroundings, query: Query): Promise<Outco
 		if (control.kind === 'begin' && control.readOnly && statements.some(({ kind }) => writes(kind)))
 			throw new YdbError('GENERIC_ERROR', "Operation can't be performed in read only transaction", 2008)
 		const scope = new QueryScope(tree, transaction, query.parameters, {
-			now: BigInt(Date.now()) * 1000n,
+			now: BigInt(around.now()) * 1000n,
 			version,
 		})
 		const results = run(statements, {

@@ -26,7 +26,6 @@ import type { Chunk, Selected } from '../yql/select.ts'
 import { framed } from '../yql/datum.ts'
 import { asYdbError } from './envelope.ts'
 import { columnsOf, type Control, execute, parametersOf, type Surroundings } from './execute.ts'
-import { NODE_ID } from './sessions.ts'
 
 const PART_BYTES = 1 << 20
 const PART_ROWS = 1000
@@ -154,9 +153,9 @@ function stream<D extends DescMessage>(schema: D, work: Method): Method {
 export const queryMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
 	[
 		Service.createSession.path,
-		unary(CreateSessionResponseSchema, ({ sessions }) => ({
-			sessionId: sessions.create().id,
-			nodeId: BigInt(NODE_ID),
+		unary(CreateSessionResponseSchema, ({ sessions, nodeId }) => ({
+			sessionId: sessions.create(nodeId).id,
+			nodeId: BigInt(nodeId),
 		})),
 	],
 	[

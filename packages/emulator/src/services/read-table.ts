@@ -9,6 +9,7 @@ import type { Page, RowStore, StoreRange } from '../store/row-store.ts'
 import type { Reply } from '../transport/grpc-server.ts'
 import { putVarint, varintBytes } from '../wire/cursor.ts'
 import { cellsOf, frameRow } from './bulk-upsert.ts'
+import { merge, split } from './partitions.ts'
 
 const DEFAULT_BATCH_BYTES = 1 << 20
 
@@ -40,20 +41,47 @@ function intersect(a: StoreRange, b: StoreRange): StoreRange {
 	return { from, to }
 }
 
-/** Pages of all partitions of a range: in key order, or taken from the partitions in turn, as an unordered read does. */
+interface PartitionPage extends Page {
+	readonly partition: number
+}
+
+function* pagesIn(rows: RowStore, range: StoreRange, partition: number, most: number): Generator<PartitionPage> {
+	for (const page of rows.scan(range)) {
+		for (let done = 0; done < page.count; done += most) {
+			const count = Math.min(most, page.count - done)
+			const first = page.first + done
+			const base = done === 0 ? page.base : page.ends[first - 1]!
+			const end = page.ends[first + count - 1]!
+			yield {
+				rows: page.rows.subarray(base - page.base, end - page.base),
+				count,
+				ends: page.ends,
+				first,
+				base,
+				partition,
+			}
+		}
+	}
+}
+
+/**
+ * Pages of all partitions of a range: in key order, or taken from the partitions in turn, as an unordered read does. The partitions are those of
+ * the moment in which the first page is taken.
+ */
 export function* pagesOf(
-	table: Pick<Table, 'splits'>,
+	{ splits }: Pick<Table, 'splits'>,
 	range: StoreRange,
 	ordered: boolean,
 	rows: RowStore,
-): Generator<Page> {
-	if (ordered || table.splits.length === 0) {
-		yield* rows.scan(range)
+	mostRows: number = Number.POSITIVE_INFINITY,
+): Generator<PartitionPage> {
+	const scans = [undefined, ...splits].map((from, at) =>
+		pagesIn(rows, intersect(range, { from, to: splits[at] }), at, ordered ? Number.POSITIVE_INFINITY : mostRows),
+	)
+	if (ordered) {
+		for (const scan of scans) yield* scan
 		return
 	}
-	const scans = [undefined, ...table.splits].map((from, at) =>
-		rows.scan(intersect(range, { from, to: table.splits[at] })),
-	)
 	while (scans.length > 0) {
 		for (let at = scans.length - 1; at >= 0; at--) {
 			const next = scans[at]!.next()
@@ -127,9 +155,15 @@ export async function readTable(table: Table, request: ReadTableRequest, faults:
 	let batch: Buffer[] = []
 	let batchBytes = 0
 	let batchRows = 0
+	/** Rows that count for a break. */
+	let counted = 0
+	let sinceSplit = 0
+	let splits = true
+	let partition = 0
 
 	const flush = async (): Promise<void> => {
 		if (faults.delayReadMs > 0) await sleep(faults.delayReadMs)
+		if (partition === faults.slowPartition) await sleep(faults.slowPartitionMs)
 		const setBytes = header.length + batchBytes
 		const resultBytes = 1 + varintBytes(setBytes) + setBytes
 		const head = Buffer.allocUnsafe(header.length + 32)
@@ -152,11 +186,20 @@ export async function readTable(table: Table, request: ReadTableRequest, faults:
 	const breaks = faults.breakReadTimes > 0 ? stopAfter(faults.breakReadAfterRows) : Number.POSITIVE_INFINITY
 	const lies = stopAfter(faults.endReadEarlyAfterRows)
 	const limit = Math.min(breaks, lies)
-	for (const page of pagesOf(table, range, request.ordered, table.rows.snapshot())) {
+	for (const page of pagesOf(
+		table,
+		range,
+		request.ordered,
+		table.rows.snapshot(),
+		faults.interleaveRows || undefined,
+	)) {
+		if (page.partition !== partition && faults.slowPartition !== undefined && batchRows > 0) await flush()
+		;({ partition } = page)
+		const counts = faults.breakReadInPartition === undefined || faults.breakReadInPartition === partition
 		for (const piece of pieces(page, Math.min(maxRows, left, limit === 0 ? 1 : limit), maxBytes)) {
 			if (batchRows > 0 && (batchBytes + piece.rows.length > maxBytes || batchRows + piece.count > maxRows))
 				await flush()
-			if (sent + batchRows + piece.count > limit) {
+			if (counts && counted + piece.count > limit) {
 				if (batchRows > 0) await flush()
 				if (breaks > lies) return
 				faults.breakReadTimes--
@@ -170,6 +213,14 @@ export async function readTable(table: Table, request: ReadTableRequest, faults:
 				)
 				push(cut!)
 			} else push(piece)
+			if (counts) counted += piece.count
+			sinceSplit += piece.count
+			if (faults.splitEveryRows !== undefined && sinceSplit >= faults.splitEveryRows) {
+				sinceSplit = 0
+				if (splits) split(table, 0)
+				else merge(table, 0)
+				splits = !splits
+			}
 			if (left === 0) break
 			if (faults.emptyMessages && batchRows % 3 === 0) {
 				await flush()

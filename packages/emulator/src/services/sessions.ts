@@ -6,13 +6,15 @@ import { Transaction } from '../store/transaction.ts'
 /** A session of the table or query service: both services share one kind, as in YDB. */
 export class Session {
 	readonly id: string
+	readonly nodeId: number
 	readonly transactions: Map<string, Transaction> = new Map()
 	readonly #ended = new AbortController()
 	attached = false
 	busy = false
 
-	constructor(id: string) {
+	constructor(id: string, nodeId: number) {
 		this.id = id
+		this.nodeId = nodeId
 	}
 
 	/** Aborts when the session is deleted. */
@@ -26,10 +28,6 @@ export class Session {
 	}
 }
 
-export const NODE_ID = 1
-/** As YDB limits them for a session. Source: YDB's documentation of limits. */
-const MOST_TRANSACTIONS = 10
-
 export class Sessions {
 	readonly #tree: SchemeTree
 	readonly #sessions = new Map<string, Session>()
@@ -38,8 +36,10 @@ export class Sessions {
 		this.#tree = tree
 	}
 
-	create(): Session {
-		const session = new Session(`ydb://session/3?node_id=${NODE_ID}&id=${randomUUID()}`)
+	create(nodeId: number): Session {
+		const onNode = this.#sessions.values().reduce((sum, each) => sum + (each.nodeId === nodeId ? 1 : 0), 0)
+		if (onNode >= this.#tree.limits.sessionsOfNode) throw new YdbError('OVERLOADED', 'Active sessions limit exceeded')
+		const session = new Session(`ydb://session/3?node_id=${nodeId}&id=${randomUUID()}`, nodeId)
 		this.#sessions.set(session.id, session)
 		return session
 	}
@@ -51,10 +51,11 @@ export class Sessions {
 		return session
 	}
 
+	/** A session that is not there is deleted too: YDB answers without a look. Source: ydb/core/grpc_services/rpc_delete_session.cpp. */
 	delete(id: string): void {
-		const session = this.get(id)
-		this.#sessions.delete(id)
-		session.end()
+		if (id === '') throw new YdbError('BAD_REQUEST', 'Empty session id')
+		const session = this.#sessions.get(id)
+		if (session) this.abandon(session)
 	}
 
 	/** The client that held the session is gone. */
@@ -62,8 +63,15 @@ export class Sessions {
 		if (this.#sessions.delete(session.id)) session.end()
 	}
 
+	/** Ends the sessions of a node, or all. */
+	endAll(nodeId?: number): void {
+		for (const session of this.#sessions.values())
+			if (nodeId === undefined || session.nodeId === nodeId) this.abandon(session)
+	}
+
 	begin(session: Session): string {
-		if (session.transactions.size >= MOST_TRANSACTIONS) throw new YdbError('BAD_SESSION', 'Too many transactions', 2027)
+		if (session.transactions.size >= this.#tree.limits.transactionsOfSession)
+			throw new YdbError('BAD_SESSION', 'Too many transactions', 2027)
 		const id = randomUUID().replaceAll('-', '')
 		session.transactions.set(id, new Transaction(this.#tree))
 		return id

@@ -110,8 +110,8 @@ async function executeSchemeQuery(around: Surroundings, request: Buffer, user: s
 export const tableQueryMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
 	[
 		Service.createSession.path,
-		({ sessions }) =>
-			success(CreateSessionResultSchema, create(CreateSessionResultSchema, { sessionId: sessions.create().id })),
+		({ sessions, nodeId }) =>
+			success(CreateSessionResultSchema, create(CreateSessionResultSchema, { sessionId: sessions.create(nodeId).id })),
 	],
 	[
 		Service.deleteSession.path,

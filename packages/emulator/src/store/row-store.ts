@@ -1,15 +1,7 @@
-/** One change of a table: the row with one tag byte (any), length and `Ydb.Value`, or null for a deletion. */
-export interface Entry {
-	readonly key: Buffer
-	readonly row: Buffer | null
-}
+import { type Batch, batchOf, type Entry } from './batch.ts'
+import { compareToKey, keyAt, type Leaf, lowerBound, mergeInto, rowsIn } from './leaf.ts'
 
-/** Rows side by side, ready to be sent; never changed after it was made. */
-interface Leaf {
-	readonly rows: Buffer
-	readonly ends: Uint32Array
-	readonly keys: readonly Buffer[]
-}
+export type { Batch, Entry } from './batch.ts'
 
 /** Keys by memcmp; a bound is a key or the beginning of one. */
 export interface StoreRange {
@@ -21,58 +13,10 @@ export interface StoreRange {
 export interface Page {
 	readonly rows: Buffer
 	readonly count: number
+	/** Where rows end, also others: those of the page are from `first` on, counted from `base`. */
 	readonly ends: Uint32Array
 	readonly first: number
 	readonly base: number
-}
-
-const LEAF_BYTES = 32_768
-const ROW_TAG = 0x12
-
-function freeze(entries: readonly Entry[]): Leaf {
-	let end = 0
-	const ends = new Uint32Array(entries.length)
-	const rows = entries.map(({ row }, at) => {
-		end += row!.length
-		ends[at] = end
-		return row!
-	})
-	// A buffer of its own: a slice of the request would keep the whole request alive.
-	const copy = Buffer.allocUnsafeSlow(end)
-	let position = 0
-	for (const row of rows) {
-		const next = position + row.copy(copy, position)
-		// An item of a written list (tag 0x62) becomes a row of a result (tag 0x12): the rest is the same.
-		copy[position] = ROW_TAG
-		position = next
-	}
-	return { rows: copy, ends, keys: entries.map(({ key }) => key) }
-}
-
-function splitIntoLeaves(entries: readonly Entry[]): Leaf[] {
-	const leaves: Leaf[] = []
-	let from = 0
-	let size = 0
-	for (let at = 0; at < entries.length; at++) {
-		size += entries[at]!.row!.length
-		if (size < LEAF_BYTES && at < entries.length - 1) continue
-		leaves.push(freeze(entries.slice(from, at + 1)))
-		from = at + 1
-		size = 0
-	}
-	return leaves
-}
-
-/** First index whose key is not below `key`. */
-function lowerBound(keys: readonly Buffer[], key: Buffer): number {
-	let low = 0
-	let high = keys.length
-	while (low < high) {
-		const middle = (low + high) >> 1
-		if (keys[middle]!.compare(key) < 0) low = middle + 1
-		else high = middle
-	}
-	return low
 }
 
 /** An ordered, copy-on-write table of rows. Snapshots cost nothing: leaves are shared until they are replaced. */
@@ -96,6 +40,15 @@ export class RowStore {
 		return store
 	}
 
+	/** Puts leaves behind those that are there: their keys must be above. */
+	addLeaves(leaves: readonly Leaf[]): void {
+		for (const leaf of leaves) {
+			this.#leaves.push(leaf)
+			this.#count += leaf.count
+		}
+		this.#version++
+	}
+
 	/** Rises with every change. */
 	get version(): number {
 		return this.#version
@@ -105,6 +58,12 @@ export class RowStore {
 		return this.#count
 	}
 
+	/** What the rows lie in, in the order of their keys; never changed. */
+	get leaves(): readonly Leaf[] {
+		this.#shared = true
+		return this.#leaves
+	}
+
 	snapshot(): RowStore {
 		this.#shared = true
 		return new RowStore(this.#leaves, true, this.#count, this.#version)
@@ -112,9 +71,8 @@ export class RowStore {
 
 	/** Every row with its key, in key order. */
 	*entries(): Generator<{ readonly key: Buffer; readonly row: Buffer }> {
-		for (const { keys, rows, ends } of this.#leaves)
-			for (let at = 0; at < keys.length; at++)
-				yield { key: keys[at]!, row: rows.subarray(at === 0 ? 0 : ends[at - 1], ends[at]) }
+		for (const leaf of this.leaves)
+			for (let at = 0; at < leaf.count; at++) yield { key: keyAt(leaf, at), row: rowsIn(leaf, at, at + 1) }
 	}
 
 	/** Whether a range holds the same rows in another state of the same table. */
@@ -132,21 +90,21 @@ export class RowStore {
 	*#rowsOf({ from, to }: StoreRange, other: RowStore): Generator<Buffer> {
 		const common = new Set(other.#leaves)
 		for (let index = from ? this.#leafFor(from) : 0; index < this.#leaves.length; index++) {
-			const { keys, rows, ends } = this.#leaves[index]!
-			if (to && keys[0]!.compare(to) >= 0) return
-			if (common.has(this.#leaves[index]!)) continue
-			const last = to ? lowerBound(keys, to) : keys.length
-			for (let at = from ? lowerBound(keys, from) : 0; at < last; at++)
-				yield rows.subarray(at === 0 ? 0 : ends[at - 1], ends[at])
+			const leaf = this.#leaves[index]!
+			if (to && compareToKey(to, 0, to.length, leaf, 0) <= 0) return
+			if (common.has(leaf)) continue
+			const last = to ? lowerBound(leaf, to) : leaf.count
+			for (let at = from ? lowerBound(leaf, from) : 0; at < last; at++) yield rowsIn(leaf, at, at + 1)
 		}
 	}
 
-	#leafFor(key: Buffer): number {
-		let low = 0
+	/** The last leaf that begins with a key that is not above, or the first. */
+	#leafFor(key: Uint8Array, start = 0, end: number = key.length, least = 0): number {
+		let low = least
 		let high = this.#leaves.length
 		while (low < high) {
 			const middle = (low + high) >> 1
-			if (this.#leaves[middle]!.keys[0]!.compare(key) <= 0) low = middle + 1
+			if (compareToKey(key, start, end, this.#leaves[middle]!, 0) >= 0) low = middle + 1
 			else high = middle
 		}
 		return Math.max(0, low - 1)
@@ -155,74 +113,75 @@ export class RowStore {
 	get(key: Buffer): Buffer | undefined {
 		const leaf = this.#leaves[this.#leafFor(key)]
 		if (!leaf) return undefined
-		const at = lowerBound(leaf.keys, key)
-		if (!leaf.keys[at]?.equals(key)) return undefined
-		return leaf.rows.subarray(at === 0 ? 0 : leaf.ends[at - 1], leaf.ends[at])
+		const at = lowerBound(leaf, key)
+		if (at === leaf.count || compareToKey(key, 0, key.length, leaf, at) !== 0) return undefined
+		return rowsIn(leaf, at, at + 1)
 	}
 
 	/** Applies changes. They must be sorted by key, one per key. */
 	apply(entries: readonly Entry[]): void {
-		if (entries.length === 0) return
+		this.applyBatch(batchOf(entries))
+	}
+
+	/** Applies changes. They must be sorted by key, one per key. */
+	applyBatch(batch: Batch): void {
+		const { count, keys, keyEnds } = batch
+		if (count === 0) return
 		this.#version++
 		if (this.#shared) {
 			this.#leaves = this.#leaves.slice()
 			this.#shared = false
 		}
-		const last = this.#leaves.at(-1)
-		if (!last || last.keys.at(-1)!.compare(entries[0]!.key) < 0) {
-			const fresh = splitIntoLeaves(entries.filter(({ row }) => row !== null))
-			this.#leaves.push(...fresh)
-			for (const leaf of fresh) this.#count += leaf.keys.length
-			return
-		}
-		const replaced: Leaf[] = []
-		let done = 0
-		for (let at = 0; at < entries.length;) {
-			const index = this.#leafFor(entries[at]!.key)
-			for (; done < index; done++) replaced.push(this.#leaves[done]!)
-			const next = this.#leaves[index + 1]?.keys[0]
+		const leaves = this.#leaves
+		const changed: number[] = []
+		const replaced: Leaf[][] = []
+		let inPlace = true
+		for (let at = 0; at < count;) {
+			const index = this.#leafFor(keys, at === 0 ? 0 : keyEnds[at - 1]!, keyEnds[at]!, changed.at(-1) ?? 0)
+			const next = leaves[index + 1]
 			let end = at + 1
-			if (next) while (end < entries.length && entries[end]!.key.compare(next) < 0) end++
-			else end = entries.length
-			replaced.push(...this.#merge(this.#leaves[index]!, entries.slice(at, end)))
-			done = index + 1
+			if (next) while (end < count && compareToKey(keys, keyEnds[end - 1]!, keyEnds[end]!, next, 0) < 0) end++
+			else end = count
+			const leaf = leaves[index]
+			const merged = mergeInto(leaf, batch, at, end)
+			this.#count -= leaf?.count ?? 0
+			for (const each of merged) this.#count += each.count
+			if (merged.length !== 1 || !leaf) inPlace = false
+			changed.push(index)
+			replaced.push(merged)
 			at = end
 		}
-		for (; done < this.#leaves.length; done++) replaced.push(this.#leaves[done]!)
-		this.#leaves = replaced
-	}
-
-	#merge(leaf: Leaf, entries: readonly Entry[]): Leaf[] {
-		const merged: Entry[] = []
-		let at = 0
-		const keep = (until: number): void => {
-			for (; at < until; at++)
-				merged.push({ key: leaf.keys[at]!, row: leaf.rows.subarray(at === 0 ? 0 : leaf.ends[at - 1], leaf.ends[at]) })
-		}
-		for (const entry of entries) {
-			keep(lowerBound(leaf.keys, entry.key))
-			if (leaf.keys[at]?.equals(entry.key)) at++
-			if (entry.row) merged.push(entry)
-		}
-		keep(leaf.keys.length)
-		this.#count += merged.length - leaf.keys.length
-		return splitIntoLeaves(merged)
+		if (inPlace) for (let at = 0; at < changed.length; at++) leaves[changed[at]!] = replaced[at]![0]!
+		else if (changed.length === 1) leaves.splice(changed[0]!, 1, ...replaced[0]!)
+		else this.#leaves = spliced(leaves, changed, replaced)
 	}
 
 	/** The rows of a range in key order, page by page, as they are stored. */
 	*scan({ from, to }: StoreRange): Generator<Page> {
 		let index = from ? this.#leafFor(from) : 0
-		const leaves = this.#leaves
-		this.#shared = true
+		const { leaves } = this
 		for (; index < leaves.length; index++) {
-			const { keys, rows, ends } = leaves[index]!
-			const first = from ? lowerBound(keys, from) : 0
-			const last = to ? lowerBound(keys, to) : keys.length
+			const leaf = leaves[index]!
+			const { ends, count } = leaf
+			const first = from ? lowerBound(leaf, from) : 0
+			const last = to ? lowerBound(leaf, to) : count
 			if (first < last) {
 				const base = first === 0 ? 0 : ends[first - 1]!
-				yield { rows: rows.subarray(base, ends[last - 1]), count: last - first, ends, first, base }
+				yield { rows: rowsIn(leaf, first, last), count: last - first, ends, first, base }
 			}
-			if (to && last < keys.length) return
+			if (to && last < count) return
 		}
 	}
+}
+
+function spliced(leaves: readonly Leaf[], changed: readonly number[], replaced: readonly Leaf[][]): Leaf[] {
+	const out: Leaf[] = []
+	let done = 0
+	for (let at = 0; at < changed.length; at++) {
+		for (; done < changed[at]!; done++) out.push(leaves[done]!)
+		for (const leaf of replaced[at]!) out.push(leaf)
+		done++
+	}
+	for (; done < leaves.length; done++) out.push(leaves[done]!)
+	return out
 }

@@ -1,25 +1,42 @@
 import { once } from 'node:events'
 import http2, {
-	type Http2Server,
 	type IncomingHttpHeaders,
+	type OutgoingHttpHeaders,
 	type ServerHttp2Session,
 	type ServerHttp2Stream,
 } from 'node:http2'
 import { GRPC, GrpcError } from '../error.ts'
+import { LIMITS } from '../limits.ts'
 
 /** The response side of one call. */
-export class Reply {
+export interface Reply {
+	readonly closed: AbortSignal
+	/** Sends one message; the pages go out as they are, without a copy. Waits while the client does not read. */
+	send(head: Uint8Array, pages?: readonly Uint8Array[]): Promise<void>
+}
+
+export interface ServerOptions {
+	/** PEM; without it connections are not encrypted. */
+	readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
+	/** Sends responses in pieces of that many bytes. */
+	readonly chunkBytes?: () => number | undefined
+	/** Sent with every response. */
+	readonly headers?: () => OutgoingHttpHeaders
+}
+
+class HttpReply implements Reply {
 	readonly #stream: ServerHttp2Stream
+	readonly #chunkBytes: number | undefined
 	readonly closed: AbortSignal
 
-	constructor(stream: ServerHttp2Stream) {
+	constructor(stream: ServerHttp2Stream, chunkBytes: number | undefined) {
 		this.#stream = stream
+		this.#chunkBytes = chunkBytes
 		const controller = new AbortController()
 		stream.once('close', () => controller.abort())
 		this.closed = controller.signal
 	}
 
-	/** Sends one message; the pages go out as they are, without a copy. Waits while the client does not read. */
 	async send(head: Uint8Array, pages: readonly Uint8Array[] = []): Promise<void> {
 		const stream = this.#stream
 		if (stream.destroyed || stream.closed) throw new GrpcError(GRPC.CANCELLED, 'the call is closed')
@@ -29,11 +46,21 @@ export class Reply {
 			pages.reduce((sum, page) => sum + page.length, head.length),
 			1,
 		)
+		if (this.#chunkBytes) return this.#sendInChunks(Buffer.concat([prefix, head, ...pages]), this.#chunkBytes)
 		stream.cork()
 		let room = stream.write(Buffer.concat([prefix, head]))
 		for (const page of pages) room = stream.write(page)
 		stream.uncork()
 		if (!room) await once(stream, 'drain', { signal: this.closed })
+	}
+
+	/** Each piece waits for the one before, or they would go out as one. */
+	async #sendInChunks(message: Buffer, size: number): Promise<void> {
+		for (let at = 0; at < message.length; at += size) {
+			const { promise, resolve, reject } = Promise.withResolvers<void>()
+			this.#stream.write(message.subarray(at, at + size), (error) => (error ? reject(error) : resolve()))
+			await promise
+		}
 	}
 }
 
@@ -52,18 +79,19 @@ export interface GrpcServer {
 	close(): Promise<void>
 }
 
-/** Largest message a client may send. Source: YDB's gRPC proxy default, a guess. */
-const MAX_MESSAGE = 64 << 20
+const MAX_MESSAGE: number = LIMITS.messageBytes.value
 
 async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
 	const chunks: Buffer[] = []
 	let size = 0
-	for await (const chunk of stream) {
-		size += (chunk as Buffer).length
-		if (size > MAX_MESSAGE + 5)
-			throw new GrpcError(GRPC.RESOURCE_EXHAUSTED, `Received message larger than max (${size} vs. ${MAX_MESSAGE})`)
-		chunks.push(chunk as Buffer)
-	}
+	const { promise, resolve, reject } = Promise.withResolvers<void>()
+	stream.once('end', resolve).once('close', resolve)
+	stream.on('data', (chunk: Buffer) => {
+		size += chunk.length
+		if (size <= MAX_MESSAGE + 5) chunks.push(chunk)
+		else reject(new GrpcError(GRPC.RESOURCE_EXHAUSTED, `Received message larger than max (${size} vs. ${MAX_MESSAGE})`))
+	})
+	await promise
 	const all = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
 	if (all.length < 5 || all.readUInt32BE(1) !== all.length - 5)
 		throw new GrpcError(GRPC.INTERNAL, 'the request is no gRPC message')
@@ -72,15 +100,21 @@ async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
 }
 
 /** A gRPC server over node:http2: unary calls and server streams. */
-export async function listen(host: string, port: number, handle: Handler): Promise<GrpcServer> {
+export async function listen(
+	host: string,
+	port: number,
+	handle: Handler,
+	{ tls, chunkBytes, headers: extra }: ServerOptions = {},
+): Promise<GrpcServer> {
 	const sessions = new Set<ServerHttp2Session>()
-	const server: Http2Server = http2.createServer({
+	const options = {
 		// Node's guard against rapid resets (1000, then 33/s) kills connections of clients that cancel a stream per query.
 		streamResetBurst: 1_000_000,
 		streamResetRate: 1_000_000,
 		settings: { initialWindowSize: 8 << 20 },
-	} as http2.ServerOptions)
-	server.on('session', (session) => {
+	} as http2.ServerOptions
+	const server = tls ? http2.createSecureServer({ ...options, ...tls }) : http2.createServer(options)
+	server.on('session', (session: ServerHttp2Session) => {
 		sessions.add(session)
 		session.setLocalWindowSize(16 << 20)
 		session.once('close', () => sessions.delete(session))
@@ -96,10 +130,10 @@ export async function listen(host: string, port: number, handle: Handler): Promi
 				...(message && { 'grpc-message': encodeURIComponent(message) }),
 			}),
 		)
-		stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+		stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...extra?.() }, { waitForTrailers: true })
 		try {
 			const request = await readMessage(stream)
-			await handle({ method: String(headers[':path']), headers, request, reply: new Reply(stream) })
+			await handle({ method: String(headers[':path']), headers, request, reply: new HttpReply(stream, chunkBytes?.()) })
 		} catch (error) {
 			code = error instanceof GrpcError ? error.code : GRPC.INTERNAL
 			message = error instanceof Error ? error.message : String(error)

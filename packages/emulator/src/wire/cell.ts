@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Type_PrimitiveTypeId as Id } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import type { ColumnType } from './column-type.ts'
@@ -78,9 +79,20 @@ export const RANGES: ReadonlyMap<Id, readonly [least: bigint, most: bigint]> = n
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** Ranges that numbers hold exactly, as those of the types that are written most. */
+const NUMBERS = new Map<Id, readonly [least: number, most: number]>(
+	[...RANGES]
+		.filter(([, bounds]) => bounds.every((bound) => Number.isSafeInteger(Number(bound))))
+		.map(([id, [least, most]]) => [id, [Number(least), Number(most)]]),
+)
+
 function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
 	for (let at = start; at < end; at++) if (bytes[at]! > 127) return false
 	return true
+}
+
+function isText(bytes: Uint8Array, start: number, end: number): boolean {
+	return end - start < 64 && isAscii(bytes, start, end) ? true : isUtf8(bytes.subarray(start, end))
 }
 
 function textOf(bytes: Uint8Array, column: string): string {
@@ -89,6 +101,16 @@ function textOf(bytes: Uint8Array, column: string): string {
 	} catch {
 		throw new YdbError('BAD_REQUEST', `Invalid Utf8 value in column ${column}`)
 	}
+}
+
+/** The integer of a cell; not exact beyond 2^53, where it is out of every range of {@link NUMBERS} anyway. */
+function number(bytes: Uint8Array, tag: number): number {
+	const at = payloadStart
+	const low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+	if (tag === 0x15) return low
+	if (tag === 0x1d) return low >>> 0
+	const high = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24)
+	return (tag === 0x21 ? high : high >>> 0) * 2 ** 32 + (low >>> 0)
 }
 
 function integer(bytes: Uint8Array, tag: number): bigint {
@@ -117,6 +139,11 @@ export function wide(bytes: Uint8Array, start: number, end: number): readonly [l
 
 const DECIMAL_INF = 10n ** 35n
 
+/** Whether cells of a type may be stored otherwise than they came. */
+export function mayReplace({ id, decimal }: ColumnType): boolean {
+	return decimal !== undefined || id === Id.UUID || id === Id.JSON_DOCUMENT || id === Id.DYNUMBER
+}
+
 /**
  * Checks the content of the cell read last, as YDB does on write. Returns the bytes to store instead, or undefined when the cell
  * is stored as it came.
@@ -128,6 +155,11 @@ export function checkContent(
 	type: ColumnType,
 	column: string,
 ): Buffer | undefined {
+	const bounds = NUMBERS.get(type.id)
+	if (bounds) {
+		const value = number(bytes, type.tag)
+		if (value >= bounds[0] && value <= bounds[1]) return undefined
+	}
 	const range = RANGES.get(type.id)
 	if (range) {
 		const value = integer(bytes, type.tag)
@@ -137,7 +169,7 @@ export function checkContent(
 	}
 	switch (type.id) {
 		case Id.UTF8:
-			if (!isAscii(bytes, payloadStart, payloadEnd)) textOf(bytes, column)
+			if (!isText(bytes, payloadStart, payloadEnd)) textOf(bytes, column)
 			return undefined
 		case Id.JSON: {
 			const text = textOf(bytes, column)
@@ -161,9 +193,18 @@ export function checkContent(
 		const special = value === DECIMAL_INF || value === -DECIMAL_INF || value === DECIMAL_INF + 1n
 		if (!special && (value >= limit || value <= -limit))
 			throw new YdbError('BAD_REQUEST', `Invalid ${type.name} value in column ${column}`)
-		return canonicalWide(low, high)
+		return isCanonicalWide(bytes, start, end) ? undefined : canonicalWide(low, high)
 	}
-	return type.id === Id.UUID ? canonicalWide(...wide(bytes, start, end)) : undefined
+	if (type.id !== Id.UUID || isCanonicalWide(bytes, start, end)) return undefined
+	return canonicalWide(...wide(bytes, start, end))
+}
+
+function isCanonicalWide(bytes: Uint8Array, start: number, end: number): boolean {
+	if (bytes[start] !== 0x79) return false
+	if (end - start === 9) return true
+	if (end - start !== 19 || bytes[start + 9] !== HIGH_128) return false
+	for (let at = start + 11; at < end; at++) if (bytes[at] !== 0) return bytes[start + 10] === 1
+	return false
 }
 
 /** A high half of zero is left out: proto3 does not write fields of their default value. */

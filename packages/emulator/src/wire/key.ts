@@ -1,9 +1,12 @@
 import { Type_PrimitiveTypeId as Id } from '@ydbjs/api/value'
 import type { ColumnType } from './column-type.ts'
+import { compareBytes } from '../store/bytes.ts'
 import { isNull, payloadEnd, payloadStart, readCell, wide } from './cell.ts'
 
 let out = Buffer.allocUnsafe(1 << 16)
 let length = 0
+/** How many bytes {@link addKeyCell} has written since {@link startKey}. */
+export let keyBytes = 0
 
 function room(more: number): void {
 	if (length + more <= out.length) return
@@ -14,6 +17,17 @@ function room(more: number): void {
 
 export function startKey(): void {
 	length = 0
+	keyBytes = 0
+}
+
+/** What was written since that place: valid until the next cell is added. */
+export function keyPart(start: number): Buffer {
+	return out.subarray(start, length)
+}
+
+/** Whether the key that was written last, from `start`, stands behind the one before it. */
+export function lastKeyRises(previous: number, start: number): boolean {
+	return compareBytes(out, previous, start, out, start, length) < 0
 }
 
 /** The key so far, in a buffer of its own. Keys compare by memcmp as YDB compares the tuples. */
@@ -43,6 +57,11 @@ function dyNumberKey(text: string): Buffer {
 
 /** Appends one cell of a key. */
 export function addKeyCell(bytes: Uint8Array, start: number, end: number, type: ColumnType, column: string): void {
+	addCell(bytes, start, end, type, column)
+	keyBytes = length
+}
+
+function addCell(bytes: Uint8Array, start: number, end: number, type: ColumnType, column: string): void {
 	readCell(bytes, start, end, type, column)
 	if (isNull) {
 		room(1)
