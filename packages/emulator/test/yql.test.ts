@@ -79,7 +79,8 @@ test('statements become a tree', () => {
 	])
 })
 
-test('AND binds closer than OR, comparison closer than NOT', () => {
+// Source: the grammar of YDB, SQLv1Antlr4.g.in.
+test('AND binds closer than OR, comparison closer than AND, NOT closer than comparison', () => {
 	expect(parse('SELECT a OR NOT b = 1 AND c FROM t')).toMatchObject([
 		{
 			select: {
@@ -87,9 +88,18 @@ test('AND binds closer than OR, comparison closer than NOT', () => {
 					{
 						value: {
 							operator: 'OR',
-							right: { operator: 'AND', left: { kind: 'not', item: { operator: '=' } } },
+							right: { operator: 'AND', left: { operator: '=', left: { kind: 'not' } } },
 						},
 					},
+				],
+			},
+		},
+	])
+	expect(parse('SELECT 1 + 2 | 3 * 4 < 5 ?? 6')).toMatchObject([
+		{
+			select: {
+				items: [
+					{ value: { operator: '<', left: { operator: '|', right: { operator: '*' } }, right: { operator: '??' } } },
 				],
 			},
 		},

@@ -56,7 +56,7 @@ const BLANK = /(?:\s+|--[^\n]*|\/\*[\s\S]*?\*\/)+/y
 const REAL = /(?:\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)/y
 const INTEGER = /(?:0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d+)/y
 const PARAMETER = /\$[A-Za-z_][A-Za-z0-9_]*/y
-const SIGN = /(?:<>|<=|>=|==|!=|<\||\|>|\|\||\?\?|::|->|[-+*/%(),.;:=<>?[\]{}|&^~!@])/y
+const SIGN = /(?:<>|<=|<<|>=|==|!=|<\||\|>|\|\||\?\?|::|->|[-+*/%(),.;:=<>?[\]{}|&^~!@])/y
 
 const INTEGER_SUFFIXES = new Set(['', 'u', 'l', 'ul', 's', 'us', 't', 'ut'])
 const REAL_SUFFIXES = new Set(['', 'f'])
