@@ -184,6 +184,7 @@ class Server implements Emulator {
 
 	async #handle(call: Call): Promise<void> {
 		const user = this.#userOf(call)
+		if (this.faults.hintSessionClose) call.reply.trailers['x-ydb-server-hints'] = 'session-close'
 		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call)
 		const query = queryMethods.get(call.method)
 		if (query) return query(this.#around, call, user)

@@ -17,6 +17,8 @@ export interface Faults {
 	dropBulkUpsertSilently: boolean
 	/** That many unary calls of the table and scheme services answer UNAVAILABLE. */
 	unavailableTimes: number
+	/** Every answer asks to close the session, as those of a node do that is about to stop. */
+	hintSessionClose: boolean
 	/** Most tables in one CopyTables. Source: YDB's consistent copy limit, as the tool's users know it (not verified). */
 	maxCopyTargets: number
 	/** Called before a CopyTables is carried out (in-process use only). */
@@ -38,6 +40,7 @@ export function noFaults(): Faults {
 		overloadBulkUpsertTimes: 0,
 		dropBulkUpsertSilently: false,
 		unavailableTimes: 0,
+		hintSessionClose: false,
 		maxCopyTargets: 10_000,
 		onCopyTables: undefined,
 		onReadTable: undefined,

@@ -62,10 +62,15 @@ export class Sessions {
 		if (this.#sessions.delete(session.id)) session.end()
 	}
 
-	begin(session: Session): string {
+	/** Every open transaction. */
+	*transactions(): Generator<Transaction> {
+		for (const { transactions } of this.#sessions.values()) yield* transactions.values()
+	}
+
+	begin(session: Session, readOnly = false): string {
 		if (session.transactions.size >= MOST_TRANSACTIONS) throw new YdbError('BAD_SESSION', 'Too many transactions', 2027)
 		const id = randomUUID().replaceAll('-', '')
-		session.transactions.set(id, new Transaction(this.#tree))
+		session.transactions.set(id, new Transaction(this.#tree, readOnly))
 		return id
 	}
 

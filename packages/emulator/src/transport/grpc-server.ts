@@ -11,6 +11,8 @@ import { GRPC, GrpcError } from '../error.ts'
 export class Reply {
 	readonly #stream: ServerHttp2Stream
 	readonly closed: AbortSignal
+	/** Metadata behind the last message. */
+	readonly trailers: Record<string, string> = {}
 
 	constructor(stream: ServerHttp2Stream) {
 		this.#stream = stream
@@ -90,8 +92,10 @@ export async function listen(host: string, port: number, handle: Handler): Promi
 		let code = 0
 		let message = ''
 		stream.on('error', () => {})
+		const reply = new Reply(stream)
 		stream.on('wantTrailers', () =>
 			stream.sendTrailers({
+				...reply.trailers,
 				'grpc-status': String(code),
 				...(message && { 'grpc-message': encodeURIComponent(message) }),
 			}),
@@ -99,7 +103,7 @@ export async function listen(host: string, port: number, handle: Handler): Promi
 		stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
 		try {
 			const request = await readMessage(stream)
-			await handle({ method: String(headers[':path']), headers, request, reply: new Reply(stream) })
+			await handle({ method: String(headers[':path']), headers, request, reply })
 		} catch (error) {
 			code = error instanceof GrpcError ? error.code : GRPC.INTERNAL
 			message = error instanceof Error ? error.message : String(error)

@@ -3,11 +3,11 @@ import { convert } from './convert.ts'
 import type { Datum } from './datum.ts'
 import { bare, mayBeNull, NULL, optional, type YqlType } from './types.ts'
 
-/** Whether every value of a type converts silently; for a literal, whether this one does. */
-function converts(part: Compiled, type: YqlType): boolean {
-	const value = part.literal ? part.value(NO_ROW) : null
-	const source = value === null && !part.literal ? optional(part.type) : part.type
-	return convert(value, source, value === null ? optional(type) : type, part.literal) !== undefined
+/** Whether every value of a type converts silently; for a literal that counts as one, whether this value does. */
+function converts(part: Compiled, type: YqlType, asLiteral: boolean): boolean {
+	const value = part.literal && asLiteral ? part.value(NO_ROW) : null
+	if (value === null) return convert(null, optional(part.type), optional(type), false) !== undefined
+	return convert(value, part.type, type, true) !== undefined
 }
 
 /**
@@ -18,10 +18,11 @@ export function commonType(parts: readonly Compiled[], withNull = false): YqlTyp
 	const nullable = withNull || parts.some((part) => mayBeNull(part.type))
 	const given = parts.filter((part) => part.type.kind !== 'null')
 	if (given.length === 0) return NULL
-	for (const { type } of given) {
-		const target = nullable ? optional(bare(type)) : type
-		if (given.every((part) => converts(part, target))) return target
-	}
+	for (const asLiteral of [false, true])
+		for (const { type } of given) {
+			const target = nullable ? optional(bare(type)) : type
+			if (given.every((part) => converts(part, target, asLiteral))) return target
+		}
 	return undefined
 }
 

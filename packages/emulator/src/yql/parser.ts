@@ -139,8 +139,9 @@ interface ParsedWriteSource {
 }
 
 function parseWriteSource(cursor: TokenCursor, what: string): ParsedWriteSource {
-	const listed = cursor.after(1).at
-	const columns = cursor.isSign('(') ? cursor.nameList('a column name') : undefined
+	const after = cursor.after(1)
+	const inBrackets = after.kind === 'word' && after.upper === 'SELECT'
+	const columns = cursor.isSign('(') && !inBrackets ? cursor.nameList('a column name') : undefined
 	const at = cursor.here
 	let source: WriteSource
 	if (cursor.takeWord('VALUES')) {
@@ -148,14 +149,13 @@ function parseWriteSource(cursor: TokenCursor, what: string): ParsedWriteSource 
 		do {
 			const row = cursor.list(() => parseExpression(cursor))
 			if (columns && row.length !== columns.length)
-				throw syntaxError(listed, `VALUES have ${row.length} columns, ${what} expects: ${columns.length}`)
+				throw syntaxError(after.at, `VALUES have ${row.length} columns, ${what} expects: ${columns.length}`)
 			rows.push(row)
 		} while (cursor.takeSign(','))
 		source = { kind: 'values', rows }
 	} else if (cursor.takeWord('SELECT')) source = { kind: 'select', select: parseSelect(cursor, at) }
-	else if (cursor.isSign('(') && cursor.after(1).kind === 'word' && cursor.after(1).text.toUpperCase() === 'SELECT') {
-		cursor.next()
-		cursor.next()
+	else if (cursor.takeSign('(')) {
+		cursor.expectWord('SELECT')
 		source = { kind: 'select', select: parseSelect(cursor, at) }
 		cursor.expectSign(')')
 	} else throw cursor.unexpected('VALUES or SELECT')

@@ -8,7 +8,7 @@ import type { Select, Source } from './ast.ts'
 import { ordering, typeError } from './convert.ts'
 import { type Datum, readDatum } from './datum.ts'
 import { type Compiled, compile, constantOf, mustBeBool, type Row, type Scope } from './evaluate.ts'
-import { keyRanges } from './key-range.ts'
+import { keyRanges, readStep } from './key-range.ts'
 import { syntaxError } from './lexer.ts'
 import { type QueryScope, tableColumns } from './query-scope.ts'
 import type { Member } from './types.ts'
@@ -155,7 +155,16 @@ function fromTable(from: Extract<Source, { kind: 'table' }>, select: Select, sco
 	const condition = where && compile(where, within)
 	if (condition) mustBeBool(condition, where.at)
 	const order = from.view === undefined ? undefined : indexOrder(table, from)
-	const { ranges, exact } = keyRanges(table, where, within)
+	const found = keyRanges(table, where, within)
+	const { ranges, exact } = found
+	scope.accesses.steps.push(
+		readStep(
+			table,
+			path,
+			found,
+			columns.map(({ name }) => name),
+		),
+	)
 	const inOrder = !order && orderIsKey(table, select)
 	const store = scope.transaction.read(path, ranges).snapshot()
 	const residue = exact ? undefined : condition

@@ -9,7 +9,7 @@ import { NO_ROW } from './compiled.ts'
 import { convert, typeError } from './convert.ts'
 import type { Datum } from './datum.ts'
 import { compile, mustBeBool } from './evaluate.ts'
-import { keyRanges } from './key-range.ts'
+import { keyRanges, readStep } from './key-range.ts'
 import type { Position } from './lexer.ts'
 import { type QueryScope, tableColumns } from './query-scope.ts'
 import { returns } from './returning.ts'
@@ -32,6 +32,7 @@ export function runWrite(statement: Statement<'write'>, scope: QueryScope): Sele
 	const given = sourceOf(statement, table, path, scope, false)
 	const { transaction } = scope
 	const returned = returns(table, returning, at, scope)
+	planWrite(path, 'MultiUpsert', given.names, scope)
 	if (scope.dry) return returned?.([])
 	const store = transaction.read(path, [])
 	const rules: WriteRules = { kept: store, replace: mode !== 'UPSERT', asGiven: mode === 'INSERT' }
@@ -58,6 +59,15 @@ export function runWrite(statement: Statement<'write'>, scope: QueryScope): Sele
 		)
 	write(path, entries, scope)
 	return returned?.(entries)
+}
+
+function planWrite(
+	path: string,
+	type: 'MultiUpsert' | 'MultiErase',
+	columns: readonly string[],
+	scope: QueryScope,
+): void {
+	scope.accesses.steps.push({ path, kind: 'writes', type, columns, by: [] })
 }
 
 function write(path: string, entries: readonly Entry[], scope: QueryScope): void {
@@ -115,6 +125,7 @@ export function runUpdateOn(statement: Statement<'updateOn'>, scope: QueryScope)
 	const { path, table } = scope.table(statement.path, statement.at)
 	const rows = sourceOf(statement, table, path, scope, true)
 	const returned = returns(table, statement.returning, statement.at, scope)
+	planWrite(path, 'MultiUpsert', rows.names, scope)
 	if (scope.dry) return returned?.([])
 	const entries = rowsOf(table, rows.bytes, rows, { kept: scope.transaction.read(path, []), partial: true })
 	const found = existing(entries, path, scope)
@@ -127,6 +138,7 @@ export function runDeleteOn(statement: Statement<'deleteOn'>, scope: QueryScope)
 	const { path, table } = scope.table(statement.path, statement.at)
 	const rows = sourceOf(statement, table, path, scope, true, true)
 	const returned = returns(table, statement.returning, statement.at, scope)
+	planWrite(path, 'MultiErase', rows.names, scope)
 	if (scope.dry) return returned?.([])
 	const store = scope.transaction.read(path, [])
 	const entries = rowsOf(table, rows.bytes, rows, { kept: store, partial: true })
@@ -164,7 +176,9 @@ function matching(
 	const within = scope.withColumns(tableColumns(table))
 	const condition = where && compile(where, within)
 	if (condition) mustBeBool(condition, where.at)
-	const { ranges, exact } = keyRanges(table, where, within)
+	const found = keyRanges(table, where, within)
+	const { ranges, exact } = found
+	scope.accesses.steps.push(readStep(table, path, found, []))
 	const store = scope.transaction.read(path, ranges)
 	const access = scope.accesses.of(path)
 	const read = { table, store, ranges, condition: exact ? undefined : condition, ordered: true, access }
@@ -175,6 +189,7 @@ export function runDelete(statement: Statement<'delete'>, scope: QueryScope): Se
 	const { path: name, where, at, returning } = statement
 	const { path, table, rows } = matching(name, where, at, scope)
 	const returned = returns(table, returning, at, scope)
+	planWrite(path, 'MultiErase', table.spec.primaryKey, scope)
 	const found: Entry[] = []
 	for (const { bytes } of rows) found.push({ key: keyOf(table, bytes), row: bytes })
 	write(
@@ -214,6 +229,12 @@ export function runUpdate(statement: Statement<'update'>, scope: QueryScope): Se
 	})
 	const members = columns.filter(
 		(_, index) => table.key.includes(index) || changes.some((each) => each.index === index),
+	)
+	planWrite(
+		path,
+		'MultiUpsert',
+		members.map((each) => each.name),
+		scope,
 	)
 	const written: Datum[][] = []
 	for (const { row } of rows)
