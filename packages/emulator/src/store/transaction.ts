@@ -34,8 +34,8 @@ export class Transaction {
 	}
 
 	/** Another transaction is about to change a table: one that has begun to read keeps the state of now, all tables at one moment. */
-	#keep(path: string): void {
-		if (this.#touched.size > 0) this.#touch(path)
+	#keep(path: string, table: Table): void {
+		if (this.#touched.size > 0 && !this.#touched.has(table)) this.#touch(path)
 	}
 
 	#touch(path: string): Touched {
@@ -80,7 +80,7 @@ export class Transaction {
 		}
 		const effects: Effect[] = []
 		for (const other of others)
-			if (other !== this) for (const { path, staged } of touched) if (staged) other.#keep(path)
+			if (other !== this) for (const { path, table, staged } of touched) if (staged) other.#keep(path, table)
 		for (const { path, table, base, staged, writes } of touched) {
 			if (!staged) continue
 			if (table.rows.version === base.version) table.rows = staged
