@@ -126,17 +126,14 @@ test('a session does one thing at a time', async () => {
 	await client.rows(
 		`UPSERT INTO a SELECT id, 1 AS v FROM AS_TABLE([${Array.from({ length: 5000 }, (_, at) => `<|id: ${at}ul|>`).join()}])`,
 	)
-	const session = client.service
-		.executeQuery({
-			sessionId: client.sessionId,
-			execMode: ExecMode.EXECUTE,
-			responsePartLimitBytes: 64n,
-			query: {
-				case: 'queryContent',
-				value: { syntax: 1, text: Array(200).fill('SELECT id, v, id + 1ul FROM a;').join('') },
-			},
-		})
-		[Symbol.asyncIterator]()
+	const text = Array.from({ length: 200 }, () => 'SELECT id, v, id + 1ul FROM a;').join('')
+	const answers = client.service.executeQuery({
+		sessionId: client.sessionId,
+		execMode: ExecMode.EXECUTE,
+		responsePartLimitBytes: 64n,
+		query: { case: 'queryContent', value: { syntax: 1, text } },
+	})
+	const session = answers[Symbol.asyncIterator]()
 	expect((await session.next()).value!.status).toBe(SUCCESS)
 	const busy = await client.query('SELECT 1')
 	expect([busy.status, busy.message]).toEqual([SESSION_BUSY, 'Pending previous query completion'])
