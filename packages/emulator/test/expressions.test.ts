@@ -132,6 +132,51 @@ test.each<[string, string, unknown]>([
 	expect((await client.rows(`SELECT ${expression} AS x`))[0]![0]).toEqual(value)
 })
 
+test.each<[string, string]>([
+	['Bool("true")', 'bool'],
+	['1t', 'int8'],
+	['1ut', 'uint8'],
+	['1s', 'int16'],
+	['1us', 'uint16'],
+	['1', 'int32'],
+	['2147483648', 'int64'],
+	['1u', 'uint32'],
+	['1l', 'int64'],
+	['1ul', 'uint64'],
+	['0xFFul', 'uint64'],
+	['9223372036854775808', 'uint64'],
+	['1.5f', 'float'],
+	['1.5', 'double'],
+	['Double("1e3")', 'double'],
+	['Decimal("1.5", 22, 9)', 'decimal(22,9)'],
+	['DyNumber("12.5")', 'dynumber'],
+	['Date("2020-01-01")', 'date'],
+	['Datetime("2020-01-01T00:00:00Z")', 'datetime'],
+	['Timestamp("2020-01-01T00:00:00.123456Z")', 'timestamp'],
+	['Interval("P1DT2H3M4.5S")', 'interval'],
+	['Date32("-0044-03-15")', 'date32'],
+	['Datetime64("1000-01-01T00:00:00Z")', 'datetime64'],
+	['Timestamp64("1000-01-01T00:00:00Z")', 'timestamp64'],
+	['Interval64("-P1000D")', 'interval64'],
+	['Uuid("00112233-4455-6677-8899-aabbccddeeff")', 'uuid'],
+	[`'{"a": 1}'j`, 'json'],
+	[`Json('{"a": 1}')`, 'json'],
+	[`JsonDocument('{"a": 1}')`, 'json_document'],
+	["'[1;2]'y", 'yson'],
+	["Yson('[1;2]')", 'yson'],
+	['"text"', 'string'],
+	['"text"u', 'utf8'],
+	['Utf8("text")', 'utf8'],
+	['@@multi\nline@@', 'string'],
+	['NULL', 'nullType'],
+	['Nothing(Uuid?)', 'uuid?'],
+	['TRUE', 'bool'],
+])('the literal %s is a %s', async (literal, type) => {
+	const { sets, message } = await client.query(`SELECT ${literal}`)
+	expect(message).toBe('')
+	expect(nameOf(sets[0]!.columns[0]!.type)).toBe(type)
+})
+
 // The texts of the first are those of YDB's sql_ut_common.h and type_ann_core.cpp.
 test.each<[string, string, number, number]>([
 	['SELECT 1 + "a"', 'Cannot add type Int32 and String', 1, 10],

@@ -90,7 +90,7 @@ function compared<T extends number | string>(operator: string, a: T | null, b: T
 
 const sign = fc.constantFrom('=', '<>', '<', '<=', '>', '>=')
 const ids = fc.integer({ min: 0, max: 6 })
-const keys = fc.constantFrom('a', 'b', 'bb', 'c')
+const keys: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'bb', 'c')
 
 const simple: fc.Arbitrary<Modelled<boolean>> = fc.oneof(
 	fc

@@ -1,7 +1,7 @@
 // Sources: YDB's sql_ut_common.h (texts and places of errors), yql_expr_type_annotation.cpp (types of aggregations), its documentation.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Emulator, startEmulator } from '@ydbackup/emulator'
-import { Client } from './clients.ts'
+import { Client, withSdk } from './clients.ts'
 
 let emulator: Emulator
 let client: Client
@@ -114,8 +114,9 @@ test.each<[string, unknown[][]]>([
 test('types of aggregations: Optional without GROUP BY, as YDB widens them', async () => {
 	const types = async (text: string): Promise<string[]> =>
 		(await client.query(text)).sets[0]!.columns.map(({ type }) => {
-			const optional = type?.type.case === 'optionalType'
-			const item = optional ? type.type.value.item : type
+			const inside = type?.type
+			const optional = inside?.case === 'optionalType'
+			const item = inside?.case === 'optionalType' ? inside.value.item : type
 			const name = item?.type.case === 'typeId' ? String(item.type.value) : (item?.type.case ?? '')
 			return optional ? `${name}?` : name
 		})
@@ -162,4 +163,22 @@ test.each<[string, string, number]>([
 	const { issue } = await client.query(text)
 	expect(issue.message).toContain(message)
 	expect([issue.row, issue.column]).toEqual([1, column])
+})
+
+test('ydb-sdk, query service: groups, rows in order, statistics', async () => {
+	await withSdk(emulator, async (driver) => {
+		const rows = await driver.queryClient.do({
+			timeout: 5000,
+			fn: async (session) => {
+				const { resultSets } = await session.execute({
+					text: 'SELECT city, SUM(sum) AS total FROM t WHERE city IS NOT NULL GROUP BY city ORDER BY total',
+					statsMode: 30,
+				})
+				const found: unknown[] = []
+				for await (const { rows: each } of resultSets) for await (const row of each) found.push(row)
+				return found
+			},
+		})
+		expect(rows).toMatchObject([{ city: 'Oslo' }, { city: 'Rome' }])
+	})
 })

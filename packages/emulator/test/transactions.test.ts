@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { MessageInitShape } from '@bufbuild/protobuf'
-import { ExecMode, type ExecuteQueryRequestSchema, type ExecuteQueryResponsePart, StatsMode } from '@ydbjs/api/query'
+import { create } from '@bufbuild/protobuf'
+import {
+	ExecMode,
+	type ExecuteQueryRequest,
+	type ExecuteQueryResponsePart,
+	StatsMode,
+	type TransactionControl,
+	TransactionControlSchema,
+} from '@ydbjs/api/query'
 import { type Emulator, startEmulator } from '@ydbackup/emulator'
-import { Client, sdk, withSdk } from './clients.ts'
+import { Client, withSdk } from './clients.ts'
 
 let emulator: Emulator
 let client: Client
@@ -35,11 +42,12 @@ afterAll(async () => {
 	await emulator.close()
 })
 
-type Request = MessageInitShape<typeof ExecuteQueryRequestSchema>
+type Request = Partial<Omit<ExecuteQueryRequest, '$typeName' | '$unknown'>>
 type Mode = 'serializableReadWrite' | 'snapshotReadOnly' | 'onlineReadOnly' | 'staleReadOnly'
 
-function begin(mode: Mode, commitTx: boolean): Request['txControl'] {
-	return { commitTx, txSelector: { case: 'beginTx', value: { txMode: { case: mode, value: {} } as never } } }
+function begin(mode: Mode, commitTx: boolean): TransactionControl {
+	const value = { txMode: { case: mode, value: {} } as never }
+	return create(TransactionControlSchema, { commitTx, txSelector: { case: 'beginTx', value } })
 }
 
 async function parts(text: string, more: Request = {}): Promise<ExecuteQueryResponsePart[]> {
@@ -208,11 +216,7 @@ test('ydb-sdk: explain, a truncated result, its transactions, and the hint to cl
 				[1000, true],
 				[1000, false],
 			])
-			const refused = session.executeQuery(
-				'DELETE FROM a',
-				{},
-				sdk.AUTO_TX_RO ?? { beginTx: { onlineReadOnly: {} }, commitTx: true },
-			)
+			const refused = session.executeQuery('DELETE FROM a', {}, { beginTx: { onlineReadOnly: {} }, commitTx: true })
 			await expect(refused).rejects.toThrow("Operation 'Delete' can't be performed in read only transaction")
 			const { id } = await session.beginTransaction({ serializableReadWrite: {} })
 			await session.executeQuery('UPSERT INTO b (id, v) VALUES (70, 1)', {}, { txId: id! })

@@ -1,7 +1,7 @@
 import { YdbError } from '../error.ts'
 import { RANGES } from '../wire/cell.ts'
 import type { ColumnType } from '../wire/column-type.ts'
-import { type Compiled, folded } from './compiled.ts'
+import { type Compiled, folded, NO_ROW } from './compiled.ts'
 import { typeError } from './convert.ts'
 import { type Datum, integral, isFloating } from './datum.ts'
 import { addDecimals, divideDecimals, moduloDecimals, multiplyDecimals, scaled } from './decimal.ts'
@@ -240,7 +240,8 @@ export function shift(operator: '<<' | '>>', left: Compiled, right: Compiled, at
 	const shape = type.kind === 'data' ? integral(type.data) : undefined
 	if (!shape) throw typeError(at, `Unsupported type: ${typeName(left.type)}`)
 	const count = right.type.kind === 'data' ? integral(right.type.data) : undefined
-	const fits = count && (right.literal ? (right.value(() => null) as bigint) >= 0n : !count.signed && count.bits === 8)
+	const written = right.literal ? (right.value(NO_ROW) as bigint) : undefined
+	const fits = count && (written === undefined ? !count.signed && count.bits === 8 : written >= 0n && written < 256n)
 	if (!fits) throw typeError(at, 'Shift count must be Uint8')
 	const result = data(`Uint${shape.bits}`)
 	return folded([left, right], mayBeNull(left.type) ? optional(result) : result, (row) => {

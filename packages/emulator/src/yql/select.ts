@@ -105,20 +105,32 @@ function orderKey(item: OrderItem, all: readonly Output[], source: Scope | undef
 	return { compiled, order, descending }
 }
 
-function* sorted(source: Iterable<Handle>, keys: readonly OrderKey[], all: readonly Output[]): Generator<Handle> {
-	const decorated = [...source].map((handle) => {
-		const row: Row = (column) =>
-			column < all.length ? all[column]!.compiled.value(handle.row) : handle.row(column - all.length)
-		return { handle, keys: keys.map(({ compiled }) => compiled.value(row)) }
-	})
-	decorated.sort((a, b) => {
+/** The first rows in an order; those that cannot be among them are let go on the way. */
+function* sorted(
+	source: Iterable<Handle>,
+	keys: readonly OrderKey[],
+	all: readonly Output[],
+	first: number,
+): Generator<Handle> {
+	interface Decorated {
+		readonly handle: Handle
+		readonly keys: readonly Datum[]
+	}
+	const compare = (a: Decorated, b: Decorated): number => {
 		for (const [at, { order, descending }] of keys.entries()) {
 			const found = order(a.keys[at]!, b.keys[at]!)
 			if (found !== 0) return descending ? -found : found
 		}
 		return 0
-	})
-	for (const { handle } of decorated) yield handle
+	}
+	let kept: Decorated[] = []
+	for (const handle of source) {
+		const row: Row = (column) =>
+			column < all.length ? all[column]!.compiled.value(handle.row) : handle.row(column - all.length)
+		kept.push({ handle, keys: keys.map(({ compiled }) => compiled.value(row)) })
+		if (kept.length >= 2 * first + 1000) kept = kept.sort(compare).slice(0, first)
+	}
+	for (const { handle } of kept.sort(compare)) yield handle
 }
 
 function* distinct(source: Iterable<Handle>, all: readonly Output[]): Generator<Handle> {
@@ -157,7 +169,7 @@ export function runSelect(select: Select, scope: QueryScope): Selected {
 	const handles = (): Iterable<Handle> => {
 		let source: Iterable<Handle> = grouped ? grouped.handles() : rows.handles()
 		if (select.distinct) source = distinct(source, all)
-		if (!inOrder) source = sorted(source, keys, all)
+		if (!inOrder) source = sorted(source, keys, all, offset + limit)
 		return offset === 0 && limit === Number.POSITIVE_INFINITY ? source : part(source, offset, limit)
 	}
 	const asStored =
