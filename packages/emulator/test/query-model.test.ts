@@ -1,6 +1,6 @@
 // Random queries over random rows against a simple model: conditions, arithmetic, groups, orders, parts.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { type Emulator, startEmulator } from '@ydbackup/emulator'
 import { Client } from './clients.ts'
 
