@@ -192,7 +192,7 @@ test.each<[string, string, number, number]>([
 	['SELECT NOT 1', 'Expected bool or optional bool, but got: Int32', 1, 8],
 	['SELECT Decimal("1", 5, 2) + Decimal("1", 6, 2)', 'Cannot add different decimals.', 1, 27],
 	['SELECT case a when b then c end FROM t', 'ELSE is required', 1, 8],
-	['SELECT case when true 1', "missing THEN at '1'", 1, 23],
+	['SELECT case when true 1', "missing THEN at '1'", 1, 22],
 	['SELECT a', 'Column references are not allowed without FROM', 1, 8],
 	['SELECT 1; SELECT COUNT(1) + $x', 'Unknown name: $x', 1, 29],
 ])('%s is refused: %s', async (text, message, row, column) => {

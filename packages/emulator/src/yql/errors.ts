@@ -23,6 +23,20 @@ const KQP = "verified: YDB's kqp type annotation"
 /** What the emulator refuses in a query and how. Sources are read, never tried: no real YDB was at hand. */
 export const REFUSALS: readonly Refusal[] = [
 	{
+		query: 'SELECT CASE WHEN TRUE 1',
+		status: 'GENERIC_ERROR',
+		issueCode: 0,
+		message: "missing THEN at '1'",
+		source: SQL_UT,
+	},
+	{
+		query: 'SELECT "abc',
+		status: 'GENERIC_ERROR',
+		issueCode: 0,
+		message: "token recognition error at: '\"abc'",
+		source: SQL_UT,
+	},
+	{
 		query: 'SELECT none FROM refusals',
 		status: 'GENERIC_ERROR',
 		issueCode: 0,

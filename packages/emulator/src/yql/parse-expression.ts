@@ -2,7 +2,7 @@ import { typeNamed, decimalType } from '../wire/column-type.ts'
 import { isAggregate } from './aggregate.ts'
 import type { BinaryOperator, Expression } from './ast.ts'
 import { fitsInteger } from './datum.ts'
-import { type Numeral, type Position, syntaxError, type Text } from './lexer.ts'
+import { grammarError, type Numeral, type Position, syntaxError, type Text } from './lexer.ts'
 import { parseType } from './parse-type.ts'
 import { parseText } from './text-value.ts'
 import type { TokenCursor } from './token-cursor.ts'
@@ -250,7 +250,7 @@ function caseOf(cursor: TokenCursor): Expression {
 		const here = cursor.here
 		const value = parseExpression(cursor)
 		const when: Expression = operand ? { kind: 'binary', at: here, operator: '=', left: operand, right: value } : value
-		if (!cursor.takeWord('THEN')) throw syntaxError(cursor.here, `missing THEN at '${cursor.token.text}'`)
+		if (!cursor.takeWord('THEN')) throw grammarError(cursor.here, `missing THEN at '${cursor.token.text}'`)
 		branches.push({ when, then: parseExpression(cursor) })
 	}
 	if (branches.length === 0) throw cursor.unexpected('WHEN')

@@ -1,6 +1,6 @@
 import { YdbError } from '../error.ts'
 import type { Expression, Returning, Statement, WriteMode, WriteSource } from './ast.ts'
-import { type Position, syntaxError } from './lexer.ts'
+import { grammarError, type Position, syntaxError } from './lexer.ts'
 import { parseExpression } from './parse-expression.ts'
 import { parseSelect } from './parse-select.ts'
 import { parseAlterTable, parseCreateTable } from './parse-table.ts'
@@ -49,7 +49,8 @@ function parseStatement(cursor: TokenCursor): Statement {
 			return parsePragma(cursor, at)
 		case 'DECLARE': {
 			const name = cursor.next()
-			if (name.kind !== 'parameter') throw syntaxError(name.at, `mismatched input '${name.text}' expecting a parameter`)
+			if (name.kind !== 'parameter')
+				throw grammarError(name.at, `mismatched input '${name.text}' expecting a parameter`)
 			cursor.expectWord('AS')
 			return { kind: 'declare', at, name: name.value, type: parseType(cursor) }
 		}
@@ -97,7 +98,7 @@ function parseStatement(cursor: TokenCursor): Statement {
 			break
 		default:
 	}
-	if (!STATEMENTS.has(token.upper)) throw syntaxError(at, `mismatched input '${token.text}' expecting a statement`)
+	if (!STATEMENTS.has(token.upper)) throw grammarError(at, `mismatched input '${token.text}' expecting a statement`)
 	const what = cursor.token.kind === 'word' ? `${token.upper} ${cursor.token.upper}` : token.upper
 	throw cursor.unsupported(`the statement ${what}`, at)
 }
@@ -109,7 +110,7 @@ function parsePragma(cursor: TokenCursor, at: Position): Statement {
 		const token = cursor.next()
 		if (token.kind === 'string') return token.bytes.toString()
 		if (token.kind === 'number' || token.kind === 'word') return token.text
-		throw syntaxError(token.at, `mismatched input '${token.text}' expecting a value of pragma ${name}`)
+		throw grammarError(token.at, `mismatched input '${token.text}' expecting a value of pragma ${name}`)
 	}
 	let value: string | undefined
 	if (cursor.takeSign('=')) value = text()

@@ -1,5 +1,5 @@
 import { YdbError } from '../error.ts'
-import { type Position, syntaxError, type Token, tokenize } from './lexer.ts'
+import { grammarError, type Position, type Token, tokenize } from './lexer.ts'
 
 /** What YQL knows at places where the emulator does not: refused by name instead of as an error of syntax. */
 const KNOWN_ELSEWHERE = new Set(
@@ -120,7 +120,7 @@ export class TokenCursor {
 		const { token } = this
 		if (token.kind === 'word' && KNOWN_ELSEWHERE.has(token.upper)) return this.unsupported(token.upper)
 		const found = token.kind === 'end' ? '<EOF>' : token.text
-		return syntaxError(token.at, `mismatched input '${found}' expecting ${wanted}`)
+		return grammarError(token.at, `mismatched input '${found}' expecting ${wanted}`)
 	}
 
 	unsupported(what: string, at: Position = this.here): YdbError {
