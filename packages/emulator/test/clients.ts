@@ -30,6 +30,8 @@ export interface Answer {
 	readonly sets: ResultSet[]
 	readonly parts: number
 	readonly txId: string
+	/** Whether the outermost issue is that of type annotation. */
+	readonly typed: boolean
 	/** The innermost issue. */
 	readonly issue: { readonly message: string; readonly code: number; readonly row: number; readonly column: number }
 }
@@ -119,7 +121,7 @@ export class Client implements AsyncDisposable {
 			else sets[index] = part.resultSet
 		}
 		const inner = innermost(issue)
-		return { status, message: inner.message, sets, parts, txId, issue: inner }
+		return { status, message: inner.message, sets, parts, txId, typed: issue?.issueCode === 1030, issue: inner }
 	}
 
 	/** Rows of the first result as plain values; fails when the query does. */

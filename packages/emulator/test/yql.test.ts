@@ -31,15 +31,16 @@ test('names, parameters, numbers, comments, positions', () => {
 	expect(tokens[5]).toMatchObject({ digits: '0x1F', suffix: 'ul' })
 })
 
+// Errors of the grammar count columns from 0, all others from 1. Source: YDB's SqlToYQLErrors with ANTLR 4.
 test.each([
-	['SELECT "abc', 1, 8, 'a string is not closed'],
-	['SELECT `abc', 1, 8, 'a name is not closed'],
+	['SELECT "abc', 1, 7, `token recognition error at: '"abc'`],
+	['SELECT `abc', 1, 7, "token recognition error at: '`abc'"],
 	['SELECT\n  1x', 2, 3, 'unknown suffix of a number: x'],
-	['/* for ever', 1, 1, 'a comment is not closed'],
+	['/* for ever', 1, 0, "token recognition error at: '/* for ever'"],
 	['SELECT "\\xZZ"', 1, 8, 'invalid escape'],
-	['SELECT 1 FROM', 1, 14, "mismatched input '<EOF>'"],
-	['SELEC 1', 1, 1, "mismatched input 'SELEC'"],
-	['UPSERT INTO t (a) VALUES (1', 1, 28, "expecting ')'"],
+	['SELECT 1 FROM', 1, 13, "mismatched input '<EOF>'"],
+	['SELEC 1', 1, 0, "mismatched input 'SELEC'"],
+	['UPSERT INTO t (a) VALUES (1', 1, 27, "expecting ')'"],
 	['SELECT 1; SELECT 300ut', 1, 18, 'number limit overflow'],
 	['CREATE TABLE t (a Wrong, PRIMARY KEY (a))', 1, 19, "Unknown simple type 'Wrong'"],
 	['SELECT Date("2021-02-29")', 1, 8, 'Invalid value'],
@@ -79,7 +80,8 @@ test('statements become a tree', () => {
 	])
 })
 
-test('AND binds closer than OR, comparison closer than NOT', () => {
+// Source: the grammar of YDB, SQLv1Antlr4.g.in.
+test('AND binds closer than OR, comparison closer than AND, NOT closer than comparison', () => {
 	expect(parse('SELECT a OR NOT b = 1 AND c FROM t')).toMatchObject([
 		{
 			select: {
@@ -87,9 +89,18 @@ test('AND binds closer than OR, comparison closer than NOT', () => {
 					{
 						value: {
 							operator: 'OR',
-							right: { operator: 'AND', left: { kind: 'not', item: { operator: '=' } } },
+							right: { operator: 'AND', left: { operator: '=', left: { kind: 'not' } } },
 						},
 					},
+				],
+			},
+		},
+	])
+	expect(parse('SELECT 1 + 2 | 3 * 4 < 5 ?? 6')).toMatchObject([
+		{
+			select: {
+				items: [
+					{ value: { operator: '<', left: { operator: '|', right: { operator: '*' } }, right: { operator: '??' } } },
 				],
 			},
 		},

@@ -7,6 +7,7 @@ import { field, fields, type Span } from '../wire/cursor.ts'
 import { parse } from '../yql/parser.ts'
 import { type GivenParameter, givenParameter, QueryScope } from '../yql/query-scope.ts'
 import { isScheme, run } from '../yql/run.ts'
+import type { Accesses } from '../yql/access.ts'
 import type { Statement } from '../yql/ast.ts'
 import type { Selected } from '../yql/select.ts'
 import { toProto } from '../yql/types.ts'
@@ -45,12 +46,18 @@ export interface Query {
 	readonly user: string
 	/** Which statements the call is for. */
 	readonly only?: 'scheme' | 'data'
+	/** Types are checked, nothing is read or changed. */
+	readonly dry?: boolean
 }
 
 export interface Outcome {
 	readonly results: readonly Selected[]
 	/** Empty when no transaction stays open. */
 	readonly transactionId: string
+	/** Complete when the results were read. */
+	readonly accesses: Accesses
+	/** How long the parser took. */
+	readonly compiledUs: bigint
 }
 
 /** The parameters of a request: a map whose entries are fields with that tag byte. */
@@ -66,51 +73,88 @@ export function parametersOf(request: Buffer, tag: number): Map<string, GivenPar
 	return out
 }
 
-function writes(kind: string): boolean {
-	return !['select', 'pragma', 'declare', 'assign'].includes(kind)
+/** What YDB calls the writes. Only the name of UPSERT is known from a real message. */
+function operationOf(statement: Statement): string | undefined {
+	switch (statement.kind) {
+		case 'write':
+			return { UPSERT: 'Upsert', REPLACE: 'Replace', INSERT: 'InsertAbort' }[statement.mode]
+		case 'update':
+			return 'Update'
+		case 'updateOn':
+			return 'UpdateOn'
+		case 'delete':
+			return 'Delete'
+		case 'deleteOn':
+			return 'DeleteOn'
+		default:
+			return undefined
+	}
+}
+
+/** Refuses statements that the call or the transaction does not allow. */
+function checkKinds(statements: readonly Statement[], only: Query['only'], readOnly: boolean): void {
+	if (only === 'data' && statements.some(isScheme))
+		throw new YdbError('PRECONDITION_FAILED', 'Scheme operations cannot be executed inside transaction')
+	if (only === 'scheme' && statements.some((each) => each.kind === 'select' || operationOf(each)))
+		throw new YdbError('GENERIC_ERROR', "Data operations can't be performed in a scheme query", 2008)
+	for (const statement of readOnly ? statements : []) {
+		const operation = operationOf(statement)
+		if (!operation) continue
+		const { at } = statement
+		throw new YdbError('GENERIC_ERROR', `Operation '${operation}' can't be performed in read only transaction`, 2008, {
+			at,
+		})
+	}
+}
+
+/** Microseconds since some moment. */
+export function microseconds(): bigint {
+	return process.hrtime.bigint() / 1000n
+}
+
+function transactionOf(
+	{ tree, sessions }: Surroundings,
+	{ control, session }: Query,
+): { id: string; transaction: Transaction } {
+	if (control.kind === 'implicit') return { id: '', transaction: new Transaction(tree) }
+	if (control.kind === 'begin' && control.commit)
+		return { id: '', transaction: new Transaction(tree, control.readOnly) }
+	if (!session) throw new YdbError('BAD_REQUEST', 'a transaction needs a session')
+	const id = control.kind === 'known' ? control.id : sessions.begin(session, control.readOnly)
+	return { id, transaction: sessions.transaction(session, id) }
 }
 
 /** Runs a query: all of its writes, or none. Everything that it changed is on the disk when it returns. */
 export async function execute(around: Surroundings, query: Query): Promise<Outcome> {
 	const { tree, sessions, changes, version } = around
-	const { session, control, user } = query
-	let id = ''
-	let transaction: Transaction
-	if (control.kind === 'known') {
-		if (!session) throw new YdbError('BAD_REQUEST', 'a transaction needs a session')
-		transaction = sessions.transaction(session, control.id)
-		;({ id } = control)
-	} else if (control.kind === 'begin' && !control.commit) {
-		if (!session) throw new YdbError('BAD_REQUEST', 'a transaction needs a session')
-		id = sessions.begin(session)
-		transaction = sessions.transaction(session, id)
-	} else transaction = new Transaction(tree)
+	const { session, control, user, dry = false } = query
+	const { id, transaction } = dry ? { id: '', transaction: new Transaction(tree) } : transactionOf(around, query)
 	try {
+		const start = microseconds()
 		const statements = parse(query.text)
-		if (query.only === 'data' && statements.some(isScheme))
-			throw new YdbError('PRECONDITION_FAILED', 'Scheme operations cannot be executed inside transaction')
-		const isData = (statement: Statement): boolean =>
-			!isScheme(statement) && (statement.kind === 'select' || writes(statement.kind))
-		if (query.only === 'scheme' && statements.some(isData))
-			throw new YdbError('GENERIC_ERROR', "Data operations can't be performed in a scheme query", 2008)
-		if (control.kind === 'begin' && control.readOnly && statements.some(({ kind }) => writes(kind)))
-			throw new YdbError('GENERIC_ERROR', "Operation can't be performed in read only transaction", 2008)
+		const compiledUs = microseconds() - start
+		checkKinds(statements, query.only, transaction.readOnly)
 		const scope = new QueryScope(tree, transaction, query.parameters, {
 			now: BigInt(around.now()) * 1000n,
 			version,
+			dry,
 		})
 		const results = run(statements, {
 			scope,
 			inTransaction: control.kind !== 'implicit',
-			change: ({ method, request }) => changes.scheme(method, request, user),
+			change: ({ method, request }) => {
+				if (!dry) changes.scheme(method, request, user)
+			},
 		})
+		const { accesses } = scope
+		if (dry) return { results: [], transactionId: '', accesses, compiledUs }
 		const commits = control.kind === 'implicit' || control.commit
 		if (commits) {
 			if (id) session!.transactions.delete(id)
-			changes.rows(transaction.commit())
+			changes.rows(transaction.commit(sessions.transactions()))
 		}
 		await changes.kept()
-		return { results, transactionId: commits ? '' : id }
+		return { results, transactionId: commits ? '' : id, accesses, compiledUs }
 	} catch (error) {
 		// A failed query ends its transaction.
 		if (id) session?.transactions.delete(id)

@@ -15,6 +15,7 @@ import {
 	RollbackTransactionRequestSchema,
 	RollbackTransactionResponseSchema,
 	SessionStateSchema,
+	StatsMode,
 	Syntax,
 	type TransactionControl,
 } from '@ydbjs/api/query'
@@ -25,7 +26,8 @@ import { parse } from '../yql/parser.ts'
 import type { Chunk, Selected } from '../yql/select.ts'
 import { framed } from '../yql/datum.ts'
 import { asYdbError } from './envelope.ts'
-import { columnsOf, type Control, execute, parametersOf, type Surroundings } from './execute.ts'
+import { columnsOf, type Control, execute, microseconds, parametersOf, type Surroundings } from './execute.ts'
+import { queryStats, type StatsLevel } from './query-stats.ts'
 
 const PART_BYTES = 1 << 20
 const PART_ROWS = 1000
@@ -50,6 +52,11 @@ function unary<D extends DescMessage>(
 	}
 }
 
+/** As YDB's messages name it. */
+function modeName(mode: string): string {
+	return mode[0]!.toUpperCase() + mode.slice(1)
+}
+
 function controlOf(control: TransactionControl | undefined): Control {
 	if (!control) return { kind: 'implicit' }
 	const { txSelector, commitTx } = control
@@ -58,33 +65,48 @@ function controlOf(control: TransactionControl | undefined): Control {
 	const mode = txSelector.value.txMode.case
 	const readOnly = mode !== undefined && mode !== 'serializableReadWrite'
 	if (readOnly && mode !== 'snapshotReadOnly' && !commitTx)
-		throw new YdbError('BAD_REQUEST', `Open transactions not supported for transaction mode: ${mode}`)
+		throw new YdbError(
+			'BAD_REQUEST',
+			`Failed to execute query: open transactions not supported for transaction mode: ${modeName(mode)}, use commit_tx flag to explicitely commit transaction.`,
+		)
 	return { kind: 'begin', commit: commitTx, readOnly }
 }
 
-async function executeQuery(around: Surroundings, { request, reply }: Call, user: string): Promise<void> {
-	const { sessionId, execMode, query, txControl } = fromBinary(ExecuteQueryRequestSchema, request)
+async function executeQuery(around: Surroundings, call: Call, user: string): Promise<void> {
+	const { request, reply } = call
+	const start = microseconds()
+	const message = fromBinary(ExecuteQueryRequestSchema, request)
+	const { sessionId, execMode, query, txControl, statsMode } = message
 	const session = sessionId === '' ? undefined : around.sessions.get(sessionId)
 	if (query.case !== 'queryContent') throw new YdbError('BAD_REQUEST', 'Unexpected query option')
 	const { text, syntax } = query.value
 	if (syntax === Syntax.PG) throw new YdbError('UNSUPPORTED', 'PostgreSQL syntax is not emulated')
+	if (execMode === ExecMode.UNSPECIFIED) throw new YdbError('BAD_REQUEST', 'Unexpected query mode')
 	if (execMode === ExecMode.PARSE) {
 		parse(text)
 		return sendPart(reply, { status: STATUS.SUCCESS })
 	}
-	if (execMode !== ExecMode.EXECUTE)
-		throw new YdbError(
-			execMode === ExecMode.UNSPECIFIED ? 'BAD_REQUEST' : 'UNSUPPORTED',
-			`exec mode ${ExecMode[execMode]} is not emulated`,
-		)
+	const dry = execMode === ExecMode.EXPLAIN || execMode === ExecMode.VALIDATE
 	await around.sessions.exclusively(session, async () => {
-		const control = controlOf(txControl)
+		const control: Control = dry ? { kind: 'implicit' } : controlOf(txControl)
 		const parameters = parametersOf(request, PARAMETERS)
-		const { results, transactionId } = await execute(around, { text, parameters, control, session, user })
-		const txMeta = txControl ? { txMeta: { id: transactionId } } : {}
-		if (results.length === 0) return sendPart(reply, { status: STATUS.SUCCESS, ...txMeta })
-		for (const [index, result] of results.entries()) await sendResult(reply, index, result, index === 0 ? txMeta : {})
+		const outcome = await execute(around, { text, parameters, control, session, user, dry })
+		const { results, transactionId } = outcome
+		const txMeta = txControl && !dry ? { txMeta: { id: transactionId } } : {}
+		const limits = { bytes: Number(message.responsePartLimitBytes) || PART_BYTES, rows: PART_ROWS }
+		for (const [index, result] of results.entries())
+			await sendResult(reply, index, result, limits, index === 0 ? txMeta : {})
+		const level = dry ? (execMode === ExecMode.EXPLAIN ? 'plan' : 'none') : STATS_LEVELS[statsMode]
+		const execStats = queryStats(outcome, level ?? 'none', text, start)
+		if (results.length === 0 || execStats)
+			await sendPart(reply, { status: STATUS.SUCCESS, ...txMeta, ...(execStats && { execStats }) })
 	})
+}
+
+const STATS_LEVELS: Partial<Record<StatsMode, StatsLevel>> = {
+	[StatsMode.BASIC]: 'basic',
+	[StatsMode.FULL]: 'full',
+	[StatsMode.PROFILE]: 'full',
 }
 
 type PartInit = MessageInitShape<typeof ExecuteQueryResponsePartSchema>
@@ -101,7 +123,13 @@ async function sendPart(
 	await reply.send(Buffer.concat([head, framed(0x22, [Buffer.concat([resultSet, ...rows])])]))
 }
 
-async function sendResult(reply: Reply, index: number, result: Selected, more: Partial<PartInit>): Promise<void> {
+async function sendResult(
+	reply: Reply,
+	index: number,
+	result: Selected,
+	limits: { readonly bytes: number; readonly rows: number },
+	more: Partial<PartInit>,
+): Promise<void> {
 	const columns = toBinary(ResultSetSchema, create(ResultSetSchema, { columns: columnsOf(result) }))
 	let part: Buffer[] = []
 	let bytes = 0
@@ -116,7 +144,7 @@ async function sendResult(reply: Reply, index: number, result: Selected, more: P
 		count = 0
 	}
 	for (const chunk of result.chunks() as Iterable<Chunk>) {
-		if (count > 0 && (bytes + chunk.rows.length > PART_BYTES || count + chunk.count > PART_ROWS)) await flush()
+		if (count > 0 && (bytes + chunk.rows.length > limits.bytes || count + chunk.count > limits.rows)) await flush()
 		part.push(chunk.rows)
 		bytes += chunk.rows.length
 		count += chunk.count
@@ -173,8 +201,11 @@ export const queryMethods: ReadonlyMap<string, Method> = new Map<string, Method>
 			const { sessionId, txSettings } = fromBinary(BeginTransactionRequestSchema, request)
 			const mode = txSettings?.txMode.case ?? 'serializableReadWrite'
 			if (mode !== 'serializableReadWrite' && mode !== 'snapshotReadOnly')
-				throw new YdbError('BAD_REQUEST', `Open transactions not supported for transaction mode: ${mode}`)
-			return { txMeta: { id: sessions.begin(sessions.get(sessionId)) } }
+				throw new YdbError(
+					'BAD_REQUEST',
+					`Failed to begin transaction: open transactions not supported for transaction mode ${modeName(mode)}, use tx_control field in ExecuteDataQueryRequest to begin transaction with this mode.`,
+				)
+			return { txMeta: { id: sessions.begin(sessions.get(sessionId), mode === 'snapshotReadOnly') } }
 		}),
 	],
 	[
@@ -184,7 +215,7 @@ export const queryMethods: ReadonlyMap<string, Method> = new Map<string, Method>
 			const session = sessions.get(sessionId)
 			const transaction = sessions.transaction(session, txId)
 			session.transactions.delete(txId)
-			changes.rows(transaction.commit())
+			changes.rows(transaction.commit(sessions.transactions()))
 			await changes.kept()
 			return {}
 		}),

@@ -69,11 +69,16 @@ export class Sessions {
 			if (nodeId === undefined || session.nodeId === nodeId) this.abandon(session)
 	}
 
-	begin(session: Session): string {
+	/** Every open transaction. */
+	*transactions(): Generator<Transaction> {
+		for (const { transactions } of this.#sessions.values()) yield* transactions.values()
+	}
+
+	begin(session: Session, readOnly = false): string {
 		if (session.transactions.size >= this.#tree.limits.transactionsOfSession)
 			throw new YdbError('BAD_SESSION', 'Too many transactions', 2027)
 		const id = randomUUID().replaceAll('-', '')
-		session.transactions.set(id, new Transaction(this.#tree))
+		session.transactions.set(id, new Transaction(this.#tree, readOnly))
 		return id
 	}
 

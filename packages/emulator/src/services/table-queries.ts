@@ -11,11 +11,14 @@ import {
 	ExecuteDataQueryRequestSchema,
 	ExecuteQueryResultSchema,
 	ExecuteSchemeQueryRequestSchema,
+	ExplainDataQueryRequestSchema,
+	ExplainQueryResultSchema,
 	KeepAliveRequestSchema,
 	KeepAliveResultSchema,
 	KeepAliveResult_SessionStatus,
 	PrepareDataQueryRequestSchema,
 	PrepareQueryResultSchema,
+	QueryStatsCollection_Mode as StatsMode,
 	RollbackTransactionRequestSchema,
 	TableServiceDefinition as Service,
 	type TransactionControl,
@@ -26,7 +29,8 @@ import { YdbError } from '../error.ts'
 import { parse } from '../yql/parser.ts'
 import type { Selected } from '../yql/select.ts'
 import { success } from './envelope.ts'
-import { columnsOf, type Control, execute, parametersOf, type Surroundings } from './execute.ts'
+import { columnsOf, type Control, execute, microseconds, parametersOf, type Surroundings } from './execute.ts'
+import { queryAst, queryPlan, queryStats, type StatsLevel } from './query-stats.ts'
 
 type Method = (around: Surroundings, request: Buffer, user: string) => Operation | Promise<Operation>
 
@@ -34,19 +38,33 @@ type Method = (around: Surroundings, request: Buffer, user: string) => Operation
 const MOST_ROWS = 1000
 const PARAMETERS = 0x22
 
-function isReadOnly(settings: TransactionSettings | undefined): boolean {
-	const mode = settings?.txMode.case
+type Mode = TransactionSettings['txMode']['case']
+
+function isReadOnly(mode: Mode): boolean {
 	return mode !== undefined && mode !== 'serializableReadWrite'
+}
+
+/** A transaction over several calls needs a state of the database to stay with. */
+function mayStayOpen(mode: Mode): boolean {
+	return !isReadOnly(mode) || mode === 'snapshotReadOnly'
+}
+
+/** As YDB's messages name it. */
+function modeName(mode: Mode): string {
+	return mode ? mode[0]!.toUpperCase() + mode.slice(1) : ''
 }
 
 function controlOf(control: TransactionControl | undefined): Control {
 	if (!control?.txSelector.case) throw new YdbError('BAD_REQUEST', 'Empty tx_control')
 	const { txSelector, commitTx } = control
 	if (txSelector.case === 'txId') return { kind: 'known', id: txSelector.value, commit: commitTx }
-	const readOnly = isReadOnly(txSelector.value)
-	if (readOnly && !commitTx)
-		throw new YdbError('BAD_REQUEST', 'Open transactions not supported for this transaction mode')
-	return { kind: 'begin', commit: commitTx, readOnly }
+	const mode = txSelector.value.txMode.case
+	if (!mayStayOpen(mode) && !commitTx)
+		throw new YdbError(
+			'BAD_REQUEST',
+			`Failed to execute query: open transactions not supported for transaction mode: ${modeName(mode)}, use commit_tx flag to explicitely commit transaction.`,
+		)
+	return { kind: 'begin', commit: commitTx, readOnly: isReadOnly(mode) }
 }
 
 function resultSet(result: Selected): ResultSet {
@@ -62,11 +80,18 @@ function resultSet(result: Selected): ResultSet {
 	return create(ResultSetSchema, { columns: columnsOf(result), rows: set.rows.slice(0, MOST_ROWS), truncated })
 }
 
+const STATS_LEVELS: Partial<Record<StatsMode, StatsLevel>> = {
+	[StatsMode.STATS_COLLECTION_BASIC]: 'basic',
+	[StatsMode.STATS_COLLECTION_FULL]: 'full',
+	[StatsMode.STATS_COLLECTION_PROFILE]: 'full',
+}
+
 /** The text of a prepared query is its id: what is prepared needs no memory. */
 const PREPARED = /^ydb:\/\/preparedqueryid\/4\?text=([A-Za-z0-9_-]*)$/
 
 async function executeDataQuery(around: Surroundings, request: Buffer, user: string): Promise<Operation> {
-	const { sessionId, txControl, query } = fromBinary(ExecuteDataQueryRequestSchema, request)
+	const start = microseconds()
+	const { sessionId, txControl, query, collectStats } = fromBinary(ExecuteDataQueryRequestSchema, request)
 	const session = around.sessions.get(sessionId)
 	let text: string
 	if (query?.query.case === 'yqlText') text = query.query.value
@@ -76,7 +101,7 @@ async function executeDataQuery(around: Surroundings, request: Buffer, user: str
 		text = Buffer.from(found[1]!, 'base64url').toString()
 	}
 	return around.sessions.exclusively(session, async () => {
-		const { results, transactionId } = await execute(around, {
+		const outcome = await execute(around, {
 			text,
 			parameters: parametersOf(request, PARAMETERS),
 			control: controlOf(txControl),
@@ -84,9 +109,15 @@ async function executeDataQuery(around: Surroundings, request: Buffer, user: str
 			user,
 			only: 'data',
 		})
+		const resultSets = outcome.results.map(resultSet)
+		const stats = queryStats(outcome, STATS_LEVELS[collectStats] ?? 'none', text, start)
 		return success(
 			ExecuteQueryResultSchema,
-			create(ExecuteQueryResultSchema, { resultSets: results.map(resultSet), txMeta: { id: transactionId } }),
+			create(ExecuteQueryResultSchema, {
+				resultSets,
+				txMeta: { id: outcome.transactionId },
+				...(stats && { queryStats: stats }),
+			}),
 		)
 	})
 }
@@ -132,8 +163,14 @@ export const tableQueryMethods: ReadonlyMap<string, Method> = new Map<string, Me
 	[Service.executeSchemeQuery.path, executeSchemeQuery],
 	[
 		Service.explainDataQuery.path,
-		() => {
-			throw new YdbError('UNSUPPORTED', 'ExplainDataQuery is not emulated')
+		async (around, request, user) => {
+			const { sessionId, yqlText: text } = fromBinary(ExplainDataQueryRequestSchema, request)
+			const session = around.sessions.get(sessionId)
+			const control: Control = { kind: 'implicit' }
+			const query = { text, parameters: new Map(), control, session, user, only: 'data', dry: true } as const
+			const outcome = await around.sessions.exclusively(session, () => execute(around, query))
+			const result = { queryAst: queryAst(text), queryPlan: queryPlan(outcome.accesses) }
+			return success(ExplainQueryResultSchema, create(ExplainQueryResultSchema, result))
 		},
 	],
 	[
@@ -150,9 +187,13 @@ export const tableQueryMethods: ReadonlyMap<string, Method> = new Map<string, Me
 		Service.beginTransaction.path,
 		({ sessions }, request) => {
 			const { sessionId, txSettings } = fromBinary(BeginTransactionRequestSchema, request)
-			if (isReadOnly(txSettings))
-				throw new YdbError('BAD_REQUEST', 'Open transactions not supported for this transaction mode')
-			const id = sessions.begin(sessions.get(sessionId))
+			const mode = txSettings?.txMode.case
+			if (!mayStayOpen(mode))
+				throw new YdbError(
+					'BAD_REQUEST',
+					`Failed to begin transaction: open transactions not supported for transaction mode ${modeName(mode)}, use tx_control field in ExecuteDataQueryRequest to begin transaction with this mode.`,
+				)
+			const id = sessions.begin(sessions.get(sessionId), isReadOnly(mode))
 			return success(BeginTransactionResultSchema, create(BeginTransactionResultSchema, { txMeta: { id } }))
 		},
 	],
@@ -163,7 +204,7 @@ export const tableQueryMethods: ReadonlyMap<string, Method> = new Map<string, Me
 			const session = sessions.get(sessionId)
 			const transaction = sessions.transaction(session, txId)
 			session.transactions.delete(txId)
-			changes.rows(transaction.commit())
+			changes.rows(transaction.commit(sessions.transactions()))
 			await changes.kept()
 			return success(CommitTransactionResultSchema, create(CommitTransactionResultSchema))
 		},

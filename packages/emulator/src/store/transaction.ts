@@ -25,9 +25,17 @@ export interface Effect {
 export class Transaction {
 	readonly #tree: SchemeTree
 	readonly #touched = new Map<Table, Touched>()
+	/** Whether writes are refused. */
+	readonly readOnly: boolean
 
-	constructor(tree: SchemeTree) {
+	constructor(tree: SchemeTree, readOnly = false) {
 		this.#tree = tree
+		this.readOnly = readOnly
+	}
+
+	/** Another transaction is about to change a table: one that has begun to read keeps the state of now, all tables at one moment. */
+	#keep(path: string, table: Table): void {
+		if (this.#touched.size > 0 && !this.#touched.has(table)) this.#touch(path)
 	}
 
 	#touch(path: string): Touched {
@@ -59,17 +67,20 @@ export class Transaction {
 		touched.writes.push(entries)
 	}
 
-	/** Makes the writes those of the database, or refuses. All or nothing: it runs in one go. */
-	commit(): Effect[] {
+	/** Makes the writes those of the database, or refuses. All or nothing: it runs in one go. The others are open transactions. */
+	commit(others: Iterable<Transaction> = []): Effect[] {
 		const touched = [...this.#touched.values()]
 		if (touched.every(({ writes }) => writes.length === 0)) return []
 		for (const each of touched) {
-			const { path, table, base, schemaVersion, reads } = each
+			const { path, table, base, schemaVersion, reads, writes } = each
+			if (reads.length === 0 && writes.length === 0) continue
 			if (this.#tree.find(path)?.table !== table || table.schemaVersion !== schemaVersion) throw schemaChanged(each)
 			if (reads.some((range) => !base.sameRows(table.rows, range)))
 				throw new YdbError('ABORTED', `Transaction locks invalidated. Table: \`${path}\``, 2001)
 		}
 		const effects: Effect[] = []
+		for (const other of others)
+			if (other !== this) for (const { path, table, staged } of touched) if (staged) other.#keep(path, table)
 		for (const { path, table, base, staged, writes } of touched) {
 			if (!staged) continue
 			if (table.rows.version === base.version) table.rows = staged

@@ -20,7 +20,7 @@ export interface ServerOptions {
 	readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
 	/** Sends responses in pieces of that many bytes. */
 	readonly chunkBytes?: () => number | undefined
-	/** Sent with every response. */
+	/** Sent with every response, before the first message and behind the last one. */
 	readonly headers?: () => OutgoingHttpHeaders
 }
 
@@ -124,16 +124,19 @@ export async function listen(
 		let code = 0
 		let message = ''
 		stream.on('error', () => {})
+		const reply = new HttpReply(stream, chunkBytes?.())
+		const more = extra?.() ?? {}
 		stream.on('wantTrailers', () =>
 			stream.sendTrailers({
+				...more,
 				'grpc-status': String(code),
 				...(message && { 'grpc-message': encodeURIComponent(message) }),
 			}),
 		)
-		stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...extra?.() }, { waitForTrailers: true })
+		stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...more }, { waitForTrailers: true })
 		try {
 			const request = await readMessage(stream)
-			await handle({ method: String(headers[':path']), headers, request, reply: new HttpReply(stream, chunkBytes?.()) })
+			await handle({ method: String(headers[':path']), headers, request, reply })
 		} catch (error) {
 			code = error instanceof GrpcError ? error.code : GRPC.INTERNAL
 			message = error instanceof Error ? error.message : String(error)

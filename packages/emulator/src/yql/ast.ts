@@ -6,17 +6,30 @@ interface Placed {
 	readonly at: Position
 }
 
-export type BinaryOperator = '=' | '<>' | '<' | '<=' | '>' | '>=' | '+' | '-' | '*' | '||' | '??' | 'AND' | 'OR'
+export type BinaryOperator =
+	| ('=' | '<>' | '<' | '<=' | '>' | '>=' | '+' | '-' | '*' | '/' | '%' | '||' | '??' | 'AND' | 'OR' | 'XOR')
+	| ('|' | '&' | '^' | '<<' | '>>' | 'IS DISTINCT FROM' | 'IS NOT DISTINCT FROM')
+
+/** `COUNT(*)` has no item. */
+export type Aggregate = Placed & {
+	readonly kind: 'aggregate'
+	/** In upper case. */
+	readonly name: string
+	readonly distinct: boolean
+	readonly item: Expression | undefined
+}
 
 export type Expression = Placed &
 	(
 		| { readonly kind: 'literal'; readonly typed: Typed }
 		| { readonly kind: 'parameter'; readonly name: string }
-		| { readonly kind: 'column'; readonly name: string }
+		| { readonly kind: 'column'; readonly name: string; readonly source?: string }
+		/** A member of a struct, by name, or of a tuple, by position. */
+		| { readonly kind: 'member'; readonly item: Expression; readonly name: string }
 		| { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] }
 		| { readonly kind: 'nothing'; readonly type: YqlType }
 		| { readonly kind: 'cast'; readonly item: Expression; readonly type: YqlType }
-		| { readonly kind: 'not' | 'minus'; readonly item: Expression }
+		| { readonly kind: 'not' | 'minus' | 'bitNot'; readonly item: Expression }
 		| {
 				readonly kind: 'binary'
 				readonly operator: BinaryOperator
@@ -37,7 +50,21 @@ export type Expression = Placed &
 				readonly kind: 'struct'
 				readonly members: readonly { readonly name: string; readonly value: Expression }[]
 		  }
-		| { readonly kind: 'count'; readonly item: Expression | undefined }
+		| {
+				readonly kind: 'like'
+				readonly item: Expression
+				readonly pattern: Expression
+				readonly escape: Expression | undefined
+				readonly insensitive: boolean
+				readonly negated: boolean
+		  }
+		| {
+				readonly kind: 'case'
+				readonly branches: readonly { readonly when: Expression; readonly then: Expression }[]
+				/** IF may have none. */
+				readonly otherwise: Expression | undefined
+		  }
+		| Aggregate
 	)
 
 export interface SelectItem {
@@ -45,15 +72,25 @@ export interface SelectItem {
 	readonly alias: string | undefined
 }
 
-export type Source = Placed &
-	({ readonly kind: 'table'; readonly path: string } | { readonly kind: 'rows'; readonly rows: Expression })
+export type Source = Placed & { readonly alias: string | undefined } & (
+		| { readonly kind: 'table'; readonly path: string; readonly view: string | undefined }
+		| { readonly kind: 'rows'; readonly rows: Expression }
+	)
+
+export interface OrderItem {
+	readonly value: Expression
+	readonly descending: boolean
+}
 
 export interface Select extends Placed {
+	readonly distinct: boolean
 	/** Empty: every column. */
 	readonly items: readonly SelectItem[]
 	readonly from: Source | undefined
 	readonly where: Expression | undefined
-	readonly orderBy: readonly { readonly value: Expression; readonly descending: boolean }[]
+	readonly groupBy: readonly SelectItem[]
+	readonly having: Expression | undefined
+	readonly orderBy: readonly OrderItem[]
 	readonly limit: Expression | undefined
 	readonly offset: Expression | undefined
 }
@@ -63,6 +100,9 @@ export type WriteMode = 'UPSERT' | 'REPLACE' | 'INSERT'
 export type WriteSource =
 	| { readonly kind: 'values'; readonly rows: readonly (readonly Expression[])[] }
 	| { readonly kind: 'select'; readonly select: Select }
+
+/** Columns to give back after a write; none: all. */
+export type Returning = readonly string[] | undefined
 
 export interface ColumnDefinition extends Placed {
 	readonly name: string
@@ -130,25 +170,34 @@ export type DataStatement = Placed &
 				readonly path: string
 				readonly columns: readonly string[] | undefined
 				readonly source: WriteSource
+				readonly returning: Returning
 		  }
-		| { readonly kind: 'delete'; readonly path: string; readonly where: Expression | undefined }
+		| {
+				readonly kind: 'delete'
+				readonly path: string
+				readonly where: Expression | undefined
+				readonly returning: Returning
+		  }
 		| {
 				readonly kind: 'deleteOn'
 				readonly path: string
 				readonly columns: readonly string[] | undefined
 				readonly source: WriteSource
+				readonly returning: Returning
 		  }
 		| {
 				readonly kind: 'updateOn'
 				readonly path: string
 				readonly columns: readonly string[] | undefined
 				readonly source: WriteSource
+				readonly returning: Returning
 		  }
 		| {
 				readonly kind: 'update'
 				readonly path: string
 				readonly set: readonly { readonly name: string; readonly value: Expression; readonly at: Position }[]
 				readonly where: Expression | undefined
+				readonly returning: Returning
 		  }
 	)
 

@@ -21,6 +21,27 @@ export function itemTypes(type: YqlType): readonly YqlType[] {
 	return type.kind === 'tuple' ? type.items : type.kind === 'struct' ? type.members.map((member) => member.type) : []
 }
 
+/** Some value of a type, for checks of types. */
+export function emptyValue(type: YqlType): Datum {
+	switch (type.kind) {
+		case 'list':
+		case 'emptyList':
+			return []
+		case 'tuple':
+		case 'struct':
+			return itemTypes(type).map(emptyValue)
+		case 'data': {
+			const { tag } = type.data
+			if (tag === 0x08) return false
+			if (tag === 0x35 || tag === 0x39) return 0
+			if (tag === 0x42 || tag === 0x4a) return Buffer.alloc(0)
+			return type.data.name === 'Uuid' ? Buffer.alloc(16) : 0n
+		}
+		default:
+			return null
+	}
+}
+
 const ITEM = 0x62
 const NULL_CELL = Buffer.of(0x50, 0)
 

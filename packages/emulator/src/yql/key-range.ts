@@ -1,6 +1,7 @@
 import type { Table } from '../scheme/table.ts'
 import type { StoreRange } from '../store/row-store.ts'
 import { addKeyCell, finishKey, startKey } from '../wire/key.ts'
+import type { Step } from './access.ts'
 import type { BinaryOperator, Expression } from './ast.ts'
 import { convert } from './convert.ts'
 import { type Datum, encode, type Typed } from './datum.ts'
@@ -11,6 +12,9 @@ export interface KeyRanges {
 	readonly ranges: readonly StoreRange[]
 	/** Whether every row of the ranges meets the condition, so that it need not be evaluated. */
 	readonly exact: boolean
+	/** How many columns of the key the condition binds, and whether it names whole keys. */
+	readonly bound: number
+	readonly points: boolean
 }
 
 interface Bound {
@@ -40,7 +44,7 @@ function conjuncts(expression: Expression): Expression[] {
 
 /** The key ranges in which the rows that meet a condition lie. */
 export function keyRanges(table: Table, where: Expression | undefined, scope: Scope): KeyRanges {
-	if (!where) return { ranges: [{}], exact: true }
+	if (!where) return { ranges: [{}], exact: true, bound: 0, points: false }
 	const clauses: (Clause | undefined)[] = conjuncts(where).map((each) => clauseOf(table, each, scope))
 	const used = new Set<Clause>()
 	let points: Buffer[] = [Buffer.alloc(0)]
@@ -69,7 +73,24 @@ export function keyRanges(table: Table, where: Expression | undefined, scope: Sc
 			to: to ? Buffer.concat([point, place(to, true)]) : point.length > 0 ? Buffer.concat([point, BEHIND]) : undefined,
 		}
 	})
-	return { ranges: ranges.filter((range) => !range.from || !range.to || range.from.compare(range.to) < 0), exact }
+	return {
+		ranges: ranges.filter((range) => !range.from || !range.to || range.from.compare(range.to) < 0),
+		exact,
+		bound: bounded ? column + 1 : column,
+		points: column === table.key.length,
+	}
+}
+
+/** How a plan shows a read of such ranges. */
+export function readStep(
+	table: Table,
+	path: string,
+	{ ranges, bound, points }: KeyRanges,
+	columns: readonly string[],
+): Step {
+	const by = table.key.slice(0, bound).map((column) => table.columns[column]!.name)
+	const lookup = ranges.length > 1 ? 'MultiLookup' : 'Lookup'
+	return { path, kind: 'reads', type: bound === 0 ? 'FullScan' : points ? lookup : 'Scan', columns, by }
 }
 
 /** Where a range with that bound begins, or ends. */

@@ -1,11 +1,10 @@
-import { typeNamed, decimalType } from '../wire/column-type.ts'
+import { isAggregate } from './aggregate.ts'
 import type { BinaryOperator, Expression } from './ast.ts'
-import { fitsInteger } from './datum.ts'
-import { type Numeral, type Position, syntaxError, type Text } from './lexer.ts'
+import { grammarError, type Position, syntaxError } from './lexer.ts'
+import { number, text, typedLiteral } from './parse-literal.ts'
 import { parseType } from './parse-type.ts'
-import { parseText } from './text-value.ts'
 import type { TokenCursor } from './token-cursor.ts'
-import { BOOL, data, mayBeNull, NULL, type YqlType } from './types.ts'
+import { BOOL, mayBeNull, NULL } from './types.ts'
 
 type Side = (cursor: TokenCursor) => Expression
 
@@ -23,59 +22,91 @@ function leftToRight(operators: Readonly<Record<string, BinaryOperator>>, side: 
 	}
 }
 
-const REFUSED = new Set(['/', '%', '|', '&', '^', '<<', '>>'])
-
 const concat = leftToRight({ '||': '||' }, parseUnary)
-const product = leftToRight({ '*': '*' }, concat)
+const product = leftToRight({ '*': '*', '/': '/', '%': '%' }, concat)
 const sum = leftToRight({ '+': '+', '-': '-' }, product)
-const coalesce: Side = (cursor) => {
-	const left = sum(cursor)
-	const { token } = cursor
-	if (token.kind === 'sign' && REFUSED.has(token.text)) throw cursor.unsupported(`operator ${token.text}`)
-	if (!cursor.takeSign('??')) return left
-	return { kind: 'binary', at: token.at, operator: '??', left, right: coalesce(cursor) }
-}
-const order = leftToRight({ '<': '<', '<=': '<=', '>': '>', '>=': '>=' }, coalesce)
 
-function condition(cursor: TokenCursor): Expression {
-	let left = order(cursor)
+/** `>>` is two signs, because it closes two types elsewhere. */
+function isShiftRight(cursor: TokenCursor): boolean {
+	const [one, two] = [cursor.token, cursor.after(1)]
+	const adjacent = one.at.row === two.at.row && two.at.column === one.at.column + 1
+	return one.kind === 'sign' && one.text === '>' && two.kind === 'sign' && two.text === '>' && adjacent
+}
+
+const BITS: readonly BinaryOperator[] = ['|', '&', '^', '<<']
+
+function bits(cursor: TokenCursor): Expression {
+	let left = sum(cursor)
 	for (;;) {
 		const at = cursor.here
-		if (cursor.takeSign('=') || cursor.takeSign('=='))
-			left = { kind: 'binary', at, operator: '=', left, right: order(cursor) }
-		else if (cursor.takeSign('<>') || cursor.takeSign('!='))
-			left = { kind: 'binary', at, operator: '<>', left, right: order(cursor) }
-		else if (cursor.isWord('IS')) {
+		let operator = BITS.find((each) => cursor.isSign(each))
+		if (isShiftRight(cursor)) {
 			cursor.next()
-			const negated = cursor.takeWord('NOT')
-			if (cursor.isWord('DISTINCT')) throw cursor.unsupported('IS DISTINCT FROM')
-			cursor.expectWord('NULL')
-			left = { kind: 'isNull', at, item: left, negated }
-		} else if (cursor.takeWord('ISNULL')) left = { kind: 'isNull', at, item: left, negated: false }
-		else if (cursor.takeWord('NOTNULL')) left = { kind: 'isNull', at, item: left, negated: true }
-		else if (cursor.isWord('NOT', 'IN') || cursor.isWord('IN')) {
-			const negated = cursor.takeWord('NOT')
-			cursor.next()
-			if (cursor.isWord('COMPACT')) cursor.next()
-			const among = order(cursor)
-			left = { kind: 'in', at, item: left, among, negated }
-		} else if (cursor.isWord('NOT', 'BETWEEN') || cursor.isWord('BETWEEN')) {
-			const negated = cursor.takeWord('NOT')
-			cursor.next()
-			if (cursor.isWord('SYMMETRIC') || cursor.isWord('ASYMMETRIC')) throw cursor.unsupported('BETWEEN SYMMETRIC')
-			const least = order(cursor)
-			cursor.expectWord('AND')
-			left = { kind: 'between', at, item: left, least, most: order(cursor), negated }
-		} else return left
+			operator = '>>'
+		}
+		if (!operator) break
+		cursor.next()
+		left = { kind: 'binary', at, operator, left, right: sum(cursor) }
+	}
+	const at = cursor.here
+	if (!cursor.takeSign('??')) return left
+	return { kind: 'binary', at, operator: '??', left, right: bits(cursor) }
+}
+
+const order = leftToRight({ '<': '<', '<=': '<=', '>': '>', '>=': '>=' }, bits)
+
+const MATCHES = ['REGEXP', 'RLIKE', 'MATCH', 'GLOB']
+
+/** Source of the precedences: SQLv1Antlr4.g.in of YDB, `xor_subexpr` and `cond_expr`. */
+function condition(cursor: TokenCursor): Expression {
+	let item = order(cursor)
+	const at = cursor.here
+	const negated = cursor.isWord('NOT') && cursor.takeWord('NOT')
+	if (cursor.isWord('LIKE') || cursor.isWord('ILIKE')) {
+		const insensitive = cursor.isWord('ILIKE')
+		cursor.next()
+		const pattern = order(cursor)
+		const escape = cursor.takeWord('ESCAPE') ? order(cursor) : undefined
+		return { kind: 'like', at, item, pattern, escape, insensitive, negated }
+	}
+	const match = MATCHES.find((word) => cursor.isWord(word))
+	if (match) throw cursor.unsupported(match)
+	if (cursor.takeWord('IN')) {
+		if (cursor.isWord('COMPACT')) cursor.next()
+		return { kind: 'in', at, item, among: parseUnary(cursor), negated }
+	}
+	if (cursor.takeWord('BETWEEN')) {
+		if (cursor.isWord('SYMMETRIC') || cursor.isWord('ASYMMETRIC')) throw cursor.unsupported('BETWEEN SYMMETRIC')
+		const least = order(cursor)
+		cursor.expectWord('AND')
+		return { kind: 'between', at, item, least, most: order(cursor), negated }
+	}
+	if (negated) {
+		cursor.expectWord('NULL')
+		return { kind: 'isNull', at, item, negated }
+	}
+	if (cursor.takeWord('ISNULL')) return { kind: 'isNull', at, item, negated: false }
+	if (cursor.takeWord('NOTNULL')) return { kind: 'isNull', at, item, negated: true }
+	for (;;) {
+		const here = cursor.here
+		let operator: BinaryOperator
+		if (cursor.takeSign('=') || cursor.takeSign('==')) operator = '='
+		else if (cursor.takeSign('<>') || cursor.takeSign('!=')) operator = '<>'
+		else if (cursor.takeWord('IS')) {
+			const not = cursor.takeWord('NOT')
+			if (!cursor.takeWord('DISTINCT')) {
+				cursor.expectWord('NULL')
+				return { kind: 'isNull', at, item, negated: not }
+			}
+			cursor.expectWord('FROM')
+			operator = not ? 'IS NOT DISTINCT FROM' : 'IS DISTINCT FROM'
+		} else return item
+		item = { kind: 'binary', at: here, operator, left: item, right: order(cursor) }
 	}
 }
 
-function negation(cursor: TokenCursor): Expression {
-	const at = cursor.here
-	return cursor.takeWord('NOT') ? { kind: 'not', at, item: negation(cursor) } : condition(cursor)
-}
-
-const conjunction = leftToRight({ AND: 'AND' }, negation)
+const exclusive = leftToRight({ XOR: 'XOR' }, condition)
+const conjunction = leftToRight({ AND: 'AND' }, exclusive)
 
 export const parseExpression: Side = leftToRight({ OR: 'OR' }, conjunction)
 
@@ -87,50 +118,29 @@ function parseUnary(cursor: TokenCursor): Expression {
 			cursor.next()
 			return number(token, at, true)
 		}
-		return { kind: 'minus', at, item: parseUnary(cursor) }
+		return { kind: 'minus', at, item: parseParts(cursor) }
 	}
-	if (cursor.takeSign('+')) return parseUnary(cursor)
-	if (cursor.isSign('~')) throw cursor.unsupported('operator ~')
-	const item = parseAtom(cursor)
-	if (cursor.isSign('[') || (cursor.isSign('.') && item.kind !== 'column'))
-		throw cursor.unsupported('access to a part of a value')
-	return item
+	if (cursor.takeSign('+')) return parseParts(cursor)
+	if (cursor.takeSign('~')) return { kind: 'bitNot', at, item: parseParts(cursor) }
+	// NOT binds as closely as a minus: `NOT a = b` is `(NOT a) = b`.
+	if (cursor.takeWord('NOT')) return { kind: 'not', at, item: parseParts(cursor) }
+	return parseParts(cursor)
 }
 
-const INTEGERS: Readonly<Record<string, string>> = {
-	u: 'Uint32',
-	l: 'Int64',
-	ul: 'Uint64',
-	t: 'Int8',
-	ut: 'Uint8',
-	s: 'Int16',
-	us: 'Uint16',
-}
-
-function number({ digits, suffix, text }: Numeral, at: Position, negative: boolean): Expression {
-	if (/^(\d*\.|\d+[eE])/.test(digits)) {
-		const value = Number(digits) * (negative ? -1 : 1)
-		const type = data(suffix === 'f' ? 'Float' : 'Double')
-		return { kind: 'literal', at, typed: { type, value: suffix === 'f' ? Math.fround(value) : value } }
+/** A value and parts of it: `$row.name`, `$pair.0`. */
+function parseParts(cursor: TokenCursor): Expression {
+	let item = parseAtom(cursor)
+	for (;;) {
+		const at = cursor.here
+		if (cursor.isSign('[')) throw cursor.unsupported('access by a key ([])')
+		// The lexer reads the point and the position as one number.
+		const { token } = cursor
+		if (token.kind === 'number' && /^\.\d+$/.test(token.digits) && token.suffix === '') {
+			cursor.next()
+			item = { kind: 'member', at, item, name: token.digits.slice(1) }
+		} else if (cursor.takeSign('.')) item = { kind: 'member', at, item, name: cursor.name('a member name') }
+		else return item
 	}
-	const magnitude = BigInt(digits.toLowerCase())
-	const value = negative ? -magnitude : magnitude
-	const name = INTEGERS[suffix] ?? (magnitude < 1n << 31n ? 'Int32' : magnitude < 1n << 63n ? 'Int64' : 'Uint64')
-	const bits = Number(/\d+/.exec(name)![0])
-	if (!fitsInteger(value, { signed: name.startsWith('I'), bits }))
-		throw syntaxError(at, `Failed to parse number from string: ${negative ? '-' : ''}${text}, number limit overflow`)
-	return { kind: 'literal', at, typed: { type: data(name), value } }
-}
-
-const TEXT_TYPES: Readonly<Record<string, string>> = { '': 'String', s: 'String', u: 'Utf8', y: 'Yson', j: 'Json' }
-
-function text({ bytes, suffix, at }: Text): Expression {
-	const name = TEXT_TYPES[suffix]
-	if (!name) throw syntaxError(at, `strings with suffix ${suffix} are not emulated`)
-	const type = data(name)
-	const value = parseText(bytes, typeNamed(name)!)
-	if (value === undefined) throw syntaxError(at, `Invalid value ${JSON.stringify(bytes.toString())} for type ${name}`)
-	return { kind: 'literal', at, typed: { type, value } }
 }
 
 function parseAtom(cursor: TokenCursor): Expression {
@@ -145,7 +155,7 @@ function parseAtom(cursor: TokenCursor): Expression {
 			return text(token)
 		case 'parameter':
 			cursor.next()
-			if (cursor.isSign('(')) throw cursor.unsupported('calling a lambda', at)
+			if (cursor.isSign('(')) throw cursor.unsupported('a lambda', at)
 			return { kind: 'parameter', at, name: token.value }
 		case 'name':
 			return column(cursor)
@@ -173,25 +183,50 @@ function parseAtom(cursor: TokenCursor): Expression {
 			cursor.expectSign(')')
 			return { kind: 'cast', at, item, type }
 		}
-		case 'BITCAST':
 		case 'CASE':
-		case 'IF':
+			return caseOf(cursor)
+		case 'BITCAST':
 		case 'EXISTS':
 			throw cursor.unsupported(token.upper)
 		default:
 	}
 	const following = cursor.after(1)
-	if (following.kind === 'sign' && following.text === '(') return call(cursor, token.text)
-	if (following.kind === 'sign' && following.text === '::') throw cursor.unsupported(`module ${token.text}`)
+	if (following.kind === 'sign' && following.text === '(') return call(cursor, token.text, at)
+	if (following.kind === 'sign' && following.text === '::') {
+		cursor.next()
+		cursor.next()
+		const name = `${token.text}::${cursor.token.text}`
+		if (cursor.after(1).text !== '(') throw cursor.unsupported(`${name} as a value`)
+		return call(cursor, name, at)
+	}
 	return column(cursor)
+}
+
+function caseOf(cursor: TokenCursor): Expression {
+	const at = cursor.here
+	cursor.next()
+	const operand = cursor.isWord('WHEN') ? undefined : parseExpression(cursor)
+	const branches: { when: Expression; then: Expression }[] = []
+	while (cursor.isWord('WHEN')) {
+		cursor.next()
+		const here = cursor.here
+		const value = parseExpression(cursor)
+		const when: Expression = operand ? { kind: 'binary', at: here, operator: '=', left: operand, right: value } : value
+		if (!cursor.takeWord('THEN')) throw grammarError(cursor.here, `missing THEN at '${cursor.token.text}'`)
+		branches.push({ when, then: parseExpression(cursor) })
+	}
+	if (branches.length === 0) throw cursor.unexpected('WHEN')
+	const otherwise = cursor.takeWord('ELSE') ? parseExpression(cursor) : undefined
+	cursor.expectWord('END')
+	if (!otherwise) throw syntaxError(at, 'ELSE is required')
+	return { kind: 'case', at, branches, otherwise }
 }
 
 function column(cursor: TokenCursor): Expression {
 	const at = cursor.here
 	const name = cursor.name('an expression')
 	if (!cursor.takeSign('.')) return { kind: 'column', at, name }
-	// `t.column`: there is one source only, so its name adds nothing.
-	return { kind: 'column', at, name: cursor.name('a column name') }
+	return { kind: 'column', at, name: cursor.name('a column name'), source: name }
 }
 
 function bracketed(cursor: TokenCursor): Expression {
@@ -206,6 +241,7 @@ function bracketed(cursor: TokenCursor): Expression {
 			isTuple = true
 		}
 		cursor.expectSign(')')
+		if (cursor.isSign('->')) throw cursor.unsupported('a lambda')
 		return isTuple || items.length !== 1 ? { kind: 'tuple', at, items } : items[0]!
 	}
 	if (cursor.takeSign('[')) {
@@ -230,16 +266,16 @@ function bracketed(cursor: TokenCursor): Expression {
 	throw cursor.unexpected('an expression')
 }
 
-function call(cursor: TokenCursor, name: string): Expression {
-	const at = cursor.here
+function call(cursor: TokenCursor, name: string, at: Position): Expression {
 	const upper = name.toUpperCase()
 	cursor.next()
 	cursor.expectSign('(')
-	if (upper === 'COUNT') {
-		if (cursor.isWord('DISTINCT')) throw cursor.unsupported('COUNT(DISTINCT)')
-		const item = cursor.takeSign('*') ? undefined : parseExpression(cursor)
+	if (isAggregate(upper)) {
+		const distinct = cursor.takeWord('DISTINCT')
+		const item = upper === 'COUNT' && !distinct && cursor.takeSign('*') ? undefined : parseExpression(cursor)
+		if (cursor.isSign(',')) throw cursor.unsupported(`${name} of several arguments`)
 		cursor.expectSign(')')
-		return { kind: 'count', at, item }
+		return { kind: 'aggregate', at, name: upper, distinct, item }
 	}
 	if (upper === 'NOTHING') {
 		const type = parseType(cursor)
@@ -264,32 +300,12 @@ function call(cursor: TokenCursor, name: string): Expression {
 		if (!cursor.takeSign(',')) break
 	}
 	cursor.expectSign(')')
+	if (upper === 'IF') {
+		const [when, then, otherwise, ...more] = args
+		if (!when || !then || more.length > 0) throw syntaxError(at, 'IF() requires from 2 to 3 arguments')
+		return { kind: 'case', at, branches: [{ when, then }], otherwise }
+	}
 	if (upper === 'ASLIST') return { kind: 'list', at, items: args }
 	if (upper === 'ASTUPLE') return { kind: 'tuple', at, items: args }
 	return typedLiteral(name, upper, args, at) ?? { kind: 'call', at, name, args }
-}
-
-/** `Uint64("1")`, `Date("2020-01-01")`, `Decimal("1.2", 22, 9)`, … */
-function typedLiteral(name: string, upper: string, args: readonly Expression[], at: Position): Expression | undefined {
-	const [first, ...more] = args
-	let type: YqlType
-	if (upper === 'DECIMAL') {
-		const [precision, scale] = more.map((arg) =>
-			arg.kind === 'literal' && typeof arg.typed.value === 'bigint' ? Number(arg.typed.value) : undefined,
-		)
-		if (precision === undefined || scale === undefined || more.length !== 2 || precision > 35 || scale > precision)
-			throw syntaxError(at, 'Decimal takes a text, a precision and a scale')
-		type = { kind: 'data', data: decimalType(precision, scale) }
-	} else {
-		const found = typeNamed(name)
-		if (!found) return undefined
-		if (more.length > 0) throw syntaxError(at, `${name} takes one text`)
-		type = { kind: 'data', data: found }
-	}
-	if (first?.kind !== 'literal' || !Buffer.isBuffer(first.typed.value))
-		throw syntaxError(at, `Expected a literal text as argument of ${name}`)
-	const value = parseText(first.typed.value, type.data)
-	if (value === undefined)
-		throw syntaxError(at, `Invalid value ${JSON.stringify(first.typed.value.toString())} for type ${type.data.name}`)
-	return { kind: 'literal', at, typed: { type, value } }
 }

@@ -1,5 +1,5 @@
 import type { Alteration, ColumnDefinition, IndexDefinition, SchemeStatement, Setting, SettingValue } from './ast.ts'
-import { type Position, syntaxError } from './lexer.ts'
+import { grammarError, type Position, syntaxError } from './lexer.ts'
 import { parseExpression } from './parse-expression.ts'
 import { parseType } from './parse-type.ts'
 import type { TokenCursor } from './token-cursor.ts'
@@ -83,7 +83,7 @@ function parseSettingValue(cursor: TokenCursor, name: string): SettingValue {
 	if (token.kind === 'number' && /^\d+$/.test(token.digits)) return { kind: 'number', value: BigInt(token.digits) }
 	if (token.kind === 'string') return { kind: 'text', text: token.bytes.toString() }
 	if (token.kind === 'word') return { kind: 'word', word: token.upper }
-	throw syntaxError(token.at, `mismatched input '${token.text}' expecting a value of ${name}`)
+	throw grammarError(token.at, `mismatched input '${token.text}' expecting a value of ${name}`)
 }
 
 /** What stands after ALTER TABLE. */

@@ -1,5 +1,5 @@
 import { decimalType, typeNamed } from '../wire/column-type.ts'
-import { syntaxError } from './lexer.ts'
+import { grammarError, syntaxError } from './lexer.ts'
 import type { TokenCursor } from './token-cursor.ts'
 import { mayBeNull, type YqlType } from './types.ts'
 
@@ -63,7 +63,7 @@ function parseBare(cursor: TokenCursor): YqlType {
 			const [precision, scale, ...more] = cursor.list(() => {
 				const number = cursor.next()
 				if (number.kind !== 'number' || number.suffix !== '' || !/^\d+$/.test(number.digits))
-					throw syntaxError(number.at, `mismatched input '${number.text}' expecting a number`)
+					throw grammarError(number.at, `mismatched input '${number.text}' expecting a number`)
 				return Number(number.digits)
 			})
 			if (scale === undefined || more.length > 0) throw syntaxError(token.at, 'Decimal takes a precision and a scale')

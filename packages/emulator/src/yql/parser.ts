@@ -1,7 +1,8 @@
 import { YdbError } from '../error.ts'
-import type { Expression, Select, SelectItem, Source, Statement, WriteMode, WriteSource } from './ast.ts'
-import { type Position, syntaxError } from './lexer.ts'
+import type { Expression, Returning, Statement, WriteMode, WriteSource } from './ast.ts'
+import { grammarError, type Position, syntaxError } from './lexer.ts'
 import { parseExpression } from './parse-expression.ts'
+import { parseSelect } from './parse-select.ts'
 import { parseAlterTable, parseCreateTable } from './parse-table.ts'
 import { parseType } from './parse-type.ts'
 import { TokenCursor } from './token-cursor.ts'
@@ -48,7 +49,8 @@ function parseStatement(cursor: TokenCursor): Statement {
 			return parsePragma(cursor, at)
 		case 'DECLARE': {
 			const name = cursor.next()
-			if (name.kind !== 'parameter') throw syntaxError(name.at, `mismatched input '${name.text}' expecting a parameter`)
+			if (name.kind !== 'parameter')
+				throw grammarError(name.at, `mismatched input '${name.text}' expecting a parameter`)
 			cursor.expectWord('AS')
 			return { kind: 'declare', at, name: name.value, type: parseType(cursor) }
 		}
@@ -63,13 +65,13 @@ function parseStatement(cursor: TokenCursor): Statement {
 		case 'DELETE': {
 			cursor.expectWord('FROM')
 			const path = cursor.name('a table name')
-			if (cursor.takeWord('ON')) return { kind: 'deleteOn', at, path, ...parseWriteSource(cursor) }
+			if (cursor.takeWord('ON')) return { kind: 'deleteOn', at, path, ...parseWriteSource(cursor, `${token.upper} ON`) }
 			const where = cursor.takeWord('WHERE') ? parseExpression(cursor) : undefined
-			return { kind: 'delete', at, path, where }
+			return { kind: 'delete', at, path, where, returning: parseReturning(cursor) }
 		}
 		case 'UPDATE': {
 			const path = cursor.name('a table name')
-			if (cursor.takeWord('ON')) return { kind: 'updateOn', at, path, ...parseWriteSource(cursor) }
+			if (cursor.takeWord('ON')) return { kind: 'updateOn', at, path, ...parseWriteSource(cursor, `${token.upper} ON`) }
 			cursor.expectWord('SET')
 			if (cursor.isSign('(')) throw cursor.unsupported('SET of several columns at once')
 			const set: { name: string; value: Expression; at: Position }[] = []
@@ -80,7 +82,7 @@ function parseStatement(cursor: TokenCursor): Statement {
 				set.push({ at: here, name, value: parseExpression(cursor) })
 			} while (cursor.takeSign(','))
 			const where = cursor.takeWord('WHERE') ? parseExpression(cursor) : undefined
-			return { kind: 'update', at, path, set, where }
+			return { kind: 'update', at, path, set, where, returning: parseReturning(cursor) }
 		}
 		case 'CREATE':
 			if (cursor.takeWord('TABLE')) return parseCreateTable(cursor, at)
@@ -96,7 +98,7 @@ function parseStatement(cursor: TokenCursor): Statement {
 			break
 		default:
 	}
-	if (!STATEMENTS.has(token.upper)) throw syntaxError(at, `mismatched input '${token.text}' expecting a statement`)
+	if (!STATEMENTS.has(token.upper)) throw grammarError(at, `mismatched input '${token.text}' expecting a statement`)
 	const what = cursor.token.kind === 'word' ? `${token.upper} ${cursor.token.upper}` : token.upper
 	throw cursor.unsupported(`the statement ${what}`, at)
 }
@@ -108,7 +110,7 @@ function parsePragma(cursor: TokenCursor, at: Position): Statement {
 		const token = cursor.next()
 		if (token.kind === 'string') return token.bytes.toString()
 		if (token.kind === 'number' || token.kind === 'word') return token.text
-		throw syntaxError(token.at, `mismatched input '${token.text}' expecting a value of pragma ${name}`)
+		throw grammarError(token.at, `mismatched input '${token.text}' expecting a value of pragma ${name}`)
 	}
 	let value: string | undefined
 	if (cursor.takeSign('=')) value = text()
@@ -120,79 +122,53 @@ function parsePragma(cursor: TokenCursor, at: Position): Statement {
 	return { kind: 'pragma', at, name, value }
 }
 
-function parseSelect(cursor: TokenCursor, at: Position): Select {
-	if (cursor.isWord('STREAM') || cursor.isWord('DISTINCT')) throw cursor.unsupported(`SELECT ${cursor.token.text}`)
-	const items: SelectItem[] = []
-	if (!cursor.takeSign('*'))
-		do {
-			if (items.length > 0 && cursor.isWord('FROM')) break
-			const value = parseExpression(cursor)
-			const named = cursor.takeWord('AS') || cursor.isName()
-			const known = named && !cursor.isWord('WITHOUT') && !cursor.isWord('ASSUME')
-			items.push({ value, alias: known ? cursor.name('a name of a column') : undefined })
-		} while (cursor.takeSign(','))
-	else if (cursor.isSign(',')) throw cursor.unsupported('SELECT of * and something else')
-	const from = cursor.takeWord('FROM') ? parseSource(cursor) : undefined
-	const where = cursor.takeWord('WHERE') ? parseExpression(cursor) : undefined
-	const orderBy: { value: Expression; descending: boolean }[] = []
-	if (cursor.takeWord('ORDER', 'BY'))
-		do {
-			const value = parseExpression(cursor)
-			const descending = cursor.takeWord('DESC')
-			if (!descending) cursor.takeWord('ASC')
-			orderBy.push({ value, descending })
-		} while (cursor.takeSign(','))
-	const limit = cursor.takeWord('LIMIT') ? parseExpression(cursor) : undefined
-	if (limit && cursor.isSign(',')) throw cursor.unsupported('LIMIT with a comma')
-	const offset = cursor.takeWord('OFFSET') ? parseExpression(cursor) : undefined
-	if (from === undefined && (items.length === 0 || where || orderBy.length > 0))
-		throw syntaxError(
-			at,
-			items.length === 0 ? 'Wildcard is not allowed without FROM' : 'Filtering is not allowed without FROM',
-		)
-	return { at, items, from, where, orderBy, limit, offset }
-}
-
-function parseSource(cursor: TokenCursor): Source {
-	const at = cursor.here
-	let source: Source
-	if (cursor.isWord('AS_TABLE') && cursor.after(1).text === '(') {
-		cursor.next()
-		cursor.expectSign('(')
-		source = { kind: 'rows', at, rows: parseExpression(cursor) }
-		cursor.expectSign(')')
-	} else if (cursor.isSign('(')) throw cursor.unsupported('a subquery')
-	else if (cursor.token.kind === 'parameter') throw cursor.unsupported('a named source')
-	else source = { kind: 'table', at, path: cursor.name('a table name') }
-	if (cursor.isSign('(')) throw cursor.unsupported('a function of tables', at)
-	if (cursor.isWord('VIEW')) throw cursor.unsupported('reading through an index (VIEW)')
-	// A name for the only source adds nothing.
-	if (cursor.takeWord('AS')) cursor.name('a name of the source')
-	else if (cursor.isName() && !/^(VIEW|SAMPLE|TABLESAMPLE|ASSUME|MATCH_RECOGNIZE)$/i.test(cursor.token.text))
-		cursor.name('a name of the source')
-	if (cursor.isSign(',')) throw cursor.unsupported('several sources')
-	return source
-}
-
 function parseWrite(cursor: TokenCursor, at: Position, mode: WriteMode): Statement {
 	if (cursor.isWord('OR')) throw cursor.unsupported(`${mode} OR`)
 	cursor.expectWord('INTO')
 	if (cursor.isWord('OBJECT')) throw cursor.unsupported(`${mode} OBJECT`)
+	const here = cursor.here
 	const path = cursor.name('a table name')
-	return { kind: 'write', at, mode, path, ...parseWriteSource(cursor) }
+	if (cursor.isWord('VALUES'))
+		throw syntaxError(here, `${mode} INTO ... VALUES requires specification of table columns`)
+	return { kind: 'write', at, mode, path, ...parseWriteSource(cursor, `${mode} INTO`) }
 }
 
-function parseWriteSource(cursor: TokenCursor): { columns: readonly string[] | undefined; source: WriteSource } {
-	const columns = cursor.isSign('(') ? cursor.nameList('a column name') : undefined
+interface ParsedWriteSource {
+	readonly columns: readonly string[] | undefined
+	readonly source: WriteSource
+	readonly returning: Returning
+}
+
+function parseWriteSource(cursor: TokenCursor, what: string): ParsedWriteSource {
+	const after = cursor.after(1)
+	const inBrackets = after.kind === 'word' && after.upper === 'SELECT'
+	const columns = cursor.isSign('(') && !inBrackets ? cursor.nameList('a column name') : undefined
 	const at = cursor.here
 	let source: WriteSource
 	if (cursor.takeWord('VALUES')) {
 		const rows: Expression[][] = []
-		do rows.push(cursor.list(() => parseExpression(cursor)))
-		while (cursor.takeSign(','))
+		do {
+			const row = cursor.list(() => parseExpression(cursor))
+			if (columns && row.length !== columns.length)
+				throw syntaxError(after.at, `VALUES have ${row.length} columns, ${what} expects: ${columns.length}`)
+			rows.push(row)
+		} while (cursor.takeSign(','))
 		source = { kind: 'values', rows }
 	} else if (cursor.takeWord('SELECT')) source = { kind: 'select', select: parseSelect(cursor, at) }
-	else throw cursor.unexpected('VALUES or SELECT')
-	if (cursor.isWord('RETURNING')) throw cursor.unsupported('RETURNING')
-	return { columns, source }
+	else if (cursor.takeSign('(')) {
+		cursor.expectWord('SELECT')
+		source = { kind: 'select', select: parseSelect(cursor, at) }
+		cursor.expectSign(')')
+	} else throw cursor.unexpected('VALUES or SELECT')
+	return { columns, source, returning: parseReturning(cursor) }
+}
+
+/** `RETURNING *` or the names of columns. */
+function parseReturning(cursor: TokenCursor): Returning {
+	if (!cursor.takeWord('RETURNING')) return undefined
+	const names: string[] = []
+	if (cursor.takeSign('*')) return names
+	do names.push(cursor.name('a column name'))
+	while (cursor.takeSign(','))
+	return names
 }

@@ -5,7 +5,8 @@ import type { Transaction } from '../store/transaction.ts'
 import type { SchemeTree } from '../scheme/tree.ts'
 import type { Table } from '../scheme/table.ts'
 import { field, type Span } from '../wire/cursor.ts'
-import { decode, type Typed } from './datum.ts'
+import { Accesses } from './access.ts'
+import { decode, emptyValue, type Typed } from './datum.ts'
 import type { Scope } from './evaluate.ts'
 import { type Position, syntaxError } from './lexer.ts'
 import { fromProto, optional, sameTypes, typeName, type YqlType } from './types.ts'
@@ -33,6 +34,10 @@ export class QueryScope implements Scope {
 	readonly version: string
 	readonly #named = new Map<string, Typed>()
 	readonly #decoded = new Map<string, Typed>()
+	/** What the query does to tables. */
+	readonly accesses: Accesses = new Accesses()
+	/** Types are checked, nothing is read or written; parameters may have no values. */
+	readonly dry: boolean
 	orderedColumns = false
 	prefix = ''
 
@@ -40,8 +45,9 @@ export class QueryScope implements Scope {
 		tree: SchemeTree,
 		transaction: Transaction,
 		given: ReadonlyMap<string, GivenParameter>,
-		about: { readonly now: bigint; readonly version: string },
+		about: { readonly now: bigint; readonly version: string; readonly dry?: boolean },
 	) {
+		this.dry = about.dry ?? false
 		this.tree = tree
 		this.transaction = transaction
 		this.given = given
@@ -49,8 +55,8 @@ export class QueryScope implements Scope {
 		this.version = about.version
 	}
 
-	column(): undefined {
-		return undefined
+	column(name: string, at: Position): never {
+		throw syntaxError(at, `Column references are not allowed without FROM: Column reference '${name}'`)
 	}
 
 	assign(name: string, typed: Typed): void {
@@ -66,6 +72,10 @@ export class QueryScope implements Scope {
 				1030,
 			)
 		if (given) return
+		if (this.dry) {
+			this.#decoded.set(name, { type, value: emptyValue(type) })
+			return
+		}
 		if (type.kind !== 'optional') throw new YdbError('BAD_REQUEST', `Missing value for parameter: ${name}`)
 		this.#decoded.set(name, { type, value: null })
 	}
@@ -108,11 +118,18 @@ export class QueryScope implements Scope {
 		return { path, table }
 	}
 
-	/** The same names, and those of columns. */
-	withColumns(columns: readonly { readonly name: string; readonly type: YqlType }[]): Scope {
+	/** The same names, and those of columns of a source with some names. */
+	withColumns(
+		columns: readonly { readonly name: string; readonly type: YqlType }[],
+		sources?: readonly string[],
+	): Scope {
 		const positions = new Map(columns.map(({ name, type }, index) => [name, { index, type }]))
 		return {
-			column: (name) => positions.get(name),
+			column(name, at, source) {
+				if (source !== undefined && !sources?.includes(source))
+					throw syntaxError(at, `Unknown correlation name: ${source}`)
+				return positions.get(name)
+			},
 			parameter: (name, at) => this.parameter(name, at),
 			now: this.now,
 			version: this.version,

@@ -68,25 +68,24 @@ export function run(statements: readonly Statement[], { scope, inTransaction, ch
 }
 
 function data(statement: DataStatement, scope: QueryScope, results: Selected[]): void {
+	const result = carryOut(statement, scope)
+	if (result) results.push(result)
+}
+
+function carryOut(statement: DataStatement, scope: QueryScope): Selected | undefined {
 	switch (statement.kind) {
 		case 'select':
-			results.push(runSelect(statement.select, scope))
-			break
+			return runSelect(statement.select, scope)
 		case 'write':
-			runWrite(statement, scope)
-			break
+			return runWrite(statement, scope)
 		case 'updateOn':
-			runUpdateOn(statement, scope)
-			break
+			return runUpdateOn(statement, scope)
 		case 'update':
-			runUpdate(statement, scope)
-			break
+			return runUpdate(statement, scope)
 		case 'deleteOn':
-			runDeleteOn(statement, scope)
-			break
+			return runDeleteOn(statement, scope)
 		case 'delete':
-			runDelete(statement, scope)
-			break
+			return runDelete(statement, scope)
 	}
 }
 

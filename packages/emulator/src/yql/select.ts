@@ -1,15 +1,14 @@
-import { YdbError } from '../error.ts'
-import type { Table } from '../scheme/table.ts'
-import type { Page, RowStore, StoreRange } from '../store/row-store.ts'
-import { cellsOf, frameRow } from '../services/bulk-upsert.ts'
-import { pagesOf } from '../services/read-table.ts'
-import type { Expression, Select } from './ast.ts'
+import { frameRow } from '../services/bulk-upsert.ts'
+import type { Expression, OrderItem, Select } from './ast.ts'
 import { ordering, typeError } from './convert.ts'
-import { type Datum, encode, framed, readDatum } from './datum.ts'
-import { type Compiled, compile, constantOf, mustBeBool, type Row, type Scope } from './evaluate.ts'
-import { keyRanges } from './key-range.ts'
-import { type QueryScope, tableColumns } from './query-scope.ts'
-import { type Member, UINT64 } from './types.ts'
+import { type Datum, encode, framed } from './datum.ts'
+import { type Compiled, compile, constantOf, type Row, type Scope } from './evaluate.ts'
+import { groups, isGrouped, marked } from './group.ts'
+import { syntaxError } from './lexer.ts'
+import type { QueryScope } from './query-scope.ts'
+import { type Handle, type Rows, sourceRows } from './source.ts'
+import type { Member } from './types.ts'
+import { findAggregate } from './walk.ts'
 
 /** Rows framed as rows of a result set, side by side. */
 export interface Chunk {
@@ -25,127 +24,6 @@ export interface Selected {
 	chunks(): Iterable<Chunk>
 }
 
-/** One row of a source. */
-interface Handle {
-	readonly row: Row
-	/** The framed cell of a column, where the source has bytes. */
-	cell?(column: number): Buffer
-}
-
-interface Rows {
-	readonly columns: readonly Member[]
-	/** Rows that meet the condition, in the order of the key when it was asked for. */
-	handles(): Iterable<Handle>
-	/** How many, when that is known without looking at each. */
-	readonly count?: () => number
-	/** Whether the rows come in the order that was asked for. */
-	readonly inOrder: boolean
-	/** Whole pages, when the rows are those of a table as they are. */
-	readonly pages?: () => Iterable<Page>
-}
-
-function tableHandle(table: Table, bytes: Buffer): Handle {
-	const cells = cellsOf(bytes)!
-	return {
-		row: (column) => {
-			const cell = cells[column]!
-			// Tag, length and content of an item.
-			let start = 1
-			while (cell[start]! > 127) start++
-			return readDatum(cell, start + 1, cell.length, table.columns[column]!.cell)
-		},
-		cell: (column) => cells[column]!,
-	}
-}
-
-/** The rows of a page one by one, in the bytes of the page. */
-export function* rowsOfPage({ rows, count, ends, first, base }: Page): Generator<Buffer> {
-	let start = 0
-	for (let at = first; at < first + count; at++) {
-		const end = ends[at]! - base
-		yield rows.subarray(start, end)
-		start = end
-	}
-}
-
-function orderIsKey(table: Table, select: Select): boolean {
-	return select.orderBy.every(
-		({ value, descending }, at) =>
-			!descending && value.kind === 'column' && table.columns[table.key[at] ?? -1]?.name === value.name,
-	)
-}
-
-/** The rows of a table in ranges; read within the transaction. */
-export function tableRows(
-	table: Table,
-	store: RowStore,
-	ranges: readonly StoreRange[],
-	condition: Compiled | undefined,
-	ordered: boolean,
-): { pages(): Generator<Page>; handles(): Generator<Handle & { readonly bytes: Buffer }>; count?: () => number } {
-	function* pages(): Generator<Page> {
-		for (const range of ranges) yield* pagesOf(table, range, ordered, store)
-	}
-	function* handles(): Generator<Handle & { readonly bytes: Buffer }> {
-		for (const page of pages())
-			for (const bytes of rowsOfPage(page)) {
-				const handle = tableHandle(table, bytes)
-				if (condition === undefined || condition.value(handle.row) === true) yield { ...handle, bytes }
-			}
-	}
-	const count = (): number => {
-		if (ranges.length === 1 && !ranges[0]!.from && !ranges[0]!.to) return store.count
-		let sum = 0
-		for (const page of pages()) sum += page.count
-		return sum
-	}
-	return condition ? { pages, handles } : { pages, handles, count }
-}
-
-function sourceRows(select: Select, scope: QueryScope): Rows {
-	const { from, where } = select
-	const conditionOf = (within: Scope): Compiled | undefined => {
-		if (!where) return undefined
-		const condition = compile(where, within)
-		mustBeBool(condition, where.at)
-		return condition
-	}
-	if (!from) return { columns: [], handles: () => [{ row: () => null }], inOrder: true }
-	if (from.kind === 'table') {
-		const { path, table } = scope.table(from.path, from.at)
-		const columns = tableColumns(table)
-		const within = scope.withColumns(columns)
-		const condition = conditionOf(within)
-		const { ranges, exact } = keyRanges(table, where, within)
-		const inOrder = orderIsKey(table, select)
-		const store = scope.transaction.read(path, ranges).snapshot()
-		const residue = exact ? undefined : condition
-		const rows = tableRows(table, store, ranges, residue, select.orderBy.length > 0 && inOrder)
-		return {
-			columns,
-			inOrder,
-			handles: rows.handles,
-			...(rows.count && { count: rows.count }),
-			...(!residue && { pages: rows.pages }),
-		}
-	}
-	const { type, value } = constantOf(from.rows, scope)
-	if (type.kind === 'emptyList' || (type.kind === 'list' && type.item.kind !== 'struct') || type.kind !== 'list')
-		throw typeError(from.at, 'Expected list of structs as argument of AS_TABLE')
-	const columns = type.item.kind === 'struct' ? type.item.members : []
-	const condition = conditionOf(scope.withColumns(columns))
-	return {
-		columns,
-		inOrder: select.orderBy.length === 0,
-		*handles() {
-			for (const item of value as readonly (readonly Datum[])[]) {
-				const row: Row = (column) => item[column]!
-				if (condition === undefined || condition.value(row) === true) yield { row }
-			}
-		},
-	}
-}
-
 function bound(expression: Expression | undefined, scope: QueryScope, otherwise: number): number {
 	if (!expression) return otherwise
 	const { value } = constantOf(expression, scope)
@@ -157,17 +35,38 @@ function bound(expression: Expression | undefined, scope: QueryScope, otherwise:
 interface Output {
 	readonly name: string
 	readonly compiled: Compiled
-	/** Position of the column that it is, if it is one. */
+	/** Position of the column of the source that it is, if it is one. */
 	readonly column: number | undefined
 }
 
-function outputs(select: Select, rows: Rows, within: Scope, ordered: boolean): Output[] {
-	if (select.items.length > 0)
-		return select.items.map(({ value, alias }, at) => {
+/** Names for the items: theirs, or `columnN`. */
+function namesOf(select: Select): string[] {
+	const given = select.items.map(({ value, alias }) => alias ?? (value.kind === 'column' ? value.name : undefined))
+	const taken = new Set<string>()
+	for (const [at, name] of given.entries()) {
+		if (name === undefined) continue
+		if (taken.has(name))
+			throw syntaxError(select.items[at]!.value.at, `Unable to use duplicate column names. Collision in name: ${name}`)
+		taken.add(name)
+	}
+	return given.map((name, at) => {
+		if (name !== undefined) return name
+		let number = at
+		while (taken.has(`column${number}`)) number++
+		return `column${number}`
+	})
+}
+
+function outputs(select: Select, rows: Rows, within: Scope, grouped: boolean, ordered: boolean): Output[] {
+	if (select.items.length > 0) {
+		const names = namesOf(select)
+		return select.items.map(({ value }, at) => {
 			const compiled = compile(value, within)
-			const column = value.kind === 'column' ? within.column(value.name)!.index : undefined
-			return { name: alias ?? (value.kind === 'column' ? value.name : `column${at}`), compiled, column }
+			const column =
+				value.kind === 'column' && !grouped ? within.column(value.name, value.at, value.source)!.index : undefined
+			return { name: names[at]!, compiled, column }
 		})
+	}
 	const all = rows.columns.map(({ name }, column): Output => {
 		const compiled = compile({ kind: 'column', at: select.at, name }, within)
 		return { name, compiled, column }
@@ -176,49 +75,109 @@ function outputs(select: Select, rows: Rows, within: Scope, ordered: boolean): O
 	return ordered ? all : all.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+interface OrderKey {
+	readonly compiled: Compiled
+	readonly order: (x: Datum, y: Datum) => number
+	readonly descending: boolean
+}
+
+/** ORDER BY means the columns of the result first, then those of the source where rows of it are behind the result. */
+function orderKey(item: OrderItem, all: readonly Output[], source: Scope | undefined, scope: QueryScope): OrderKey {
+	const { value, descending } = item
+	const aggregate = findAggregate(value)
+	if (aggregate) throw syntaxError(aggregate.at, 'Unable to ORDER BY aggregated values')
+	const compiled = compile(value, {
+		now: scope.now,
+		version: scope.version,
+		parameter: (name, at) => scope.parameter(name, at),
+		column(name, at, qualifier) {
+			const index = all.findIndex((each) => each.name === name)
+			if (index >= 0 && qualifier === undefined) return { index, type: all[index]!.compiled.type }
+			if (!source && index < 0) throw syntaxError(at, `Column ${name} is not in source column set`)
+			if (!source) return { index, type: all[index]!.compiled.type }
+			const found = source.column(name, at, qualifier)
+			return found && { index: all.length + found.index, type: found.type }
+		},
+	})
+	if (compiled.constant) throw syntaxError(value.at, 'Unable to ORDER BY constant expression')
+	const order = ordering(compiled.type)
+	if (!order) throw typeError(value.at, 'Expected comparable type in ORDER BY')
+	return { compiled, order, descending }
+}
+
+/** The first rows in an order; those that cannot be among them are let go on the way. */
+function* sorted(
+	source: Iterable<Handle>,
+	keys: readonly OrderKey[],
+	all: readonly Output[],
+	first: number,
+): Generator<Handle> {
+	interface Decorated {
+		readonly handle: Handle
+		readonly keys: readonly Datum[]
+	}
+	const compare = (a: Decorated, b: Decorated): number => {
+		for (const [at, { order, descending }] of keys.entries()) {
+			const found = order(a.keys[at]!, b.keys[at]!)
+			if (found !== 0) return descending ? -found : found
+		}
+		return 0
+	}
+	let kept: Decorated[] = []
+	for (const handle of source) {
+		const row: Row = (column) =>
+			column < all.length ? all[column]!.compiled.value(handle.row) : handle.row(column - all.length)
+		kept.push({ handle, keys: keys.map(({ compiled }) => compiled.value(row)) })
+		if (kept.length >= 2 * first + 1000) kept = kept.sort(compare).slice(0, first)
+	}
+	for (const { handle } of kept.sort(compare)) yield handle
+}
+
+function* distinct(source: Iterable<Handle>, all: readonly Output[]): Generator<Handle> {
+	const seen = new Set<string>()
+	for (const handle of source) {
+		const mark = all.map(({ compiled }) => marked(compiled.value(handle.row), compiled)).join('')
+		if (seen.has(mark)) continue
+		seen.add(mark)
+		yield handle
+	}
+}
+
+function* part(source: Iterable<Handle>, offset: number, limit: number): Generator<Handle> {
+	let at = 0
+	if (limit === 0) return
+	for (const handle of source) {
+		if (at++ < offset) continue
+		yield handle
+		if (at - offset >= limit) return
+	}
+}
+
 /** Prepares a SELECT. Its rows are made when they are asked for, from the state of now. */
 export function runSelect(select: Select, scope: QueryScope): Selected {
 	const rows = sourceRows(select, scope)
-	const within = scope.withColumns(rows.columns)
+	const grouped = isGrouped(select) ? groups(select, rows) : undefined
 	const limit = bound(select.limit, scope, Number.POSITIVE_INFINITY)
 	const offset = bound(select.offset, scope, 0)
-	if (select.items.some(({ value }) => value.kind === 'count')) return counted(select, rows, within, offset, limit)
-	const all = outputs(select, rows, within, scope.orderedColumns)
-	const names = new Set(all.map(({ name }) => name))
-	if (names.size !== all.length) throw typeError(select.at, 'Duplicate names of columns in SELECT')
+	if (grouped && select.items.length === 0) throw syntaxError(select.at, 'Unable to use asterisk with GROUP BY')
+	const all = outputs(select, rows, grouped?.within ?? rows.within, grouped !== undefined, scope.orderedColumns)
 	const columns = all.map(({ name, compiled }) => ({ name, type: compiled.type }))
-	const keys = select.orderBy.map(({ value, descending }) => {
-		const aliased = value.kind === 'column' ? all.find(({ name }) => name === value.name)?.compiled : undefined
-		const key = aliased ?? compile(value, within)
-		const order = ordering(key.type)
-		if (!order) throw typeError(value.at, 'Expected a comparable type in ORDER BY')
-		return { key, order, descending }
-	})
-	function* handles(): Generator<Handle> {
-		let source = rows.handles()
-		if (!rows.inOrder) {
-			const sorted = [...source].map((handle) => ({ handle, keys: keys.map(({ key }) => key.value(handle.row)) }))
-			sorted.sort((a, b) => {
-				for (const [at, { order, descending }] of keys.entries()) {
-					const found = order(a.keys[at]!, b.keys[at]!)
-					if (found !== 0) return descending ? -found : found
-				}
-				return 0
-			})
-			source = sorted.map(({ handle }) => handle)
-		}
-		let at = 0
-		if (limit === 0) return
-		for (const handle of source) {
-			if (at++ < offset) continue
-			yield handle
-			if (at - offset >= limit) return
-		}
+	const behind = grouped || select.distinct || !select.from ? undefined : rows.within
+	const keys = select.orderBy.map((item) => orderKey(item, all, behind, scope))
+	const inOrder = keys.length === 0 || (rows.inOrder && !grouped)
+
+	const handles = (): Iterable<Handle> => {
+		let source: Iterable<Handle> = grouped ? grouped.handles() : rows.handles()
+		if (select.distinct) source = distinct(source, all)
+		if (!inOrder) source = sorted(source, keys, all, offset + limit)
+		return offset === 0 && limit === Number.POSITIVE_INFINITY ? source : part(source, offset, limit)
 	}
 	const asStored =
+		!grouped &&
+		!select.distinct &&
 		all.length === rows.columns.length &&
 		all.every(({ column }, at) => column === at) &&
-		rows.inOrder &&
+		inOrder &&
 		offset === 0 &&
 		limit === Number.POSITIVE_INFINITY
 	return {
@@ -237,37 +196,6 @@ export function runSelect(select: Select, scope: QueryScope): Selected {
 				)
 				yield { rows: frameRow(cells), count: 1 }
 			}
-		},
-	}
-}
-
-/** SELECT of COUNTs: one row. */
-function counted(select: Select, rows: Rows, within: Scope, offset: number, limit: number): Selected {
-	if (select.orderBy.length > 0) throw new YdbError('UNSUPPORTED', 'ORDER BY of an aggregation is not emulated')
-	const columns = select.items.map(({ alias }, at) => ({ name: alias ?? `column${at}`, type: UINT64 }))
-	const parts = select.items.map(({ value }) => {
-		if (value.kind !== 'count')
-			throw new YdbError('UNSUPPORTED', 'aggregation next to other expressions is not emulated', 0, { at: value.at })
-		return value.item && compile(value.item, within)
-	})
-	const totals = (): bigint[] => {
-		if (rows.count && parts.every((part) => part === undefined)) {
-			const count = BigInt(rows.count())
-			return parts.map(() => count)
-		}
-		const sums = parts.map(() => 0n)
-		for (const { row } of rows.handles())
-			for (const [at, part] of parts.entries()) if (!part || part.value(row) !== null) sums[at]!++
-		return sums
-	}
-	const given = offset === 0 && limit > 0
-	return {
-		columns,
-		*values() {
-			if (given) yield totals()
-		},
-		*chunks() {
-			if (given) yield { rows: frameRow(totals().map((sum) => framed(0x62, [encode(sum, UINT64)]))), count: 1 }
 		},
 	}
 }

@@ -1,12 +1,12 @@
 import { YdbError } from '../error.ts'
-import { type Position, syntaxError, type Token, tokenize } from './lexer.ts'
+import { grammarError, type Position, type Token, tokenize } from './lexer.ts'
 
 /** What YQL knows at places where the emulator does not: refused by name instead of as an error of syntax. */
 const KNOWN_ELSEWHERE = new Set(
 	(
-		'JOIN LEFT RIGHT INNER CROSS FULL GROUP HAVING UNION INTERSECT EXCEPT WINDOW OVER FLATTEN SAMPLE TABLESAMPLE ' +
-		'DISTINCT LIKE ILIKE REGEXP RLIKE MATCH CASE EXISTS WITHOUT RETURNING VIEW ASSUME PARTITION FAMILY CHANGEFEED ' +
-		'SEQUENCE DEFAULT SERIAL BIGSERIAL SMALLSERIAL XOR VALUES FROM PROCESS REDUCE DISCARD INTO GLOBAL LOCAL COMPRESSION'
+		'JOIN LEFT RIGHT INNER CROSS FULL UNION INTERSECT EXCEPT WINDOW OVER FLATTEN SAMPLE TABLESAMPLE ' +
+		'REGEXP RLIKE MATCH GLOB EXISTS WITHOUT ASSUME PARTITION FAMILY CHANGEFEED ' +
+		'SEQUENCE DEFAULT SERIAL BIGSERIAL SMALLSERIAL VALUES FROM PROCESS REDUCE DISCARD INTO GLOBAL LOCAL COMPRESSION'
 	).split(' '),
 )
 
@@ -14,7 +14,7 @@ const KNOWN_ELSEWHERE = new Set(
 const RESERVED = new Set(
 	(
 		'SELECT FROM WHERE ORDER BY LIMIT OFFSET AND OR NOT AS IN IS BETWEEN NULL ASC DESC ON SET WITH UNION ALL GROUP ' +
-		'HAVING JOIN LEFT RIGHT INNER CROSS FULL INTO VALUES CREATE DROP ALTER TABLE UPSERT REPLACE INSERT DELETE UPDATE ' +
+		'HAVING XOR JOIN LEFT RIGHT INNER CROSS FULL INTO VALUES CREATE DROP ALTER TABLE UPSERT REPLACE INSERT DELETE UPDATE ' +
 		'DECLARE PRAGMA DISTINCT CASE WHEN THEN ELSE END LIKE WINDOW FLATTEN INTERSECT EXCEPT RETURNING'
 	).split(' '),
 )
@@ -120,7 +120,7 @@ export class TokenCursor {
 		const { token } = this
 		if (token.kind === 'word' && KNOWN_ELSEWHERE.has(token.upper)) return this.unsupported(token.upper)
 		const found = token.kind === 'end' ? '<EOF>' : token.text
-		return syntaxError(token.at, `mismatched input '${found}' expecting ${wanted}`)
+		return grammarError(token.at, `mismatched input '${found}' expecting ${wanted}`)
 	}
 
 	unsupported(what: string, at: Position = this.here): YdbError {
