@@ -149,6 +149,36 @@ test('a snapshot that lost its end is refused', async () => {
 	await expect(startEmulator(options)).rejects.toThrow(/snapshot-\d+ is damaged: its end is missing/)
 })
 
+test('every stage at which a snapshot can be interrupted is opened, and cleared up', async () => {
+	const names = async (): Promise<string[]> => (await readdir(directory)).filter((name) => name !== 'lock').toSorted()
+	const file = (name: string): string => join(directory, name)
+	await count(twoRows)
+	const first = await readFile(file('journal-1'))
+	const magic = first.subarray(0, first.indexOf('\n') + 1)
+	// The journal was switched, and a part of the snapshot is written.
+	await writeFile(file('journal-2'), magic)
+	await writeFile(file('snapshot-2.part'), first.subarray(0, 50))
+	expect(await count((client) => client.rows('UPSERT INTO t (id) VALUES (3)'))).toBe(3)
+	expect(await names()).toEqual(['format', 'journal-1', 'journal-2'])
+	// The new journal was begun, and not even its first line is there.
+	await writeFile(file('journal-3'), magic.subarray(0, 5))
+	expect(await count()).toBe(3)
+	// The snapshot is whole, and what it replaces is still there.
+	const second = await readFile(file('journal-2'))
+	{
+		await using emulator = await startEmulator({ dataDir: directory, compactAfterBytes: 1 })
+		await using client = await Client.open(emulator)
+		await client.rows('DELETE FROM t WHERE id = 3')
+		await expect.poll(names).toEqual(['format', 'journal-4', 'snapshot-4'])
+	}
+	await writeFile(file('journal-1'), first)
+	await writeFile(file('journal-2'), second)
+	expect(await count()).toBe(2)
+	expect(await names()).toEqual(['format', 'journal-4', 'snapshot-4'])
+	await rm(file('journal-4'))
+	await expect(count()).rejects.toThrow(/is damaged: the file journal-4 is missing/)
+})
+
 const DELAYS_MS = [15, 40, 70, 110, 160, 230, 320]
 
 test('what was acknowledged survives kill -9 at any moment, also while a snapshot is written', async () => {
