@@ -86,7 +86,7 @@ const isNear =
 	/^http:\/\/(?:127\.0\.0\.1|localhost):/.test(new URL(ELSEWHERE).searchParams.get('endpoint') ?? '')
 const WAYS: readonly (readonly [name: string, open: () => Promise<Way>])[] = [
 	['our server', toOurServer],
-	...(isNear ? ([['YDBACKUP_TEST_GCS_URL', () => wayTo(new URL(ELSEWHERE), () => undefined)]] as const) : []),
+	...(isNear ? ([['YDBACKUP_TEST_GCS_URL', () => wayTo(new URL(ELSEWHERE!), () => undefined)]] as const) : []),
 ]
 
 const read = async (storage: Storage, key: string): Promise<Buffer> => bytesOf((await storage.get(key)).bytes)
