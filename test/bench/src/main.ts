@@ -1,4 +1,4 @@
-// npm run bench [-- --smoke] [-- --json]: the ratios of ARCHITECTURE.md, measured side by side in one run.
+// npm run bench [-- storage | emulator] [--smoke] [-- --json]: the ratios of ARCHITECTURE.md, measured side by side in one run.
 import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -35,8 +35,13 @@ const { values: flags, positionals } = parseArgs({
 		smoke: { type: 'boolean', default: false },
 		json: { type: 'boolean', default: false },
 		rounds: { type: 'string', default: '5' },
+		only: { type: 'string' },
 	},
 })
+if (positionals[0] === 'storage') {
+	await (await import('./storage.ts')).storageBench(flags)
+	process.exit()
+}
 if (positionals[0] === 'emulator') {
 	await (await import('./emulator.ts')).emulatorBench(flags)
 	process.exit()
