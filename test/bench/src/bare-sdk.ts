@@ -33,7 +33,7 @@ async function fs(url: URL): Promise<Side> {
 	}
 }
 
-/** Multipart uploads of 8 MiB parts, two at once, as the driver's; small objects in one request. */
+/** Multipart uploads of 8 MiB parts, four at once, as the driver's; small objects in one request. */
 async function s3(url: URL): Promise<Side> {
 	const sdk = await import('@aws-sdk/client-s3')
 	const endpoint = url.searchParams.get('endpoint')
@@ -76,7 +76,7 @@ async function s3(url: URL): Promise<Side> {
 				length += piece.length
 				if (length < PART) continue
 				send()
-				if (sent.length > 1) await sent.at(-2)
+				if (sent.length > 3) await sent.at(-4)
 			}
 			if (length > 0) send()
 			const MultipartUpload = { Parts: await Promise.all(sent) }
