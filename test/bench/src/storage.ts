@@ -8,7 +8,7 @@ import { type Place, places } from '../../object-stores/src/places.ts'
 import { type Cost, median } from './measure.ts'
 import type { StorageJob, StoreName } from './storage-job.ts'
 
-const BOUNDS = { throughput: 0.85, cpu: 1.3, rss: 1.3 } as const
+const BOUNDS = { throughput: 0.85, cpu: 1.3, rssMiB: 300 } as const
 /** A real store for a driver, with its credentials in the environment. */
 const REAL: Partial<Record<StoreName, string | undefined>> = {
 	s3: process.env['YDBACKUP_TEST_S3_URL'],
@@ -37,6 +37,8 @@ interface Line {
 	readonly mbPerSecond: number
 	readonly opsPerSecond: number
 	readonly rssMiB: number
+	/** The same with a single object, to see that memory does not grow with their number. */
+	readonly rssOfOneMiB?: number
 	readonly missed: readonly string[]
 }
 
@@ -113,7 +115,7 @@ function lineOf(
 	const missed: string[] = []
 	if (throughput < BOUNDS.throughput) missed.push('throughput')
 	if (cpu > BOUNDS.cpu) missed.push('cpu')
-	if (one !== undefined && rss > one.rss * BOUNDS.rss) missed.push('rss')
+	if (rss > BOUNDS.rssMiB) missed.push('rss')
 	const wall = of(ours, 'wall')
 	const rounded = (value: number): number => Number(value.toFixed(2))
 	return {
@@ -125,13 +127,25 @@ function lineOf(
 		mbPerSecond: Math.round((objects * objectBytes) / 1e6 / wall),
 		opsPerSecond: Math.round(objects / wall),
 		rssMiB: Math.round(rss),
+		...(one && { rssOfOneMiB: Math.round(one.rss) }),
 		missed,
 	}
 }
 
-function print({ store, server, work, throughput, cpu, mbPerSecond, opsPerSecond, rssMiB, missed }: Line): void {
+function print({
+	store,
+	server,
+	work,
+	throughput,
+	cpu,
+	mbPerSecond,
+	opsPerSecond,
+	rssMiB,
+	rssOfOneMiB,
+	missed,
+}: Line): void {
 	const speed = work.startsWith('large') ? `${mbPerSecond} MB/s` : `${opsPerSecond} a second`
 	say(
-		`${missed.length > 0 ? 'MISSED' : 'ok    '} ${store.padEnd(6)}${work.padEnd(10)} throughput ${throughput.toFixed(2)} (≥ ${BOUNDS.throughput})  cpu ${cpu.toFixed(2)} (≤ ${BOUNDS.cpu})  ${speed.padEnd(14)} ${rssMiB} MiB  ${server}${missed.length > 0 ? `  missed: ${missed.join(', ')}` : ''}`,
+		`${missed.length > 0 ? 'MISSED' : 'ok    '} ${store.padEnd(6)}${work.padEnd(10)} throughput ${throughput.toFixed(2)} (≥ ${BOUNDS.throughput})  cpu ${cpu.toFixed(2)} (≤ ${BOUNDS.cpu})  ${speed.padEnd(14)} ${rssMiB}${rssOfOneMiB === undefined ? '' : ` (${rssOfOneMiB} for one)`} MiB  ${server}${missed.length > 0 ? `  missed: ${missed.join(', ')}` : ''}`,
 	)
 }
