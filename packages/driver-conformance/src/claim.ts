@@ -12,6 +12,7 @@ export type ClaimGroup =
 	| 'consistency'
 	| 'integrity'
 	| 'faults'
+	| 'golden'
 	| 'retention'
 	| 'permissions'
 	| 'resources'

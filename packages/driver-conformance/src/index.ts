@@ -6,3 +6,4 @@ export type { ClaimReport, Cleanup, ConformanceReport, Latency, Recommended, Spe
 export { runConformance } from './run.ts'
 export { claimsFor, type Session, startSession } from './session.ts'
 export { reportText } from './text.ts'
+export { GOLDEN, type GoldenObject } from './golden/repository.ts'

@@ -20,6 +20,8 @@ export interface ConformanceOptions {
 	readonly openRefused?: OpenStore
 	/** Opens the same store with credentials that may read and not write. */
 	readonly openReadOnly?: OpenStore
+	/** Opens another store, of another driver: a repository is copied from there to here and back. Without it the copy stays in this store. */
+	readonly openOther?: OpenStore
 	/** Where another process can open the same store: it is killed in the middle of a put. */
 	readonly process?: {
 		/** URL of a module whose default export is a `StorageDriver`. */

@@ -22,6 +22,8 @@ export interface Plan {
 	readonly memoryBytes: number
 	/** How long one figure of the speed is measured; 0 for not at all. */
 	readonly speedMs: number
+	/** At how many calls in flight it is measured, ascending; a store that takes fewer is measured at its most. */
+	readonly speedWidths: readonly number[]
 }
 
 const MIB = 2 ** 20
@@ -38,6 +40,7 @@ export const PLANS: Readonly<Record<Level, Plan>> = {
 		workloadMs: 0,
 		memoryBytes: 0,
 		speedMs: 1000,
+		speedWidths: [1, 4, 16],
 	},
 	full: {
 		claimMs: 300_000,
@@ -50,6 +53,7 @@ export const PLANS: Readonly<Record<Level, Plan>> = {
 		workloadMs: 10_000,
 		memoryBytes: 256 * MIB,
 		speedMs: 3000,
+		speedWidths: [1, 4, 16],
 	},
 	soak: {
 		claimMs: 3_600_000,
@@ -62,5 +66,6 @@ export const PLANS: Readonly<Record<Level, Plan>> = {
 		workloadMs: 600_000,
 		memoryBytes: 2048 * MIB,
 		speedMs: 10_000,
+		speedWidths: [1, 4, 16, 64],
 	},
 }

@@ -34,7 +34,8 @@ export async function runConformance(options: RunOptions): Promise<ConformanceRe
 		if (session.plan.speedMs > 0 && !signal.aborted) {
 			try {
 				const time = AbortSignal.any([signal, AbortSignal.timeout(session.plan.claimMs)])
-				speed = await measureSpeed(await session.room('speed', time), { ms: session.plan.speedMs, signal: time })
+				const { speedMs: ms, speedWidths: widths } = session.plan
+				speed = await measureSpeed(await session.room('speed', time), { ms, widths, signal: time })
 			} catch (error) {
 				speedProblem = session.hide(described(error))
 			}

@@ -5,11 +5,12 @@ import type { Latency, Recommended, Speed } from './report.ts'
 const SMALL_BYTES = 1024
 const LARGE_BYTES = 4 * 2 ** 20
 const MOST_OBJECTS = 500
-const WIDTHS = [1, 4, 16]
 
 export interface SpeedOptions {
 	/** How long one figure is measured. */
 	readonly ms: number
+	/** Calls in flight, ascending. */
+	readonly widths: readonly number[]
 	readonly signal: AbortSignal
 }
 
@@ -54,11 +55,11 @@ async function drain(store: Storage, key: string): Promise<void> {
 	for await (const _ of (await store.get(key)).bytes);
 }
 
-/** Measures a store at 1, 4 and 16 calls in flight, or as many as it takes. */
+/** Measures a store at each width, or as many calls in flight as it takes. */
 export async function measureSpeed(store: Storage, options: SpeedOptions): Promise<Speed[]> {
 	const small = content('small', SMALL_BYTES)
 	const large = content('large', LARGE_BYTES)
-	const widths = new Set(WIDTHS.map((width) => Math.min(width, store.capabilities.maxConcurrency)))
+	const widths = new Set(options.widths.map((width) => Math.min(width, store.capabilities.maxConcurrency)))
 	const speeds: Speed[] = []
 	for (const inFlight of widths) {
 		const of = (kind: string, made: number) => (index: number) => `${kind}${inFlight}/${index % made}`

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { claimsFor, reportText, runConformance } from '../src/index.ts'
+import { claimsFor, GOLDEN, reportText, runConformance } from '../src/index.ts'
 import { directory, memory, SMALL } from './stores.ts'
 
 test('the memory driver keeps every claim', async () => {
@@ -42,4 +42,22 @@ test('storage-fs keeps every claim, with a process killed and without the object
 	])
 	expect(report.isConforming, reportText(report)).toBe(true)
 	expect(report.speed?.map(({ inFlight }) => inFlight)).toEqual([1, 4, 16])
+})
+
+test('a repository is copied to a store of another driver and back, and nothing stays there', async () => {
+	const { open: openOther, objects } = memory()
+	const { open, remove } = await directory()
+	onTestFinished(remove)
+	const seen = new Set<string>()
+	const report = await runConformance({
+		open,
+		openOther: async () => {
+			const other = await openOther()
+			return { ...other, put: (key, body, options) => other.put(key, body, options).finally(() => seen.add(key)) }
+		},
+		plan: { ...SMALL, listed: [0] },
+	})
+	expect(report.claims.find(({ id }) => id === 'golden.copy')).toMatchObject({ outcome: 'passed' })
+	expect(seen.size).toBe(GOLDEN.length)
+	expect([...objects.keys()]).toEqual([])
 })

@@ -156,3 +156,21 @@ test('a store that lacks capabilities is not failed for them', async () => {
 	expect(counts.skipped).toBe(25)
 	expect(claims.find(({ id }) => id === 'range.exact')?.detail).toBe('rangeRead is lacking: this store is simple')
 })
+
+test('soak measures 64 calls in flight too, or as many as the store takes', async () => {
+	const { open } = memory()
+	const widths = async (maxConcurrency: number): Promise<number[] | undefined> => {
+		const report = await runConformance({
+			open: async () => {
+				const good = await open()
+				return { ...good, capabilities: { ...good.capabilities, maxConcurrency } }
+			},
+			level: 'soak',
+			isInProcess: true,
+			plan: { ...SMALL, speedMs: 1 },
+		})
+		return report.speed?.map(({ inFlight }) => inFlight)
+	}
+	expect(await widths(64)).toEqual([1, 4, 16, 64])
+	expect(await widths(10)).toEqual([1, 4, 10])
+})

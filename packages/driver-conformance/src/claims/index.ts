@@ -4,6 +4,7 @@ import { conditionalCreateClaims } from './conditional-create.ts'
 import { consistencyClaims } from './consistency.ts'
 import { contractClaims } from './contract.ts'
 import { faultClaims } from './faults.ts'
+import { goldenClaims } from './golden.ts'
 import { integrityClaims } from './integrity.ts'
 import { keyClaims } from './keys.ts'
 import { listClaims } from './list.ts'
@@ -22,6 +23,7 @@ export const CLAIMS: readonly Claim[] = [
 	...conditionalCreateClaims,
 	...consistencyClaims,
 	...integrityClaims,
+	...goldenClaims,
 	...faultClaims,
 	...retentionClaims,
 	...resourceClaims,

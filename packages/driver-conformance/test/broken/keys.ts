@@ -4,7 +4,7 @@ import { type Flaw, rekeyed } from './flaw.ts'
 export const keyFlaws: readonly Flaw[] = [
 	{
 		flaw: 'keys are case-folded',
-		caughtBy: ['keys.case'],
+		caughtBy: ['golden.repository', 'golden.copy', 'keys.case'],
 		breaks: (good) => rekeyed(good, (key) => key.toLowerCase()),
 	},
 	{

@@ -75,6 +75,8 @@ export const listFlaws: readonly Flaw[] = [
 	{
 		flaw: 'a listing has one level of directories',
 		caughtBy: [
+			'golden.repository',
+			'golden.copy',
 			'contract.round-trip',
 			'keys.case',
 			'keys.characters',

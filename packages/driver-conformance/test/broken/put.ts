@@ -166,7 +166,7 @@ export const putFlaws: readonly Flaw[] = [
 	},
 	{
 		flaw: 'a stream is not read at all when its hash is declared',
-		caughtBy: ['integrity.right-declarations'],
+		caughtBy: ['golden.copy', 'integrity.right-declarations'],
 		breaks: (good) => ({
 			async put(key, body, options) {
 				if (!isStream(body) || options?.sha256 === undefined) return good.put(key, body, options)
@@ -178,7 +178,7 @@ export const putFlaws: readonly Flaw[] = [
 	},
 	{
 		flaw: 'the hash uses up the stream, and the object is empty',
-		caughtBy: ['integrity.right-declarations'],
+		caughtBy: ['golden.copy', 'integrity.right-declarations'],
 		breaks: (good) => ({
 			async put(key, body, options) {
 				const info = await good.put(key, body, options)
@@ -262,7 +262,7 @@ export const putFlaws: readonly Flaw[] = [
 	},
 	{
 		flaw: 'empty objects are lost',
-		caughtBy: ['contract.empty'],
+		caughtBy: ['golden.repository', 'golden.copy', 'contract.empty'],
 		breaks: (good) => ({
 			async put(key, body, options) {
 				const info = await good.put(key, body, options)
@@ -315,7 +315,7 @@ export const putFlaws: readonly Flaw[] = [
 	},
 	{
 		flaw: 'puts at the same time get the bytes of each other',
-		caughtBy: ['consistency.own-bytes', 'consistency.workload'],
+		caughtBy: ['golden.repository', 'golden.copy', 'consistency.own-bytes', 'consistency.workload'],
 		breaks: (good, _, common) => ({
 			async put(key, body, options) {
 				if (isStream(body)) return good.put(key, body, options)
