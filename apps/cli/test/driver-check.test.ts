@@ -99,6 +99,13 @@ test('a failed claim, a stop and a bad clean-up are failures of their own kinds'
 		code: 'INTERRUPTED',
 		message: 'the check of acme://store was stopped after 1 of 2 claims',
 	})
+	const denied = { delete: 'STORAGE_PERMISSION: no' }
+	const rest = { removed: 0, left: ['ydbackup-driver-check-1/rights/object'] }
+	expect(checkedFailure({ ...report, isConforming: false, denied, cleanup: rest })).toMatchObject({
+		code: 'STORAGE_PERMISSION',
+		message:
+			'the check of acme://store proves little: the credentials may not delete; ydbackup-driver-check-1/rights/object is left there',
+	})
 	const left = { removed: 0, left: ['ydbackup-driver-check-1/a'] }
 	expect(checkedFailure({ ...report, isConforming: false, cleanup: left })).toMatchObject({
 		code: 'PARTIAL',

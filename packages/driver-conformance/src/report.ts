@@ -1,5 +1,6 @@
 import type { Capabilities } from '@ydbackup/core'
 import type { ClaimGroup } from './claim.ts'
+import type { Denied } from './rights.ts'
 import type { Level } from './plan.ts'
 
 /** How one claim ended. */
@@ -61,6 +62,8 @@ export interface ConformanceReport {
 	readonly recommended?: Recommended
 	/** Why there is no speed. */
 	readonly speedProblem?: string
+	/** Calls that the store refuses to these credentials, with its words: what needs them was skipped, and nothing is proven by it. */
+	readonly denied?: Denied
 	readonly cleanup: Cleanup
 	/** Why the run ended before all claims were tried. */
 	readonly stopped?: string

@@ -89,8 +89,15 @@ export function room(storage: Storage, { prefix, signal, ledger }: RoomOptions):
 		}),
 		put: (key, body, options) =>
 			call(`writing ${key}`, async () => {
+				const isNew = !ledger.keys.has(outer(key))
 				ledger.keys.add(outer(key))
-				return inner(await storage.put(outer(key), body, both(options)))
+				try {
+					return inner(await storage.put(outer(key), body, both(options)))
+				} catch (error) {
+					// Nothing was written that a clean-up without rights could not remove.
+					if (isNew && isBackupError(error, 'STORAGE_PERMISSION')) ledger.keys.delete(outer(key))
+					throw error
+				}
 			}),
 		get: (key, options) =>
 			call(`reading ${key}`, async (): Promise<ObjectBody> => {

@@ -2,6 +2,7 @@ import { DRIVER_CONTRACT } from '@ydbackup/core'
 import { described } from './expect.ts'
 import type { RunOptions } from './options.ts'
 import type { ClaimReport, ConformanceReport, Speed } from './report.ts'
+import { deniedText, hindrance } from './rights.ts'
 import { claimsFor, startSession } from './session.ts'
 import { measureSpeed, recommend } from './speed.ts'
 
@@ -22,6 +23,7 @@ export async function runConformance(options: RunOptions): Promise<ConformanceRe
 	let cleanup: ConformanceReport['cleanup'] | undefined
 	try {
 		const { location, capabilities } = await session.opened()
+		const denied = await session.rights()
 		const planned = claimsFor(level)
 		for (const claim of planned) {
 			if (signal.aborted) break
@@ -31,7 +33,9 @@ export async function runConformance(options: RunOptions): Promise<ConformanceRe
 			claims.push(report)
 			onProgress?.({ claim: report, done: claims.length, total: planned.length })
 		}
-		if (session.plan.speedMs > 0 && !signal.aborted) {
+		const hindered = hindrance(denied)
+		if (hindered !== undefined) speedProblem = hindered
+		else if (session.plan.speedMs > 0 && !signal.aborted) {
 			try {
 				const time = AbortSignal.any([signal, AbortSignal.timeout(session.plan.claimMs)])
 				const { speedMs: ms, speedWidths: widths } = session.plan
@@ -53,12 +57,17 @@ export async function runConformance(options: RunOptions): Promise<ConformanceRe
 			level,
 			startedAt,
 			ms: Math.round(performance.now() - begun),
-			isConforming: counts.failed === 0 && claims.length === planned.length && cleanup.left.length === 0,
+			isConforming:
+				counts.failed === 0 &&
+				claims.length === planned.length &&
+				cleanup.left.length === 0 &&
+				deniedText(denied) === undefined,
 			counts,
 			claims,
 			...(speed && { speed }),
 			...(recommended && { recommended }),
 			...(speedProblem !== undefined && { speedProblem }),
+			...(deniedText(denied) !== undefined && { denied }),
 			cleanup,
 			...(claims.length < planned.length && {
 				stopped: `stopped after ${claims.length} of ${planned.length} claims`,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { BackupError, isKey, type Storage } from '@ydbackup/core'
+import { BackupError, isBackupError, isKey, type Storage } from '@ydbackup/core'
 import { inFlight, keysOf } from './bytes.ts'
 import type { Claim, Known, Listing, Trial } from './claim.ts'
 import { CLAIMS } from './claims/index.ts'
@@ -8,6 +8,7 @@ import { makeListing } from './listing.ts'
 import type { ConformanceOptions } from './options.ts'
 import { type Plan, PLANS } from './plan.ts'
 import type { ClaimReport, Cleanup } from './report.ts'
+import { type Denied, deniedText, hindrance, probeRights } from './rights.ts'
 import { leakFinder, type Ledger, room } from './room.ts'
 
 const CLEANUP_MS = 120_000
@@ -17,6 +18,8 @@ const WIDTH = 16
 export interface Session {
 	/** The first connection. Opens it when nobody has. */
 	opened(): Promise<Storage>
+	/** Looks which calls the store refuses to these credentials. Claims that then meet a refusal are skipped, not failed. Never throws. */
+	rights(): Promise<Denied>
 	/** Tries a claim. Never throws: what a driver does is an outcome. */
 	check(claim: Claim, signal?: AbortSignal): Promise<ClaimReport>
 	/** A part of the store for something else than a claim; it is removed with the rest. */
@@ -40,7 +43,16 @@ export function startSession(options: ConformanceOptions): Session {
 	const connections = new Map<number, Promise<Storage>>()
 	const extra: Storage[] = []
 	const leaks = leakFinder(options.secrets ?? [])
-	const ledger: Ledger = { keys: new Set(), calls: new Map(), failed: leaks.look }
+	let denied: Denied = {}
+	let refusals = 0
+	const ledger: Ledger = {
+		keys: new Set(),
+		calls: new Map(),
+		failed(error) {
+			leaks.look(error)
+			if (isBackupError(error, 'STORAGE_PERMISSION')) refusals++
+		},
+	}
 	const ending = new AbortController()
 	const always = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal
 	let heldUntil = 0
@@ -96,6 +108,7 @@ export function startSession(options: ConformanceOptions): Session {
 		claim: Claim,
 		stop: AbortSignal | undefined,
 	): Promise<Pick<ClaimReport, 'outcome' | 'detail'>> {
+		const refusedBefore = refusals
 		const time = new AbortController()
 		const signal = AbortSignal.any([time.signal, always, ...(stop ? [stop] : [])])
 		const stopped = Promise.withResolvers<never>()
@@ -105,7 +118,7 @@ export function startSession(options: ConformanceOptions): Session {
 			if (signal.aborted) throw new BackupError('INTERRUPTED', 'stopped before it was tried')
 			const { capabilities } = await connection(0)
 			const known: Known = { capabilities, plan, options }
-			const reason = claim.skip?.(known)
+			const reason = hindrance(denied) ?? claim.skip?.(known)
 			if (reason !== undefined) return { outcome: 'skipped', detail: reason }
 			signal.addEventListener('abort', tellStopped, { once: true })
 			stopped.promise.catch(() => undefined)
@@ -113,6 +126,8 @@ export function startSession(options: ConformanceOptions): Session {
 			await within(plan.claimMs, 'the claim', Promise.race([work, stopped.promise]))
 			return { outcome: 'passed' }
 		} catch (error) {
+			const lacking = deniedText(denied)
+			if (lacking !== undefined && refusals > refusedBefore) return { outcome: 'skipped', detail: lacking }
 			const [waiting] = ledger.calls.values()
 			const isLate = described(error).startsWith('the claim was not over')
 			return {
@@ -145,15 +160,19 @@ export function startSession(options: ConformanceOptions): Session {
 		// A key that is none was refused, or else it is nothing that may be handed to a delete.
 		const keys = [...ledger.keys, ...listedKeys].filter((key) => isKey(key) && key.startsWith(root))
 		const there = new Set(listedKeys)
+		const undeleted: string[] = []
 		const removable = heldUntil - Date.now()
 		if (removable > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(removable * 1.1, CLEANUP_MS / 2)))
 		await inFlight(WIDTH, new Set(keys), (key) =>
 			// What no listing shows is deleted in case that the listing is wrong.
-			store.delete(key).catch((error: unknown) => there.has(key) && problems.push(described(error))),
+			store.delete(key).catch((error: unknown) => {
+				undeleted.push(key)
+				if (there.has(key)) problems.push(described(error))
+			}),
 		)
 		const left = await keysOf(store, root).catch((error: unknown) => {
 			problems.push(described(error))
-			return []
+			return undeleted
 		})
 		const still = new Set(left)
 		const [problem] = problems
@@ -168,6 +187,20 @@ export function startSession(options: ConformanceOptions): Session {
 		plan,
 		hide: leaks.hide,
 		opened: () => connection(0),
+		async rights() {
+			const time = new AbortController()
+			const probe = roomOf(0, `${root}rights/`, AbortSignal.any([time.signal, always])).then(probeRights)
+			// A store that is late, or a stop, is for the claims to tell.
+			const stopped = new Promise<Denied>((resolve) => {
+				always.addEventListener('abort', () => resolve({}), { once: true })
+			})
+			const either = Promise.race([probe, stopped])
+			const found = await within(plan.claimMs, 'looking for the rights', either).catch((): Denied => ({}))
+			time.abort()
+			await quiet()
+			denied = Object.fromEntries(Object.entries(found).map(([right, why]) => [right, leaks.hide(why)]))
+			return denied
+		},
 		room: async (name, signal) => roomOf(0, `${root}${name}/`, AbortSignal.any([signal, always])),
 		async check(claim, signal) {
 			const begun = performance.now()

@@ -32,9 +32,10 @@ export function reportText(report: ConformanceReport): string {
 		lines.push(`recommended: ${recommended.putsInFlight} puts and ${recommended.getsInFlight} gets in flight`)
 	if (cleanup.left.length > 0) lines.push(`left behind: ${cleanup.left.join(', ')}`)
 	if (cleanup.problem !== undefined) lines.push(`clean-up: ${cleanup.problem}`)
+	for (const [right, why] of Object.entries(report.denied ?? {})) lines.push(`the credentials may not ${right}: ${why}`)
 	if (report.stopped !== undefined) lines.push(report.stopped)
 	lines.push(
-		`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped: the driver ${report.isConforming ? 'keeps the contract' : report.stopped === undefined || counts.failed > 0 ? 'breaks the contract' : 'was not tried to the end'}`,
+		`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped: the driver ${report.isConforming ? 'keeps the contract' : counts.failed > 0 || (report.stopped === undefined && report.denied === undefined) ? 'breaks the contract' : 'was not tried to the end'}`,
 	)
 	return `${lines.join('\n')}\n`
 }

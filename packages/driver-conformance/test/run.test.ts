@@ -1,6 +1,13 @@
-import { BackupError } from '@ydbackup/core'
+import { BackupError, type Storage } from '@ydbackup/core'
 import { expect, test } from 'vitest'
-import { type ClaimReport, claimsFor, reportText, runConformance } from '../src/index.ts'
+import {
+	type ClaimReport,
+	claimsFor,
+	type ConformanceReport,
+	reportText,
+	type Right,
+	runConformance,
+} from '../src/index.ts'
 import { memory, SMALL } from './stores.ts'
 
 const never = (): Promise<never> => new Promise(() => undefined)
@@ -44,6 +51,18 @@ test('a call that never settles fails its claims in time and names what it waite
 	expect(absent?.detail).toMatch(/^the claim was not over after 60 ms, while looking for missing/)
 	expect(report.isConforming).toBe(false)
 	expect(report.cleanup.left).toEqual([])
+})
+
+test('a stop while the first call hangs ends the run at once', async () => {
+	const { open } = memory()
+	const begun = performance.now()
+	const report = await runConformance({
+		open: async () => ({ ...(await open()), put: never }),
+		plan: { ...SMALL, settleMs: 100 },
+		signal: AbortSignal.timeout(50),
+	})
+	expect(report.stopped).toMatch(/^stopped after 0 of/)
+	expect(performance.now() - begun).toBeLessThan(3000)
 })
 
 test('a store that cannot be opened fails the run with its own error', async () => {
@@ -95,21 +114,67 @@ test('the clean-up removes what a listing does not show, and nothing that was th
 	expect([...objects.keys()]).toEqual(['mine'])
 })
 
-test('what cannot be removed is told', async () => {
-	const { open } = memory()
+/** A run with credentials that may not do everything. */
+async function limited(...rights: readonly Right[]): Promise<{ report: ConformanceReport; keys: string[] }> {
+	const { open, objects } = memory()
+	const refuse = (right: Right) => (): never => {
+		throw new BackupError('STORAGE_PERMISSION', `${right} is forbidden`)
+	}
 	const report = await runConformance({
-		open: async () => ({
-			...(await open()),
-			async delete() {
-				throw new BackupError('STORAGE_PERMISSION', 'deletes are forbidden')
-			},
-		}),
-		plan: SMALL,
+		open: async () => {
+			const good = await open()
+			const refused = rights.map((right) => [
+				right,
+				right === 'list'
+					? async function* () {
+							yield* []
+							refuse(right)()
+						}
+					: async () => refuse(right)(),
+			])
+			return { ...good, ...(Object.fromEntries(refused) as Partial<Storage>) }
+		},
+		plan: { ...SMALL, speedMs: 1 },
 	})
-	expect(report.cleanup.left).toHaveLength(10)
-	expect(report.cleanup.problem).toBe('STORAGE_PERMISSION: deletes are forbidden')
+	return { report, keys: [...objects.keys()] }
+}
+
+test('credentials that may only read: nothing is tried, nothing is said against the driver, nothing is left', async () => {
+	const { report, keys } = await limited('put', 'delete')
+	expect(report.denied).toEqual({
+		put: 'STORAGE_PERMISSION: put is forbidden',
+		delete: 'STORAGE_PERMISSION: delete is forbidden',
+	})
+	expect(report.counts).toEqual({ passed: 0, failed: 0, skipped: claimsFor('quick').length })
 	expect(report.isConforming).toBe(false)
-	expect(reportText(report)).toContain('left behind: ydbackup-driver-check-')
+	expect(report.speedProblem).toBe('the credentials may not put')
+	expect({ cleanup: report.cleanup, keys }).toEqual({ cleanup: { removed: 0, left: [] }, keys: [] })
+	expect(reportText(report)).toMatch(/may not put: .*\n[^]*the driver was not tried to the end\n$/)
+})
+
+test('credentials that may not delete: one small object is left, and told', async () => {
+	for (const rights of [['delete'], ['get', 'stat', 'list', 'delete']] as const) {
+		const { report, keys } = await limited(...rights)
+		expect(keys).toEqual([expect.stringMatching(/^ydbackup-driver-check-[^/]+\/rights\/object$/)])
+		expect(report.cleanup.left).toEqual(keys)
+		expect(report.cleanup.problem).toMatch(/^STORAGE_PERMISSION: (delete|list) is forbidden$/)
+		expect(report.counts.failed).toBe(0)
+		expect(Object.keys(report.denied ?? {})).toEqual([...rights])
+		expect(reportText(report)).toContain('left behind: ydbackup-driver-check-')
+	}
+})
+
+test('credentials that may not list: what needs a listing is skipped, the rest is tried and measured', async () => {
+	const { report, keys } = await limited('list')
+	expect(report.counts.failed).toBe(0)
+	expect(report.counts.passed).toBeGreaterThan(10)
+	expect(report.claims.find(({ id }) => id === 'list.complete' || id === 'contract.round-trip')).toMatchObject({
+		outcome: 'skipped',
+		detail: 'the credentials may not list',
+	})
+	expect(report.speed?.length).toBe(3)
+	expect(report.isConforming).toBe(false)
+	expect(keys).toEqual([])
 })
 
 test('a secret that an error shows is in no report', async () => {

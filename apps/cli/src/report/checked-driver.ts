@@ -1,9 +1,9 @@
 import { BackupError } from '@ydbackup/core'
 import type { ConformanceReport } from '@ydbackup/driver-conformance'
 
-/** Exit 2 when the driver breaks the contract on this store, 9 when only the clean-up is wrong, 130 when the check was stopped. */
+/** Exit 2 when the driver breaks the contract on this store, 8 when the credentials may not do everything, 9 when only the clean-up is wrong, 130 when the check was stopped. */
 export function checkedFailure(report: ConformanceReport): BackupError | undefined {
-	const { driver, location, claims, counts, cleanup, isConforming, stopped } = report
+	const { driver, location, claims, counts, cleanup, denied, isConforming, stopped } = report
 	const [first] = claims.filter(({ outcome }) => outcome === 'failed')
 	if (first) {
 		const more = counts.failed === 1 ? '' : ` (and ${counts.failed - 1} more)`
@@ -15,6 +15,14 @@ export function checkedFailure(report: ConformanceReport): BackupError | undefin
 	}
 	if (stopped !== undefined) return new BackupError('INTERRUPTED', `the check of ${location} was ${stopped}`)
 	if (isConforming) return undefined
+	if (denied !== undefined) {
+		const left = cleanup.left.length > 0 ? `; ${cleanup.left[0]} is left there` : ''
+		return new BackupError(
+			'STORAGE_PERMISSION',
+			`the check of ${location} proves little: the credentials may not ${Object.keys(denied).join(', ')}${left}`,
+			{ advice: 'give the check credentials that may put, get, list and delete; backups themselves need fewer rights' },
+		)
+	}
 	return new BackupError('PARTIAL', `the check of ${location} left ${cleanup.left.length} objects or more behind`, {
 		advice: `remove what is below ${cleanup.left[0]?.split('/')[0]}/: it is not needed`,
 	})
