@@ -31,7 +31,7 @@ export const faultClaims: readonly Claim[] = claimsOf('faults', {
 		title: 'a body that is slow to begin is waited for',
 		async check({ store }) {
 			await store.put('object', async function* () {
-				await new Promise((resolve) => setTimeout(resolve, 50))
+				await new Promise((resolve) => setTimeout(resolve, 100))
 				yield content('late', 1000)
 			})
 			demand((await store.stat('object'))?.size === 1000, 'an object whose body was slow to begin is not whole')
