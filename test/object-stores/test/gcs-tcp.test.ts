@@ -81,12 +81,13 @@ async function toOurServer(): Promise<Way> {
 }
 
 /** The proxy goes to the loopback alone, and does not speak TLS. */
-const isNear =
-	ELSEWHERE !== undefined &&
-	/^http:\/\/(?:127\.0\.0\.1|localhost):/.test(new URL(ELSEWHERE).searchParams.get('endpoint') ?? '')
+const elsewhere = ELSEWHERE === undefined ? undefined : new URL(ELSEWHERE)
+const near = /^http:\/\/(?:127\.0\.0\.1|localhost):/.test(elsewhere?.searchParams.get('endpoint') ?? '')
+	? elsewhere
+	: undefined
 const WAYS: readonly (readonly [name: string, open: () => Promise<Way>])[] = [
 	['our server', toOurServer],
-	...(isNear ? ([['YDBACKUP_TEST_GCS_URL', () => wayTo(new URL(ELSEWHERE), () => undefined)]] as const) : []),
+	...(near ? ([['YDBACKUP_TEST_GCS_URL', () => wayTo(near, () => undefined)]] as const) : []),
 ]
 
 const read = async (storage: Storage, key: string): Promise<Buffer> => bytesOf((await storage.get(key)).bytes)
