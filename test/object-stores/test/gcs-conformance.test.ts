@@ -34,12 +34,12 @@ conformance('gcs', {
 })
 
 // Who may do less, and secrets, are not known of an endpoint that is not ours.
-if (ELSEWHERE !== undefined) {
-	const elsewhere: string = ELSEWHERE
+if (ELSEWHERE) {
+	const there = ELSEWHERE
 	conformance('gcs at YDBACKUP_TEST_GCS_URL', {
-		open: () => driver.open(new URL(elsewhere), { environment: process.env, writable: true }),
+		open: () => driver.open(new URL(there), { environment: process.env, writable: true }),
 		level: 'quick',
 		plan: { largeBytes: (17 << 20) + 1, holdMs: 2500, speedMs: 300 },
-		process: { driver: import.meta.resolve('@ydbackup/storage-gcs/driver'), location: elsewhere },
+		process: { driver: import.meta.resolve('@ydbackup/storage-gcs/driver'), location: there },
 	})
 }

@@ -13,6 +13,8 @@ interface Way extends AsyncDisposable {
 	readonly proxy: TcpProxy
 	/** Through the proxy. */
 	readonly storage: Storage
+	/** The same, and soon tired of silence: a busy machine must not pass for a silent one where anything is to succeed. */
+	readonly impatient: Storage
 	/** The same place, past the proxy. */
 	readonly direct: Storage
 	/** Whether a session that is asked how much it has says so, as it is documented; some imitations end it instead. */
@@ -31,12 +33,14 @@ async function wayTo(target: URL, openUploads: () => number | undefined, file?: 
 	const environment = file === undefined ? process.env : { GOOGLE_APPLICATION_CREDENTIALS: file }
 	const direct = stack.use(await driver.open(location, { environment, writable: true }))
 	location.searchParams.set('endpoint', proxy.url)
-	location.searchParams.set('timeout', '0.7')
 	const storage = stack.use(await driver.open(location, { environment, writable: true }))
+	location.searchParams.set('timeout', '0.7')
+	const impatient = stack.use(await driver.open(location, { environment, writable: true }))
 	const tellsKept = file !== undefined || (await saysWhatItKept(target, direct))
 	return {
 		proxy,
 		storage,
+		impatient,
 		direct,
 		tellsKept,
 		get openUploads() {
@@ -81,12 +85,13 @@ async function toOurServer(): Promise<Way> {
 }
 
 /** The proxy goes to the loopback alone, and does not speak TLS. */
-const isNear =
-	ELSEWHERE !== undefined &&
-	/^http:\/\/(?:127\.0\.0\.1|localhost):/.test(new URL(ELSEWHERE).searchParams.get('endpoint') ?? '')
+const elsewhere = ELSEWHERE === undefined ? undefined : new URL(ELSEWHERE)
+const near = /^http:\/\/(?:127\.0\.0\.1|localhost):/.test(elsewhere?.searchParams.get('endpoint') ?? '')
+	? elsewhere
+	: undefined
 const WAYS: readonly (readonly [name: string, open: () => Promise<Way>])[] = [
 	['our server', toOurServer],
-	...(isNear ? ([['YDBACKUP_TEST_GCS_URL', () => wayTo(new URL(ELSEWHERE!), () => undefined)]] as const) : []),
+	...(near ? ([['YDBACKUP_TEST_GCS_URL', () => wayTo(near, () => undefined)]] as const) : []),
 ]
 
 const read = async (storage: Storage, key: string): Promise<Buffer> => bytesOf((await storage.get(key)).bytes)
@@ -190,17 +195,17 @@ describe.each(WAYS)('through a line that breaks, to %s', (_, open) => {
 
 	test.concurrent('a slow line is waited for, a silent, a stalled and a refusing one end each call within its bound', async () => {
 		await using way = await open()
-		const { storage, direct } = way
+		const { storage, impatient, direct } = way
 		const body = noise(9 * MIB)
 		await way.harm(() => ({ up: { delayMs: 5 }, down: { delayMs: 50 } }))
 		await storage.put('k', pieces(body), { ifAbsent: true })
 		const { bytes } = await storage.get('k', { range: { offset: 5, length: 100_000 } })
 		expect(body.subarray(5, 100_005).equals(await bytesOf(bytes))).toBe(true)
-		const reads = (): Promise<unknown>[] => [storage.stat('k'), read(storage, 'k'), all(storage.list(''))]
+		const reads = (): Promise<unknown>[] => [impatient.stat('k'), read(impatient, 'k'), all(impatient.list(''))]
 		const writes = (): Promise<unknown>[] => [
-			storage.put('small', Buffer.from('x')),
-			storage.put('large', pieces(body)),
-			storage.delete('k'),
+			impatient.put('small', Buffer.from('x')),
+			impatient.put('large', pieces(body)),
+			impatient.delete('k'),
 		]
 		for (const [fault, calls, reason] of [
 			[{ refuse: true }, () => [...reads(), ...writes()], undefined],
