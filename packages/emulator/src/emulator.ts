@@ -34,12 +34,15 @@ import { Tokens } from './services/auth.ts'
 import { rowsOf } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
+import { createObject, dropObject, movedSequences, OBJECT, setSequences } from './services/objects.ts'
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
 import { NODE_ID, Sessions } from './services/sessions.ts'
 import { tableQueryMethods } from './services/table-queries.ts'
 import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
-import { alterTable, copyTables, createTable, describeTable, renameTables } from './services/table.ts'
+import { alterTable } from './services/alter-table.ts'
+import { describeTable } from './services/describe-table.ts'
+import { copyTables, createTable, renameTables } from './services/table.ts'
 import { Journal } from './store/journal.ts'
 import { applyEffects, encodeEffects } from './store/transaction.ts'
 import { type Call, type GrpcServer, listen } from './transport/grpc-server.ts'
@@ -131,7 +134,10 @@ class Server implements Emulator {
 				this.#keep(method, user, request)
 			},
 			rows: (effects) => {
-				if (effects.length > 0) this.#keep(ROWS, '', encodeEffects(effects))
+				if (effects.length === 0) return
+				const moved = movedSequences(this.#tree, new Set(effects.map(({ path }) => path)))
+				if (moved.length > 0) this.#keep(OBJECT.sequences, '', Buffer.from(JSON.stringify(moved)))
+				this.#keep(ROWS, '', encodeEffects(effects))
 			},
 			kept: async () => void (await Promise.all(this.#waiting)),
 		}
@@ -191,7 +197,7 @@ class Server implements Emulator {
 			return call.reply.send(
 				toBinary(ListOperationsResponseSchema, create(ListOperationsResponseSchema, { status: STATUS.SUCCESS })),
 			)
-		const handler = this.#unary.get(call.method)
+		const handler = call.method.startsWith('/') ? this.#unary.get(call.method) : undefined
 		if (!handler) throw new GrpcError(GRPC.UNIMPLEMENTED, `${call.method} is not emulated`)
 		let operation: Operation
 		try {
@@ -303,7 +309,7 @@ class Server implements Emulator {
 				TableService.describeTable.path,
 				(bytes) => {
 					const request = fromBinary(DescribeTableRequestSchema, bytes)
-					return describeTable(tree, request.path, request, this.faults)
+					return describeTable(tree, request, this.faults)
 				},
 			],
 			[
@@ -334,6 +340,9 @@ class Server implements Emulator {
 				},
 			],
 			[TableService.bulkUpsert.path, (bytes) => this.#bulkUpsert(bytes)],
+			[OBJECT.create, (bytes, user) => done(() => createObject(tree, JSON.parse(bytes.toString()), user))],
+			[OBJECT.drop, (bytes) => done(() => dropObject(tree, JSON.parse(bytes.toString())))],
+			[OBJECT.sequences, (bytes) => done(() => setSequences(tree, JSON.parse(bytes.toString())))],
 		])
 	}
 

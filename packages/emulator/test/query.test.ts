@@ -182,7 +182,6 @@ test.each([
 	['SELECT * FROM a JOIN b ON a.x = b.x', UNSUPPORTED, 0, 'JOIN is not emulated'],
 	['CREATE VIEW v AS SELECT 1', UNSUPPORTED, 0, 'CREATE VIEW'],
 	['SELECT a FROM n GROUP BY a', UNSUPPORTED, 0, 'GROUP is not emulated'],
-	['CREATE TABLE x (id Serial, PRIMARY KEY (id))', UNSUPPORTED, 0, 'Serial'],
 	['DROP TABLE n; SELECT * FROM n', GENERIC_ERROR, 2009, 'mixed data and scheme'],
 	['ALTER TABLE n ADD COLUMN z Int32 NOT NULL', SCHEME_ERROR, 0, 'Cannot add not null column without default value'],
 ])('refused: %s', async (text, status, code, message) => {

@@ -22,6 +22,8 @@ export interface WriteRules {
 	readonly partial?: boolean
 	/** Rows come as they were given: not sorted, a key may stand twice. */
 	readonly asGiven?: boolean
+	/** Columns that are not given take their default; where `kept` has the row, it stays. */
+	readonly defaults?: boolean
 }
 
 /** Turns the list of structs of a TypedValue (bytes) into rows of a table, checked as YDB checks them; sorted, the last of a key wins. */
@@ -55,10 +57,12 @@ export function rowsOf(
 	})
 	if (new Set(memberColumn).size !== members.length)
 		throw new YdbError('BAD_REQUEST', 'a column stands twice in the rows')
+	const own = columns.map(({ otherwise }, at) => (rules.defaults && !memberColumn.includes(at) ? otherwise : undefined))
 	for (const at of table.key)
-		if (!memberColumn.includes(at)) throw new YdbError('SCHEME_ERROR', `Missing key columns: ${columns[at]!.name}`)
+		if (!own[at] && !memberColumn.includes(at))
+			throw new YdbError('SCHEME_ERROR', `Missing key columns: ${columns[at]!.name}`)
 	for (const [at, { notNull, name }] of columns.entries())
-		if (notNull && !rules.partial && !memberColumn.includes(at))
+		if (notNull && !rules.partial && !own[at] && !memberColumn.includes(at))
 			throw new YdbError('SCHEME_ERROR', `Missing not null columns: ${name}`)
 	if (!valueSpan) return []
 
@@ -111,6 +115,12 @@ export function rowsOf(
 		}
 		if (member !== members.length)
 			throw new YdbError('BAD_REQUEST', 'a row has fewer values than its struct has members')
+		for (const column of table.key) {
+			if (!own[column]) continue
+			replaced[column] = contentOf(own[column]())
+			starts[column] = 0
+			anyReplaced = true
+		}
 		startKey()
 		for (const column of table.key) {
 			const { cell, name } = columns[column]!
@@ -121,7 +131,7 @@ export function rowsOf(
 		const key = finishKey()
 		let row: Buffer
 		if (inOrder && !anyReplaced) row = Buffer.from(bytes.buffer, bytes.byteOffset + rowTag, rowEnd - rowTag)
-		else row = assemble(rules.replace ? undefined : (rules.kept ?? table.rows), key, bytes, starts, ends, replaced)
+		else row = assemble(rules.replace ? undefined : (rules.kept ?? table.rows), key, bytes, starts, ends, replaced, own)
 		if (anyReplaced) replaced.fill(undefined)
 		if (previous && previous.compare(key) >= 0) rises = false
 		previous = key
@@ -139,12 +149,13 @@ function assemble(
 	starts: Int32Array,
 	ends: Int32Array,
 	replaced: readonly (Buffer | undefined)[],
+	own: readonly ((() => Uint8Array) | undefined)[],
 ): Buffer {
 	const kept = starts.includes(-1) ? cellsOf(rows?.get(key)) : undefined
 	const parts: Uint8Array[] = []
 	for (let column = 0; column < starts.length; column++) {
 		if (starts[column]! < 0) {
-			parts.push(kept?.[column] ?? NULL_CELL)
+			parts.push(kept?.[column] ?? own[column]?.() ?? NULL_CELL)
 			continue
 		}
 		const cell = replaced[column] ?? bytes.subarray(starts[column], ends[column])
@@ -154,6 +165,13 @@ function assemble(
 		parts.push(head, cell)
 	}
 	return frameRow(parts)
+}
+
+/** A cell without its tag and length. */
+function contentOf(framed: Uint8Array): Buffer {
+	let start = 1
+	while (framed[start]! > 127) start++
+	return Buffer.from(framed.buffer, framed.byteOffset + start + 1, framed.length - start - 1)
 }
 
 export function frameRow(cells: readonly Uint8Array[]): Buffer {

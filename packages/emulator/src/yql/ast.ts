@@ -68,6 +68,20 @@ export interface ColumnDefinition extends Placed {
 	readonly name: string
 	readonly type: YqlType
 	readonly notNull: boolean
+	readonly serial: boolean
+	readonly otherwise: Expression | undefined
+	readonly family: string | undefined
+}
+
+/** `FAMILY name (DATA = …, COMPRESSION = …)` */
+export interface FamilyDefinition extends Placed {
+	readonly name: string
+	readonly settings: readonly Setting[]
+}
+
+export interface FeedDefinition extends Placed {
+	readonly name: string
+	readonly settings: readonly Setting[]
 }
 
 export interface IndexDefinition {
@@ -81,6 +95,7 @@ export type SettingValue =
 	| { readonly kind: 'word'; readonly word: string }
 	| { readonly kind: 'number'; readonly value: bigint }
 	| { readonly kind: 'text'; readonly text: string }
+	| { readonly kind: 'expression'; readonly expression: Expression }
 	| { readonly kind: 'keys'; readonly keys: readonly (readonly Expression[])[] }
 	| {
 			readonly kind: 'ttl'
@@ -104,6 +119,12 @@ export type Alteration = Placed &
 		| { readonly kind: 'addIndex'; readonly index: IndexDefinition }
 		| { readonly kind: 'dropIndex'; readonly name: string }
 		| { readonly kind: 'renameIndex'; readonly from: string; readonly to: string }
+		| { readonly kind: 'setIndex'; readonly name: string; readonly settings: readonly Setting[] }
+		| { readonly kind: 'addFamily' | 'alterFamily'; readonly family: FamilyDefinition }
+		| { readonly kind: 'setFamily'; readonly column: string; readonly family: string }
+		| { readonly kind: 'dropNotNull'; readonly column: string }
+		| { readonly kind: 'addFeed'; readonly feed: FeedDefinition }
+		| { readonly kind: 'dropFeed'; readonly name: string }
 	)
 
 export type SchemeStatement = Placed &
@@ -115,9 +136,20 @@ export type SchemeStatement = Placed &
 				readonly columns: readonly ColumnDefinition[]
 				readonly primaryKey: readonly string[]
 				readonly indexes: readonly IndexDefinition[]
+				readonly families: readonly FamilyDefinition[]
+				readonly feeds: readonly FeedDefinition[]
+				readonly hash: readonly string[]
 				readonly settings: readonly Setting[]
 		  }
 		| { readonly kind: 'dropTable'; readonly path: string; readonly ifExists: boolean }
+		| {
+				readonly kind: 'alterSequence'
+				readonly path: string
+				readonly ifExists: boolean
+				readonly start?: bigint
+				readonly increment?: bigint
+				readonly restart?: bigint | 'start'
+		  }
 		| { readonly kind: 'alterTable'; readonly path: string; readonly actions: readonly Alteration[] }
 	)
 

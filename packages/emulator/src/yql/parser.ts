@@ -4,6 +4,7 @@ import { type Position, syntaxError } from './lexer.ts'
 import { parseExpression } from './parse-expression.ts'
 import { parseAlterTable, parseCreateTable } from './parse-table.ts'
 import { parseType } from './parse-type.ts'
+import { parseAlterSequence } from './sequence.ts'
 import { TokenCursor } from './token-cursor.ts'
 
 /** The statements of a query. */
@@ -87,6 +88,7 @@ function parseStatement(cursor: TokenCursor): Statement {
 			break
 		case 'ALTER':
 			if (cursor.takeWord('TABLE')) return parseAlterTable(cursor, at)
+			if (cursor.takeWord('SEQUENCE')) return parseAlterSequence(cursor, at)
 			break
 		case 'DROP':
 			if (cursor.takeWord('TABLE')) {

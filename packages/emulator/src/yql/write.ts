@@ -61,8 +61,8 @@ function checkColumns(
 		return columns[index]!.type
 	})
 	for (const index of table.key) {
-		const { name } = table.columns[index]!
-		if (!seen.has(name))
+		const { name, otherwise } = table.columns[index]!
+		if (!seen.has(name) && (partial || !otherwise))
 			throw refused(
 				'PRECONDITION_FAILED',
 				`Missing key column in input: ${name} for table: ${path}`,
@@ -71,8 +71,8 @@ function checkColumns(
 			)
 	}
 	if (partial) return types
-	for (const { name, notNull } of table.columns)
-		if (notNull && !seen.has(name))
+	for (const { name, notNull, otherwise } of table.columns)
+		if (notNull && !otherwise && !seen.has(name))
 			throw refused(
 				'BAD_REQUEST',
 				`Missing not null column in input: ${name}. All not null columns should be initialized`,
@@ -191,7 +191,7 @@ export function runWrite(statement: Statement<'write'>, scope: QueryScope): void
 	const rows = sourceOf(statement, table, path, scope, false)
 	const { transaction } = scope
 	const store = transaction.read(path, [])
-	const rules: WriteRules = { kept: store, replace: mode !== 'UPSERT', asGiven: mode === 'INSERT' }
+	const rules: WriteRules = { kept: store, replace: mode !== 'UPSERT', asGiven: mode === 'INSERT', defaults: true }
 	const entries = rowsOf(table, rows.bytes, rows, rules)
 	checkUnique(table, path, entries, scope)
 	if (mode === 'INSERT') {
