@@ -30,10 +30,17 @@ import type { Operation } from '@ydbjs/api/operation'
 import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
 import { SchemeTree } from './scheme/tree.ts'
+import { Accounts } from './scheme/accounts.ts'
+import { AccessControl } from './services/access.ts'
 import { Tokens } from './services/auth.ts'
 import { rowsOf } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
+import type { ControlMethods } from './services/control.ts'
+import { coordinationMethods } from './services/coordination.ts'
+import { rateLimiterMethods } from './services/rate-limiter.ts'
+import { topicMethods } from './services/topic.ts'
+import { viewMethods } from './services/view.ts'
 import { createObject, dropObject, movedSequences, OBJECT, setSequences } from './services/objects.ts'
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
@@ -57,7 +64,7 @@ export interface EmulatorOptions {
 	readonly database?: string
 	/** Where an acknowledged write is kept; in memory only when absent. */
 	readonly dataDir?: string
-	/** Users and passwords. When given, every call but Login needs a token. */
+	/** Administrators and their passwords. When given, every call but Login needs a token, and users need rights. */
 	readonly auth?: { readonly users: Readonly<Record<string, string>> }
 	readonly faults?: Partial<Faults>
 }
@@ -83,6 +90,7 @@ export const VERSION: string = (
 ).version
 const DEFAULT_OWNER = 'root@builtin'
 const BULK = TableService.bulkUpsert.path
+const CONTROL: ControlMethods = { ...topicMethods, ...coordinationMethods, ...rateLimiterMethods, ...viewMethods }
 /** Changes that are kept: replayed in order, they make the same database. */
 const KEPT = new Set<string>([
 	Scheme.makeDirectory.path,
@@ -95,6 +103,7 @@ const KEPT = new Set<string>([
 	TableService.copyTables.path,
 	TableService.renameTables.path,
 	TableService.bulkUpsert.path,
+	...Object.keys(CONTROL).filter((path) => CONTROL[path]!.changes),
 ])
 const FALLIBLE = new Set<string>([
 	...KEPT,
@@ -106,7 +115,9 @@ const FALLIBLE = new Set<string>([
 class Server implements Emulator {
 	readonly #options: EmulatorOptions
 	readonly #tree: SchemeTree
+	readonly #accounts: Accounts
 	readonly #tokens: Tokens
+	readonly #access: AccessControl | undefined
 	readonly #around: Surroundings
 	readonly #waiting = new Set<Promise<void>>()
 	readonly #unary: ReadonlyMap<string, Unary>
@@ -120,16 +131,25 @@ class Server implements Emulator {
 		this.database = options.database ?? '/local'
 		this.faults = { ...noFaults(), ...options.faults }
 		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER)
-		this.#tokens = new Tokens(this.database, options.auth?.users ?? {})
+		this.#accounts = new Accounts(options.auth?.users ?? {})
+		this.#tokens = new Tokens(this.database, this.#accounts)
+		this.#access = options.auth && new AccessControl(this.#tree, this.#accounts)
 		this.#unary = this.#routes()
 		const sessions = new Sessions(this.#tree)
-		this.#around = { tree: this.#tree, sessions, changes: this.#changes(), version: `ydb-emulator ${VERSION}` }
+		this.#around = {
+			tree: this.#tree,
+			sessions,
+			changes: this.#changes(),
+			version: `ydb-emulator ${VERSION}`,
+			access: this.#access,
+		}
 	}
 
 	/** Carries out what a query changes, and keeps it in the order in which it happened. */
 	#changes(): Changes {
 		return {
 			scheme: (method, request, user) => {
+				this.#access?.check(method, Buffer.from(request), user)
 				void this.#unary.get(method)!(Buffer.from(request), user)
 				this.#keep(method, user, request)
 			},
@@ -190,7 +210,7 @@ class Server implements Emulator {
 
 	async #handle(call: Call): Promise<void> {
 		const user = this.#userOf(call)
-		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call)
+		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call, user)
 		const query = queryMethods.get(call.method)
 		if (query) return query(this.#around, call, user)
 		if (call.method === Operations.listOperations.path)
@@ -205,6 +225,7 @@ class Server implements Emulator {
 				this.faults.unavailableTimes--
 				throw new YdbError('UNAVAILABLE', 'unavailable (a fault that was asked for)')
 			}
+			this.#access?.check(call.method, call.request, user)
 			if (call.method === TableService.copyTables.path) await this.faults.onCopyTables?.()
 			const answer = handler(call.request, user)
 			// Changes happen at once and are kept in the same turn.
@@ -235,9 +256,10 @@ class Server implements Emulator {
 		return user
 	}
 
-	async #streamRead({ request, reply }: Call): Promise<void> {
+	async #streamRead({ request, reply }: Call, user: string): Promise<void> {
 		try {
 			const read = fromBinary(ReadTableRequestSchema, request)
+			this.#access?.checkRead(read.path, user)
 			await this.faults.onReadTable?.(read.path)
 			await readTable(this.#tree.table(read.path), read, this.faults, reply)
 		} catch (error) {
@@ -340,7 +362,12 @@ class Server implements Emulator {
 				},
 			],
 			[TableService.bulkUpsert.path, (bytes) => this.#bulkUpsert(bytes)],
+			...Object.entries(CONTROL).map(([path, { run }]): [string, Unary] => [
+				path,
+				(bytes, user) => run(tree, bytes, user),
+			]),
 			[OBJECT.create, (bytes, user) => done(() => createObject(tree, JSON.parse(bytes.toString()), user))],
+			[OBJECT.accounts, (bytes) => done(() => this.#accounts.apply(JSON.parse(bytes.toString())))],
 			[OBJECT.drop, (bytes) => done(() => dropObject(tree, JSON.parse(bytes.toString())))],
 			[OBJECT.sequences, (bytes) => done(() => setSequences(tree, JSON.parse(bytes.toString())))],
 		])

@@ -8,7 +8,8 @@ const HELP = `ydb-emulator: a YDB that speaks the real protocol, for tests and t
   --host ADDRESS    address to listen on (127.0.0.1)
   --database PATH   path of the database (/local)
   --data DIR        keep what is written there; in memory only without it
-  --user NAME:PASSWORD   may be repeated; clients must log in then
+  --user NAME:PASSWORD   an administrator; may be repeated; clients must log in then
+  --auth            clients must log in; without --user, as root without a password
   --fault NAME=VALUE     may be repeated; one of ${Object.keys(noFaults()).join(', ')}
   --version         the version
   --help            this text
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 				database: { type: 'string', default: '/local' },
 				data: { type: 'string' },
 				user: { type: 'string', multiple: true, default: [] },
+				auth: { type: 'boolean', default: false },
 				fault: { type: 'string', multiple: true, default: [] },
 				help: { type: 'boolean', default: false },
 				version: { type: 'boolean', default: false },
@@ -56,13 +58,14 @@ export async function main(argv: readonly string[]): Promise<void> {
 		const users = Object.fromEntries(
 			values.user.map((text) => [text.slice(0, text.indexOf(':')), text.slice(text.indexOf(':') + 1)]),
 		)
+		if (values.user.length === 0) users.root = ''
 		const emulator = await startEmulator({
 			port,
 			host: values.host,
 			database: values.database,
 			faults: faultsOf(values.fault),
 			...(values.data !== undefined && { dataDir: values.data }),
-			...(values.user.length > 0 && { auth: { users } }),
+			...((values.auth || values.user.length > 0) && { auth: { users } }),
 		})
 		console.log(`ydb-emulator listens on ${emulator.connectionString}`)
 		const stop = (): void => void emulator.close().then(() => process.exit(0))

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type * as Sdk from 'ydb-sdk'
+import type { CredentialsProvider } from '@ydbjs/auth'
 import { Driver } from '@ydbjs/core'
 import { QueryServiceDefinition, Syntax, ExecMode } from '@ydbjs/api/query'
 import type { ResultSet, TypedValue } from '@ydbjs/api/value'
@@ -59,8 +60,11 @@ export class Client implements AsyncDisposable {
 		this.driver = driver
 	}
 
-	static async open(emulator: Emulator): Promise<Client> {
-		const driver = new Driver(emulator.connectionString, { 'ydb.sdk.enable_discovery': false })
+	static async open(emulator: Emulator, credentialsProvider?: CredentialsProvider): Promise<Client> {
+		const driver = new Driver(emulator.connectionString, {
+			'ydb.sdk.enable_discovery': false,
+			...(credentialsProvider && { credentialsProvider }),
+		})
 		await driver.ready()
 		const client = new Client(driver)
 		await client.attach()

@@ -1,4 +1,4 @@
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ import {
 	ChangefeedFormat_Format,
 	ChangefeedMode_Mode,
 	ColumnFamily_Compression,
-	type DescribeTableRequestSchema,
+	DescribeTableRequestSchema,
 	type DescribeTableResult,
 	DescribeTableResultSchema,
 	StoreType,
@@ -48,11 +48,11 @@ async function restart(): Promise<void> {
 const tables = (): ReturnType<typeof client.driver.createClient<typeof TableServiceDefinition>> =>
 	client.driver.createClient(TableServiceDefinition)
 
-async function describe(
-	path: string,
-	more: MessageInitShape<typeof DescribeTableRequestSchema> = {},
-): Promise<DescribeTableResult> {
-	const { operation } = await tables().describeTable({ path, ...more })
+async function describe(path: string, withValues = false): Promise<DescribeTableResult> {
+	const request = create(DescribeTableRequestSchema, { path })
+	// include_set_val, which the client package does not know.
+	if (withValues) request.$unknown = [{ no: 10, wireType: 0, data: Uint8Array.of(1) }]
+	const { operation } = await tables().describeTable(request)
 	if (operation?.status !== 400000) throw new Error(`${operation?.status} ${operation?.issues[0]?.message}`)
 	return anyUnpack(operation.result!, DescribeTableResultSchema)!
 }
@@ -168,8 +168,7 @@ test('serial columns count on, after a restart and after set_val', async () => {
 		[3, 'c', 3],
 		[4, 'd', 5],
 	])
-	const includeSetVal = { no: 10, wireType: 0, data: Uint8Array.of(1) }
-	const { columns } = await describe('/local/sq', { $unknown: [includeSetVal] } as object)
+	const { columns } = await describe('/local/sq', true)
 	const { defaultValue } = columns[0]!
 	expect(defaultValue).toMatchObject({
 		case: 'fromSequence',

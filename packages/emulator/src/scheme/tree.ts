@@ -180,7 +180,8 @@ export class SchemeTree {
 		children.clear()
 		const add = (kind: NodeKind, name: string, more: { contents?: Partial<Contents> }): void => {
 			const known = before.get(name)
-			children.set(name, known?.kind === kind ? known : this.#node(kind, name, owner, more))
+			const same = known?.kind === kind && known.contents.topic === more.contents?.topic
+			children.set(name, same ? known : this.#node(kind, name, owner, more))
 		}
 		for (const index of table.spec.indexes) {
 			const implementation = new IndexTable(table, index)

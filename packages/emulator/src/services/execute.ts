@@ -10,6 +10,7 @@ import { isScheme, run } from '../yql/run.ts'
 import type { Statement } from '../yql/ast.ts'
 import type { Selected } from '../yql/select.ts'
 import { toProto } from '../yql/types.ts'
+import type { AccessControl } from './access.ts'
 import type { Session, Sessions } from './sessions.ts'
 
 export interface Changes {
@@ -26,6 +27,8 @@ export interface Surroundings {
 	readonly sessions: Sessions
 	readonly changes: Changes
 	readonly version: string
+	/** Only when users have to log in. */
+	readonly access?: AccessControl | undefined
 }
 
 export type Control =
@@ -83,6 +86,7 @@ export async function execute(around: Surroundings, query: Query): Promise<Outco
 	} else transaction = new Transaction(tree)
 	try {
 		const statements = parse(query.text)
+		around.access?.checkQuery(statements, user)
 		if (query.only === 'data' && statements.some(isScheme))
 			throw new YdbError('PRECONDITION_FAILED', 'Scheme operations cannot be executed inside transaction')
 		const isData = (statement: Statement): boolean =>

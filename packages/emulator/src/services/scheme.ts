@@ -9,6 +9,7 @@ import {
 } from '@ydbjs/api/scheme'
 import type { Operation } from '@ydbjs/api/operation'
 import { YdbError } from '../error.ts'
+import { permissionOf } from '../scheme/rights.ts'
 import type { Node, NodeKind, SchemeTree } from '../scheme/tree.ts'
 import { success } from './envelope.ts'
 
@@ -95,6 +96,13 @@ export function describePath(tree: SchemeTree, path: string): Operation {
 	)
 }
 
+/** The text is a guess. */
+function mustBeKnown(name: string): string {
+	const known = name.startsWith('ydb.') ? permissionOf(name) : undefined
+	if (known === undefined) throw new YdbError('BAD_REQUEST', `Unknown permission name: ${name}`)
+	return known
+}
+
 export function modifyPermissions(tree: SchemeTree, request: ModifyPermissionsRequest): void {
 	const node = tree.get(request.path)
 	if (request.clearPermissions) node.grants.clear()
@@ -108,13 +116,14 @@ export function modifyPermissions(tree: SchemeTree, request: ModifyPermissionsRe
 			case 'set': {
 				const { subject, permissionNames } = action.value
 				if (!subject) throw new YdbError('BAD_REQUEST', 'a permission needs a subject')
+				const known = permissionNames.map(mustBeKnown)
 				const before = action.case === 'set' ? [] : (node.grants.get(subject) ?? [])
-				node.grants.set(subject, new Set([...before, ...permissionNames]))
+				node.grants.set(subject, new Set([...before, ...known]))
 				break
 			}
 			case 'revoke': {
 				const names = node.grants.get(action.value.subject)
-				for (const name of action.value.permissionNames) names?.delete(name)
+				for (const name of action.value.permissionNames) names?.delete(mustBeKnown(name))
 				if (names?.size === 0) node.grants.delete(action.value.subject)
 				break
 			}

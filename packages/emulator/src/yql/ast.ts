@@ -1,5 +1,6 @@
 import type { Typed } from './datum.ts'
 import type { Position } from './lexer.ts'
+import type { AccessAction, ObjectAction } from './object-ast.ts'
 import type { YqlType } from './types.ts'
 
 interface Placed {
@@ -142,6 +143,8 @@ export type SchemeStatement = Placed &
 				readonly settings: readonly Setting[]
 		  }
 		| { readonly kind: 'dropTable'; readonly path: string; readonly ifExists: boolean }
+		| { readonly kind: 'object'; readonly action: ObjectAction }
+		| { readonly kind: 'access'; readonly action: AccessAction }
 		| {
 				readonly kind: 'alterSequence'
 				readonly path: string

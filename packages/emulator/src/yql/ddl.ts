@@ -18,6 +18,8 @@ import { convert, typeError } from './convert.ts'
 import { encode } from './datum.ts'
 import { constantOf } from './evaluate.ts'
 import { type Position, syntaxError } from './lexer.ts'
+import { accessChanges } from './access-changes.ts'
+import { objectChanges } from './object-changes.ts'
 import type { QueryScope } from './query-scope.ts'
 import { sequenceChanges } from './sequence.ts'
 import { changefeedOf, familyOf } from './table-settings.ts'
@@ -184,6 +186,8 @@ function mustCreate(keyTypes: readonly YqlType[] | undefined, name: string, at: 
 /** The requests that carry out a statement, in order. */
 export function schemeChanges(statement: SchemeStatement, scope: QueryScope): SchemeChange[] {
 	const { at } = statement
+	if (statement.kind === 'object') return objectChanges(statement, scope)
+	if (statement.kind === 'access') return accessChanges(statement, scope)
 	const path = scope.path(statement.path)
 	switch (statement.kind) {
 		case 'alterSequence':

@@ -14,7 +14,7 @@ const WITHOUT_EFFECT = new Set(
 	),
 )
 
-const SCHEME_KINDS = new Set<string>(['createTable', 'dropTable', 'alterTable', 'alterSequence'])
+const SCHEME_KINDS = new Set<string>(['createTable', 'dropTable', 'alterTable', 'alterSequence', 'object', 'access'])
 
 export function isScheme({ kind }: Statement): boolean {
 	return SCHEME_KINDS.has(kind)
@@ -61,6 +61,8 @@ export function run(statements: readonly Statement[], { scope, inTransaction, ch
 			case 'dropTable':
 			case 'alterTable':
 			case 'alterSequence':
+			case 'object':
+			case 'access':
 				for (const each of schemeChanges(statement, scope)) change(each)
 				break
 			default:
