@@ -41,7 +41,7 @@ import { coordinationMethods } from './services/coordination.ts'
 import { rateLimiterMethods } from './services/rate-limiter.ts'
 import { topicMethods } from './services/topic.ts'
 import { viewMethods } from './services/view.ts'
-import { createObject, dropObject, movedSequences, OBJECT, setSequences } from './services/objects.ts'
+import { alterSequence, createObject, dropObject, movedSequences, OBJECT, setSequences } from './services/objects.ts'
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
 import { NODE_ID, Sessions } from './services/sessions.ts'
@@ -367,6 +367,7 @@ class Server implements Emulator {
 				(bytes, user) => run(tree, bytes, user),
 			]),
 			[OBJECT.create, (bytes, user) => done(() => createObject(tree, JSON.parse(bytes.toString()), user))],
+			[OBJECT.alterSequence, (bytes) => done(() => alterSequence(tree, JSON.parse(bytes.toString())))],
 			[OBJECT.accounts, (bytes) => done(() => this.#accounts.apply(JSON.parse(bytes.toString())))],
 			[OBJECT.drop, (bytes) => done(() => dropObject(tree, JSON.parse(bytes.toString())))],
 			[OBJECT.sequences, (bytes) => done(() => setSequences(tree, JSON.parse(bytes.toString())))],

@@ -91,13 +91,13 @@ async function describeView(path: string): Promise<{ status: number; query: stri
 }
 
 test('views: created as written, described, listed, dropped', async () => {
-	await client.rows('CREATE VIEW `dir/v` WITH (security_invoker = TRUE) AS SELECT  1 AS a, "x;y" AS b; ')
+	await client.rows('CREATE VIEW `dir/v` WITH (security_invoker = TRUE) AS SELECT  1 /* one */ AS a, "x;y" AS b; ')
 	await client.rows('CREATE VIEW IF NOT EXISTS `dir/v` WITH security_invoker = true AS SELECT 2')
 	await client.rows(
 		'PRAGMA TablePathPrefix = "/local/dir"; CREATE VIEW w WITH (security_invoker = tRuE) AS SELECT * FROM t',
 	)
 	await restart()
-	expect(await describeView('/local/dir/v')).toEqual({ status: 400000, query: 'SELECT  1 AS a, "x;y" AS b' })
+	expect(await describeView('/local/dir/v')).toEqual({ status: 400000, query: 'SELECT 1 AS a , "x;y" AS b' })
 	expect(await describeView('dir/w')).toEqual({
 		status: 400000,
 		query: 'PRAGMA TablePathPrefix = "/local/dir";\nSELECT * FROM t',

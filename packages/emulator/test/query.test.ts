@@ -254,7 +254,11 @@ test('columns come and go in a table with rows', async () => {
 		'CREATE TABLE alt (id Uint64, x Utf8, y Utf8, PRIMARY KEY (id), INDEX byx GLOBAL ASYNC ON (x) COVER (y))',
 	)
 	await client.rows('UPSERT INTO alt (id, x, y) VALUES (1, "x", "y")')
-	await client.rows('ALTER TABLE alt ADD COLUMN z Int32, DROP INDEX byx')
+	expect((await client.query('ALTER TABLE alt ADD COLUMN z Int32, DROP INDEX byx')).message).toContain(
+		'Unqualified alter',
+	)
+	await client.rows('ALTER TABLE alt DROP INDEX byx')
+	await client.rows('ALTER TABLE alt ADD COLUMN z Int32')
 	expect(await client.rows('SELECT id, x, y, z FROM alt')).toEqual([[1, 'x', 'y', null]])
 	await client.rows('ALTER TABLE alt DROP COLUMN x')
 	await client.rows('UPSERT INTO alt (id, z) VALUES (1, 5)')
@@ -291,7 +295,8 @@ test('an alteration that fails leaves the table as it was', async () => {
 	for (const action of [
 		'SET (TTL = Interval("P1D") ON x)',
 		'SET (TTL = Interval("P1D") ON none)',
-		'ADD COLUMN y Int32, ADD INDEX i GLOBAL ON (none)',
+		'ADD COLUMN y Int32, DROP COLUMN none',
+		'ADD INDEX i GLOBAL ON (none)',
 		'DROP COLUMN id',
 		'RENAME TO other',
 	])

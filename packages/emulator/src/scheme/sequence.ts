@@ -14,7 +14,7 @@ export class Sequence {
 	start: bigint
 	increment: bigint
 	readonly least: bigint
-	readonly most: bigint
+	most: bigint
 	readonly cache: bigint
 	readonly cycle: boolean
 	next: bigint
@@ -22,6 +22,8 @@ export class Sequence {
 	used: boolean
 	/** Whether it moved since it was kept last. */
 	moved = false
+	/** What the next number was set to last: described without asking, and done again by every later ALTER SEQUENCE. */
+	restarted: { readonly next: bigint; readonly used: boolean } | undefined
 
 	constructor(given: SequenceDescription, column: string, type: string) {
 		this.name = given.name || `_serial_column_${column}`
@@ -36,6 +38,7 @@ export class Sequence {
 		this.cycle = given.cycle ?? false
 		this.next = given.setVal?.nextValue ?? this.start
 		this.used = given.setVal?.nextUsed ?? false
+		if (given.setVal) this.restarted = { next: this.next, used: this.used }
 	}
 
 	/** The next number; never the same twice, also when what wanted it fails. */
@@ -52,12 +55,25 @@ export class Sequence {
 		return value
 	}
 
-	continueFrom({ next, used, start, increment }: Sequence): void {
-		Object.assign(this, { next, used, start, increment })
+	continueFrom({ next, used, start, increment, most, restarted }: Sequence): void {
+		Object.assign(this, { next, used, start, increment, most, restarted })
+	}
+
+	/**
+	 * ALTER SEQUENCE, with what servers 25.1 and 26.2 were measured to do: a start alone moves nothing, the last restart is done again, and
+	 * the largest number becomes that of Int64.
+	 */
+	alter(change: { readonly start?: bigint; readonly increment?: bigint; readonly restart?: bigint }): void {
+		this.start = change.start ?? this.start
+		this.increment = change.increment ?? this.increment
+		this.most = LARGEST.Int64!
+		if (change.restart !== undefined) this.restarted = { next: change.restart, used: false }
+		if (this.restarted) Object.assign(this, this.restarted)
 	}
 
 	describe(withValue: boolean): SequenceDescription {
 		const { name, start, least, most, cache, increment, cycle } = this
+		const told = withValue ? this : this.restarted
 		return create(SequenceDescriptionSchema, {
 			name,
 			minValue: least,
@@ -66,7 +82,7 @@ export class Sequence {
 			cache,
 			increment,
 			cycle,
-			...(withValue && { setVal: { nextValue: this.next, nextUsed: this.used } }),
+			...(told && { setVal: { nextValue: told.next, nextUsed: told.used } }),
 		})
 	}
 }

@@ -147,9 +147,12 @@ export class Table {
 		let sequence = this.sequences.get(name)
 		if (!sequence) this.sequences.set(name, (sequence = new Sequence(defaultValue.value, name, cell.name)))
 		const of = sequence
+		// A number that does not fit wraps, as servers were measured to let it.
+		const bits = cell.name === 'Int16' ? 16 : 32
+		const narrowed = (value: bigint): number => Number(BigInt.asIntN(bits, value))
 		return () => {
 			const item = cell.tag === INT64 ? { case: 'int64Value' as const, value: of.take() } : undefined
-			return framedCell(create(ValueSchema, { value: item ?? { case: 'int32Value', value: Number(of.take()) } }))
+			return framedCell(create(ValueSchema, { value: item ?? { case: 'int32Value', value: narrowed(of.take()) } }))
 		}
 	}
 
@@ -194,13 +197,23 @@ export class Table {
 
 	#checkIndexes(): void {
 		const names = new Set<string>()
-		for (const { name, indexColumns, dataColumns } of this.spec.indexes) {
+		for (const { name, indexColumns, dataColumns, type } of this.spec.indexes) {
 			if (names.has(name)) throw new YdbError('SCHEME_ERROR', `Index ${name} is declared twice`)
 			names.add(name)
 			if (indexColumns.length === 0) throw new YdbError('SCHEME_ERROR', `Index ${name} has no columns`)
+			if (type.case === undefined) throw new YdbError('BAD_REQUEST', 'Unknown index type')
+			if (this.changefeeds.has(name)) throw new YdbError('SCHEME_ERROR', `A changefeed has the name of index ${name}`)
 			for (const wanted of [...indexColumns, ...dataColumns])
 				if (!this.columns.some((column) => column.name === wanted))
 					throw new YdbError('SCHEME_ERROR', `Index ${name} needs the unknown column '${wanted}'`)
+			for (const wanted of indexColumns) {
+				const { cell } = this.columns.find((column) => column.name === wanted)!
+				if (!cell.mayBeKey)
+					throw new YdbError(
+						'SCHEME_ERROR',
+						`Column '${wanted}' has wrong key type ${cell.name} for being key of table with name '${name}'`,
+					)
+			}
 		}
 	}
 

@@ -111,9 +111,9 @@ export class AccessControl {
 			const { path } = JSON.parse(request.toString()) as { path: string }
 			if (method === OBJECT.create) this.#need(user, path, CREATE_TABLE, 'parent')
 			else this.#need(user, path, REMOVE, 'it')
-		} else if (method === OBJECT.sequences) {
-			const states = JSON.parse(request.toString()) as readonly { path: string }[]
-			for (const { path } of states) this.#need(user, path, ALTER, 'it')
+		} else if (method === OBJECT.alterSequence) {
+			const { path } = JSON.parse(request.toString()) as { path: string }
+			this.#need(user, path, ALTER, 'it')
 		} else if (method === OBJECT.accounts && !this.#mayChangeOwn(request, user))
 			throw new YdbError('UNAUTHORIZED', `Access denied for ${user}`, ACCESS_DENIED)
 	}

@@ -1,5 +1,6 @@
 import { YdbError } from '../error.ts'
 import type { Contents, Definition } from '../scheme/objects.ts'
+import type { Sequence } from '../scheme/sequence.ts'
 import type { NodeKind, SchemeTree } from '../scheme/tree.ts'
 
 /** Changes that no service of YDB has a request for: they have names that no call can have, and JSON for a request. */
@@ -7,6 +8,7 @@ export const OBJECT = {
 	create: 'object.create',
 	drop: 'object.drop',
 	sequences: 'sequences.set',
+	alterSequence: 'sequence.alter',
 	accounts: 'accounts.change',
 } as const
 
@@ -75,19 +77,34 @@ export interface SequenceState {
 	readonly column: string
 	readonly next: string
 	readonly used: boolean
+}
+
+/** ALTER SEQUENCE; numbers as text. */
+export interface SequenceChange {
+	readonly path: string
+	readonly column: string
 	readonly start?: string
 	readonly increment?: string
+	readonly restart?: string
+}
+
+function sequenceOf(tree: SchemeTree, path: string, column: string): Sequence {
+	const sequence = tree.table(path).sequences.get(column)
+	if (!sequence) throw new YdbError('SCHEME_ERROR', `Path does not exist: ${path}`, 200200)
+	return sequence
 }
 
 export function setSequences(tree: SchemeTree, states: readonly SequenceState[]): void {
-	for (const { path, column, next, used, start, increment } of states) {
-		const sequence = tree.table(path).sequences.get(column)
-		if (!sequence) throw new YdbError('SCHEME_ERROR', `Path does not exist: ${path}`, 200200)
-		sequence.next = BigInt(next)
-		sequence.used = used
-		if (start !== undefined) sequence.start = BigInt(start)
-		if (increment !== undefined) sequence.increment = BigInt(increment)
-	}
+	for (const { path, column, next, used } of states)
+		Object.assign(sequenceOf(tree, path, column), { next: BigInt(next), used })
+}
+
+export function alterSequence(tree: SchemeTree, { path, column, start, increment, restart }: SequenceChange): void {
+	sequenceOf(tree, path, column).alter({
+		...(start !== undefined && { start: BigInt(start) }),
+		...(increment !== undefined && { increment: BigInt(increment) }),
+		...(restart !== undefined && { restart: BigInt(restart) }),
+	})
 }
 
 /** What moved in the sequences of tables since they were kept last. */

@@ -138,7 +138,6 @@ export type SchemeStatement = Placed &
 				readonly primaryKey: readonly string[]
 				readonly indexes: readonly IndexDefinition[]
 				readonly families: readonly FamilyDefinition[]
-				readonly feeds: readonly FeedDefinition[]
 				readonly hash: readonly string[]
 				readonly settings: readonly Setting[]
 		  }

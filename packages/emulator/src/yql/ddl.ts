@@ -13,6 +13,7 @@ import {
 import { type TypedValueSchema, ValueSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import { INDEX_TABLE } from '../scheme/tree.ts'
+import { alterKinds } from '../services/alter-kinds.ts'
 import type { ColumnDefinition, Expression, IndexDefinition, SchemeStatement, Setting } from './ast.ts'
 import { convert, typeError } from './convert.ts'
 import { encode } from './datum.ts'
@@ -213,13 +214,7 @@ export function schemeChanges(statement: SchemeStatement, scope: QueryScope): Sc
 				columnFamilies: statement.families.map((family) => familyOf(family, scope)),
 				...settings,
 			})
-			const changes = [{ method: TableService.createTable.path, request: toBinary(CreateTableRequestSchema, request) }]
-			if (statement.feeds.length === 0) return changes
-			const alter = create(AlterTableRequestSchema, {
-				path,
-				addChangefeeds: statement.feeds.map((feed) => changefeedOf(feed, scope)),
-			})
-			return [...changes, { method: TableService.alterTable.path, request: toBinary(AlterTableRequestSchema, alter) }]
+			return [{ method: TableService.createTable.path, request: toBinary(CreateTableRequestSchema, request) }]
 		}
 		case 'dropTable': {
 			if (statement.ifExists && !scope.tree.find(path)?.table) return []
@@ -251,7 +246,7 @@ export function schemeChanges(statement: SchemeStatement, scope: QueryScope): Sc
 }
 
 function alterRequest(
-	{ actions }: Extract<SchemeStatement, { kind: 'alterTable' }>,
+	{ actions, at }: Extract<SchemeStatement, { kind: 'alterTable' }>,
 	path: string,
 	scope: QueryScope,
 ): Uint8Array {
@@ -314,8 +309,8 @@ function alterRequest(
 		}
 	}
 	const { dropColumns, dropIndexes } = request
-	return toBinary(
-		AlterTableRequestSchema,
-		create(AlterTableRequestSchema, { ...init, addColumns, addIndexes, dropColumns, dropIndexes }),
-	)
+	const whole = create(AlterTableRequestSchema, { ...init, addColumns, addIndexes, dropColumns, dropIndexes })
+	// Source: PrepareAlterTable in kqp_gateway_proxy.cpp.
+	if (alterKinds(whole) !== 1) throw new YdbError('BAD_REQUEST', 'Unqualified alter table request.', 0, { at })
+	return toBinary(AlterTableRequestSchema, whole)
 }

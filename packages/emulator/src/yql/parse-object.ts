@@ -98,7 +98,8 @@ function createView(cursor: TokenCursor, path: string, ifNotExists: boolean): Ob
 	const begin = cursor.token
 	if (cursor.takeWord('DO')) throw cursor.unsupported('a view by DO')
 	cursor.skipUntil(() => false)
-	return { kind: 'createView', path, ifNotExists, settings, query: cursor.textFrom(begin) }
+	// How servers 25.1 and 26.2 keep it.
+	return { kind: 'createView', path, ifNotExists, settings, query: cursor.tokensFrom(begin) }
 }
 
 function parseConsumer(cursor: TokenCursor): ConsumerDefinition {

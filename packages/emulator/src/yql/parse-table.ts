@@ -21,7 +21,6 @@ export function parseCreateTable(cursor: TokenCursor, at: Position): SchemeState
 	const columns: ColumnDefinition[] = []
 	const indexes: IndexDefinition[] = []
 	const families: FamilyDefinition[] = []
-	const feeds: FeedDefinition[] = []
 	let primaryKey: readonly string[] = []
 	if (cursor.isWord('AS')) throw cursor.unsupported('CREATE TABLE AS')
 	cursor.list(() => {
@@ -32,13 +31,14 @@ export function parseCreateTable(cursor: TokenCursor, at: Position): SchemeState
 			primaryKey = cursor.nameList('a column name')
 		} else if (cursor.isWord('INDEX') && cursor.after(2).kind === 'word') indexes.push(parseIndex(cursor))
 		else if (cursor.isWord('FAMILY') && cursor.after(2).text === '(') families.push(parseFamily(cursor))
-		else if (cursor.isWord('CHANGEFEED') && cursor.after(2).text.toUpperCase() === 'WITH') feeds.push(parseFeed(cursor))
+		else if (cursor.isWord('CHANGEFEED') && /^with$/i.test(cursor.after(2).text))
+			throw cursor.unsupported('CHANGEFEED in CREATE TABLE')
 		else columns.push(parseColumn(cursor))
 	})
 	const hash = cursor.takeWord('PARTITION', 'BY', 'HASH') ? cursor.nameList('a column name') : []
 	const settings = cursor.takeWord('WITH') ? cursor.list(() => parseSetting(cursor)) : []
 	if (cursor.isWord('AS')) throw cursor.unsupported('CREATE TABLE AS')
-	return { kind: 'createTable', at, path, ifNotExists, columns, primaryKey, indexes, families, feeds, hash, settings }
+	return { kind: 'createTable', at, path, ifNotExists, columns, primaryKey, indexes, families, hash, settings }
 }
 
 function parseColumn(cursor: TokenCursor): ColumnDefinition {

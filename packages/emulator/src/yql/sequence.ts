@@ -1,4 +1,4 @@
-import { OBJECT, type SequenceState } from '../services/objects.ts'
+import { OBJECT, type SequenceChange } from '../services/objects.ts'
 import { YdbError } from '../error.ts'
 import type { SchemeStatement } from './ast.ts'
 import type { SchemeChange } from './ddl.ts'
@@ -35,7 +35,12 @@ export function parseAlterSequence(cursor: TokenCursor, at: Position): AlterSequ
 }
 
 export function sequenceChanges(statement: AlterSequence, scope: QueryScope): SchemeChange[] {
-	const path = scope.path(statement.path)
+	// Only its absolute path finds it, as servers 25.1 and 26.2 were measured to do.
+	const { path } = statement
+	if (!path.startsWith(`${scope.tree.database}/`)) {
+		if (statement.ifExists) return []
+		throw new YdbError('SCHEME_ERROR', `Path does not exist: ${path}`, 200200)
+	}
 	const parent = path.slice(0, path.lastIndexOf('/'))
 	const name = path.slice(path.lastIndexOf('/') + 1)
 	const [column, sequence] =
@@ -44,17 +49,14 @@ export function sequenceChanges(statement: AlterSequence, scope: QueryScope): Sc
 		if (statement.ifExists) return []
 		throw new YdbError('SCHEME_ERROR', `Path does not exist: ${path}`, 200200)
 	}
-	const { start = sequence.start, increment = sequence.increment, restart } = statement
-	const restarted = restart === 'start' ? start : restart
-	// A sequence that gave out nothing yet begins where it starts.
-	const untouched = !sequence.used && sequence.next === sequence.start
-	const state: SequenceState = {
+	const { start, increment, restart } = statement
+	const restarted = restart === 'start' ? (start ?? sequence.start) : restart
+	const change: SequenceChange = {
 		path: parent,
 		column,
-		next: String(restarted ?? (untouched ? start : sequence.next)),
-		used: restarted === undefined && sequence.used,
-		start: String(start),
-		increment: String(increment),
+		...(start !== undefined && { start: String(start) }),
+		...(increment !== undefined && { increment: String(increment) }),
+		...(restarted !== undefined && { restart: String(restarted) }),
 	}
-	return [{ method: OBJECT.sequences, request: Buffer.from(JSON.stringify([state])) }]
+	return [{ method: OBJECT.alterSequence, request: Buffer.from(JSON.stringify(change)) }]
 }

@@ -95,6 +95,14 @@ export class TokenCursor {
 		return this.#text.slice(offset(first.at), offset(last.at) + last.text.length)
 	}
 
+	/** The same, with the tokens joined by single spaces and without comments. */
+	tokensFrom(first: Token): string {
+		return this.#tokens
+			.slice(this.#tokens.indexOf(first), this.#at)
+			.map(({ text }) => text)
+			.join(' ')
+	}
+
 	/** Goes over what is not looked at, to the end of the statement or until that is so outside of brackets. */
 	skipUntil(over: () => boolean): void {
 		let depth = 0
