@@ -185,7 +185,13 @@ export const REFUSALS: readonly Refusal[] = [
 		'Secondary indexes are not supported by column tables',
 		'CREATE TABLE c (id Uint64 NOT NULL, PRIMARY KEY (id), INDEX i GLOBAL ON (id)) WITH (STORE = COLUMN)',
 	),
-	refusal('guess', GENERIC_ERROR, 1030, '', 'CREATE TABLE d (id Uint64, a Int32 DEFAULT "x", PRIMARY KEY (id))'),
+	refusal(
+		'guess',
+		GENERIC_ERROR,
+		0,
+		'type mismatch',
+		'CREATE TABLE d (id Uint64, a Int32 DEFAULT "x", PRIMARY KEY (id))',
+	),
 	refusal(
 		'guess',
 		SCHEME_ERROR,

@@ -6,7 +6,13 @@ import {
 	ChangefeedDescriptionSchema,
 	type DescribeTableRequest,
 	DescribeTableResultSchema,
+	type ColumnFamily,
+	ColumnFamily_Compression as Compression,
+	ColumnFamilySchema,
+	type PartitioningSettings,
 	PartitioningSettingsSchema,
+	type StorageSettings,
+	StorageSettingsSchema,
 	TableIndexDescription_Status,
 	TableIndexDescriptionSchema,
 	TableStatsSchema,
@@ -18,8 +24,10 @@ import { INDEX_TABLE, type SchemeTree } from '../scheme/tree.ts'
 import { success } from './envelope.ts'
 import { entryOf, mustBeVisible } from './scheme.ts'
 
-/** `Ydb.FeatureFlag.Status.DISABLED`; the enum is not exported by the client package. */
+/** `Ydb.FeatureFlag.Status`; the enum is not exported by the client package. */
 const DISABLED = 2
+const ENABLED = 1
+const DEFAULT_PARTITION_MB = 2048n
 /** `DescribeTableRequest.include_set_val`, which the client package does not know. */
 const INCLUDE_SET_VAL = 10
 
@@ -35,6 +43,36 @@ function feedOf({ changefeed }: Feed): ChangefeedDescription {
 		awsRegion,
 		...(resolvedTimestampsInterval && { resolvedTimestampsInterval }),
 	})
+}
+
+/** Source of the defaults: YDB's documentation of AUTO_PARTITIONING settings. */
+function partitioningOf({ spec }: Table): PartitioningSettings {
+	const given = spec.partitioningSettings ?? create(PartitioningSettingsSchema)
+	const partitioningBySize = given.partitioningBySize || ENABLED
+	return create(PartitioningSettingsSchema, {
+		...given,
+		partitioningBySize,
+		partitionSizeMb: given.partitionSizeMb || (partitioningBySize === ENABLED ? DEFAULT_PARTITION_MB : 0n),
+		partitioningByLoad: given.partitioningByLoad || DISABLED,
+		minPartitionsCount: given.minPartitionsCount || 1n,
+	})
+}
+
+/** The family of columns without one is told always. Source: the scheme.pb in YDB's documentation of dumps. */
+function familiesOf({ spec, isColumnTable }: Table): ColumnFamily[] {
+	const rest = spec.columnFamilies.filter(({ name }) => name !== 'default')
+	if (isColumnTable) return spec.columnFamilies
+	const own = spec.columnFamilies.find(({ name }) => name === 'default')
+	return [
+		create(ColumnFamilySchema, { name: 'default', ...own, compression: own?.compression || Compression.NONE }),
+		...rest,
+	]
+}
+
+/** Source: the same. */
+function storageOf({ spec }: Table): StorageSettings {
+	const given = spec.storageSettings ?? create(StorageSettingsSchema)
+	return create(StorageSettingsSchema, { ...given, storeExternalBlobs: given.storeExternalBlobs || DISABLED })
 }
 
 /** An index is described by its table, under its own name. Source: rpc_describe_table.cpp. */
@@ -54,13 +92,6 @@ export function describeTable(tree: SchemeTree, request: DescribeTableRequest, f
 	for (const meta of columns)
 		if (meta.name === faults.unknownTypeOf)
 			meta.type = create(TypeSchema, { type: { case: 'typeId', value: 9999 as never } })
-	const settings = spec.partitioningSettings ?? create(PartitioningSettingsSchema)
-	const partitioningSettings = create(PartitioningSettingsSchema, {
-		...settings,
-		partitioningBySize: settings.partitioningBySize || DISABLED,
-		partitioningByLoad: settings.partitioningByLoad || DISABLED,
-		minPartitionsCount: settings.minPartitionsCount || 1n,
-	})
 	const indexes = spec.indexes.map(({ name, indexColumns, dataColumns, type }) =>
 		create(TableIndexDescriptionSchema, {
 			name,
@@ -75,14 +106,14 @@ export function describeTable(tree: SchemeTree, request: DescribeTableRequest, f
 		columns,
 		primaryKey: spec.primaryKey,
 		indexes,
-		columnFamilies: spec.columnFamilies,
+		columnFamilies: familiesOf(table),
 		attributes: spec.attributes,
-		partitioningSettings,
+		partitioningSettings: partitioningOf(table),
 		keyBloomFilter: spec.keyBloomFilter || DISABLED,
 		storeType: spec.storeType,
 		changefeeds: [...table.changefeeds.values()].map(feedOf),
 		...(spec.ttlSettings && { ttlSettings: spec.ttlSettings }),
-		...(spec.storageSettings && { storageSettings: spec.storageSettings }),
+		storageSettings: storageOf(table),
 		...(spec.readReplicasSettings && { readReplicasSettings: spec.readReplicasSettings }),
 		...(withBounds && { shardKeyBounds: [...splitPoints] }),
 		...(withStats && {
