@@ -277,6 +277,23 @@ test('settings of tables change and stay: TTL, partitioning, replicas, attribute
 	})
 })
 
+test('settings that nobody gave are told as servers tell them; turning partitioning on takes others back', async () => {
+	await client.rows('CREATE TABLE pl (id Uint64, PRIMARY KEY (id)) WITH (AUTO_PARTITIONING_MIN_PARTITIONS_COUNT = 4)')
+	expect(await describe('/local/pl')).toMatchObject({
+		partitioningSettings: {
+			partitioningBySize: 1,
+			partitionSizeMb: 2048n,
+			partitioningByLoad: 2,
+			minPartitionsCount: 4n,
+		},
+		columnFamilies: [{ name: 'default', compression: ColumnFamily_Compression.NONE }],
+		storageSettings: { storeExternalBlobs: 2 },
+	})
+	await client.rows('ALTER TABLE pl SET (AUTO_PARTITIONING_BY_LOAD = ENABLED)')
+	expect((await describe('/local/pl')).partitioningSettings?.minPartitionsCount).toBe(1n)
+	expect((await tables().alterTable({ path: '/local/pl' })).operation?.status).toBe(400010)
+})
+
 test('changefeeds: shown with their topics, dropped, kept', async () => {
 	await client.rows('CREATE TABLE cf (id Uint64, PRIMARY KEY (id))')
 	await client.rows(
