@@ -45,6 +45,7 @@ import { alterSequence, createObject, dropObject, movedSequences, OBJECT, setSeq
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
 import { NODE_ID, Sessions } from './services/sessions.ts'
+import { addSystemTables } from './services/system-tables.ts'
 import { tableQueryMethods } from './services/table-queries.ts'
 import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
 import { alterTable } from './services/alter-table.ts'
@@ -132,6 +133,7 @@ class Server implements Emulator {
 		this.faults = { ...noFaults(), ...options.faults }
 		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER)
 		this.#accounts = new Accounts(options.auth?.users ?? {})
+		addSystemTables(this.#tree, this.#accounts)
 		this.#tokens = new Tokens(this.database, this.#accounts)
 		this.#access = options.auth && new AccessControl(this.#tree, this.#accounts)
 		this.#unary = this.#routes()

@@ -200,6 +200,26 @@ test('accounts: only administrators change them, names and passwords are checked
 	gone.close()
 })
 
+test('system views tell accounts, owners and rights to queries', async () => {
+	await root.rows("CREATE USER told PASSWORD 'x' NOLOGIN")
+	await root.rows('CREATE GROUP tellers WITH USER told')
+	await root.rows('GRANT SELECT ON `d/t` TO tellers')
+	expect(await root.rows('SELECT Sid, IsEnabled FROM `.sys/auth_users` WHERE Sid = "told"')).toEqual([['told', false]])
+	const [[hash]] = (await root.rows('SELECT PasswordHash FROM `.sys/auth_users` WHERE Sid = "told"')) as [[string]]
+	expect(JSON.parse(hash)).toMatchObject({ type: 'argon2id' })
+	expect(await root.rows('SELECT * FROM `.sys/auth_group_members` WHERE GroupSid = "tellers"')).toEqual([
+		['tellers', 'told'],
+	])
+	expect(await root.rows('SELECT Permission FROM `.sys/auth_permissions` WHERE Sid = "tellers"')).toEqual([
+		['ydb.generic.read'],
+	])
+	expect((await root.rows('SELECT Sid FROM `.sys/auth_owners` WHERE Path = "/local/d/t"'))[0]).toEqual(['writer'])
+	expect(await read(root, '/local/.sys/auth_users')).toContain('400070')
+	expect((await root.query('UPSERT INTO `.sys/auth_groups` (Sid) VALUES ("x")')).status).toBe(400010)
+	expect((await root.query('CREATE TABLE `.sys/mine` (id Uint64, PRIMARY KEY (id))')).status).toBe(400070)
+	expect((await (await as('reader')).query('SELECT * FROM `.sys/auth_users`')).status).toBe(400070)
+})
+
 test('ydb-sdk: a user without rights is refused', () =>
 	withSdk(
 		emulator,

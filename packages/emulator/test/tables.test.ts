@@ -210,6 +210,27 @@ test('serial columns count on, after a restart and after set_val', async () => {
 	expect((await client.query('ALTER SEQUENCE `sq2/_serial_column_id` RESTART')).status).toBe(400070)
 })
 
+test('what belongs to a table goes where it goes', async () => {
+	await client.rows('CREATE TABLE mv (id Serial, v Utf8, PRIMARY KEY (id), INDEX i GLOBAL ON (v))')
+	await client.rows('INSERT INTO mv (v) VALUES ("a")')
+	await client.rows('ALTER TABLE mv RENAME TO `far/mv`')
+	await client.rows('INSERT INTO `far/mv` (v) VALUES ("b")')
+	await client.rows('ALTER TABLE `far/mv` DROP INDEX i')
+	await client.rows('ALTER TABLE `far/mv` ADD INDEX i GLOBAL ON (v) COVER (v)')
+	expect((await client.query('ALTER TABLE `far/mv` ADD INDEX j GLOBAL ON (nothing)')).status).toBe(400070)
+	await restart()
+	expect(await read('/local/far/mv/i/indexImplTable')).toEqual([
+		['a', 1],
+		['b', 2],
+	])
+	await client.rows('DROP TABLE `far/mv`')
+	await expect(describe('/local/far/mv/i/indexImplTable')).rejects.toThrow('400070')
+	expect(
+		(await client.query('CREATE TABLE js (id Uint64, j Json, PRIMARY KEY (id), INDEX i GLOBAL ON (j))')).status,
+	).toBe(400070)
+	expect(await typeAt('/local/js')).toContain('400070')
+})
+
 test('defaults fill what is not written, and stay where a row is', async () => {
 	await client.rows(
 		'CREATE TABLE df (id Uint64, a Int32 DEFAULT 7, b Utf8 NOT NULL DEFAULT "x", c Int64, PRIMARY KEY (id))',

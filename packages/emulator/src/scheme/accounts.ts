@@ -1,5 +1,5 @@
 import { YdbError } from '../error.ts'
-import { fits, isHash } from './password.ts'
+import { fits, hashOf, isHash } from './password.ts'
 
 export type AccountChange =
 	| {
@@ -36,9 +36,19 @@ export class Accounts {
 	readonly users: Map<string, User> = new Map()
 	readonly groups: Map<string, Set<string>> = new Map()
 	readonly #administrators: Readonly<Record<string, string>>
+	readonly #hashes = new Map<string, string>()
 
 	constructor(administrators: Readonly<Record<string, string>>) {
 		this.#administrators = administrators
+	}
+
+	/** Every user, administrators too, with what is kept of their passwords. */
+	all(): { readonly name: string; readonly login: boolean; readonly hash: string }[] {
+		const administrators = Object.entries(this.#administrators).map(([name, password]) => {
+			if (!this.#hashes.has(name)) this.#hashes.set(name, hashOf(password))
+			return { name, login: true, hash: this.#hashes.get(name)! }
+		})
+		return [...administrators, ...[...this.users].map(([name, user]) => ({ name, ...user }))]
 	}
 
 	isAdministrator(name: string): boolean {

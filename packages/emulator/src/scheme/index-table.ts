@@ -3,7 +3,8 @@ import { CreateTableRequestSchema, type TableIndex } from '@ydbjs/api/table'
 import { cellsOf, frameRow } from '../services/bulk-upsert.ts'
 import { type Entry, RowStore } from '../store/row-store.ts'
 import { addKeyCell, finishKey, startKey } from '../wire/key.ts'
-import { Table } from './table.ts'
+import { MadeTable } from './made-table.ts'
+import type { Table } from './table.ts'
 
 /** Names of the columns of an index, the key first. Source: FillIndexImplTableColumns in schemeshard. */
 function columnsOf(of: Table, index: TableIndex): { readonly key: string[]; readonly all: string[] } {
@@ -16,7 +17,7 @@ function columnsOf(of: Table, index: TableIndex): { readonly key: string[]; read
  * The table that holds a secondary index. It is made from the rows of its table whenever those changed since the last look: always
  * consistent, and as slow as a sort of all rows.
  */
-export class IndexTable extends Table {
+export class IndexTable extends MadeTable {
 	readonly #of: Table
 	readonly #positions: readonly number[]
 	#made: { readonly from: RowStore; readonly version: number; readonly rows: RowStore } | undefined
@@ -36,15 +37,11 @@ export class IndexTable extends Table {
 		return 'Writing to index implementation tables is not allowed.'
 	}
 
-	override get rows(): RowStore {
+	protected override made(): RowStore {
 		const { rows } = this.#of
 		if (this.#made?.from !== rows || this.#made.version !== rows.version)
 			this.#made = { from: rows, version: rows.version, rows: this.#make(rows) }
 		return this.#made.rows
-	}
-
-	override set rows(_: RowStore) {
-		throw new TypeError(this.refusesWrites)
 	}
 
 	#make(rows: RowStore): RowStore {

@@ -90,6 +90,11 @@ export class Table {
 		return this.spec.storeType === StoreType.COLUMN
 	}
 
+	/** Whether its rows come by queries only. */
+	get refusesStreams(): boolean {
+		return this.isColumnTable
+	}
+
 	/** Whether rows of the one are rows of the other. */
 	sameColumns(other: Table): boolean {
 		const shape = ({ columns, spec }: Table): string =>

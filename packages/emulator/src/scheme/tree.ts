@@ -6,7 +6,7 @@ import type { Table } from './table.ts'
 /** Kinds that hold no other paths and stand in a directory. */
 export type ObjectKind = keyof Contents
 /** `index`, `changefeed` and `sequence` stand below a table: YDB shows them only to those who name them. */
-export type NodeKind = 'directory' | 'table' | 'index' | 'changefeed' | 'sequence' | ObjectKind
+export type NodeKind = 'directory' | 'table' | 'systemView' | 'index' | 'changefeed' | 'sequence' | ObjectKind
 
 export interface Node {
 	readonly kind: NodeKind
@@ -22,12 +22,14 @@ export interface Node {
 	readonly contents: Partial<Contents>
 }
 
+const SYSTEM = '.sys'
 const NAME = /^[^/\0]{1,255}$/
 
 /** How messages name a kind. Source: schemeshard's path checks, as YDB's tests quote them; where they do not, a guess. */
 const KIND_NAMES: Readonly<Record<NodeKind, string>> = {
 	directory: 'a directory',
 	table: 'a table',
+	systemView: 'a system view',
 	index: 'a table index',
 	changefeed: 'a cdc stream',
 	sequence: 'a sequence',
@@ -53,6 +55,7 @@ export class SchemeTree {
 	constructor(database: string, owner: string) {
 		this.database = database
 		this.root = this.#node('directory', database.slice(1), owner)
+		this.root.children.set(SYSTEM, this.#node('directory', SYSTEM, owner))
 	}
 
 	#node(kind: NodeKind, name: string, owner: string, more: { table?: Table; contents?: Partial<Contents> } = {}): Node {
@@ -126,6 +129,12 @@ export class SchemeTree {
 	}
 
 	#directory(names: readonly string[], owner: string): Node {
+		if (names[0] === SYSTEM)
+			throw new YdbError(
+				'SCHEME_ERROR',
+				`Check failed: path: '${this.database}/${SYSTEM}', error: path is reserved`,
+				2003,
+			)
 		let node = this.root
 		for (const name of names) {
 			if (!NAME.test(name) || name === '.' || name === '..')
@@ -161,6 +170,11 @@ export class SchemeTree {
 
 	addTable(path: string, table: Table, owner: string): void {
 		this.#reflect(this.#add(path, owner, 'table', { table }))
+	}
+
+	/** Only when the tree is new. */
+	addSystemTable(name: string, table: Table): void {
+		this.root.children.get(SYSTEM)!.children.set(name, this.#node('systemView', name, this.root.owner, { table }))
 	}
 
 	addObject<K extends ObjectKind>(path: string, kind: K, contents: Contents[K], owner: string): void {
@@ -201,6 +215,7 @@ export class SchemeTree {
 		const name = names.pop()
 		if (name === undefined) throw new YdbError('BAD_REQUEST', 'the database itself cannot be removed')
 		if (node.kind !== kind) throw this.#otherKind(path, kind)
+		if (name === SYSTEM) throw new YdbError('SCHEME_ERROR', `${path} cannot be removed`)
 		if (kind === 'directory' && node.children.size > 0)
 			throw new YdbError('SCHEME_ERROR', `Directory ${path} is not empty`)
 		const parent = this.get(`${this.database}/${names.join('/')}`)

@@ -174,6 +174,7 @@ export function alterTable(tree: SchemeTree, request: AlterTableRequest): void {
 		throw new YdbError('SCHEME_ERROR', `Check failed: path: '${request.path}', error: path is not a common path`, 2003)
 	const before = clone(CreateTableRequestSchema, spec)
 	const feeds = new Map(table.changefeeds)
+	const sequences = new Map(table.sequences)
 	checkAlterRequest(request)
 	try {
 		if (request.tieringAction.case) throw new YdbError('UNSUPPORTED', 'tiering is not emulated')
@@ -212,6 +213,7 @@ export function alterTable(tree: SchemeTree, request: AlterTableRequest): void {
 		Object.assign(spec, before)
 		table.changefeeds.clear()
 		for (const [name, feed] of feeds) table.changefeeds.set(name, feed)
+		for (const [column, sequence] of sequences) table.sequences.set(column, sequence)
 		table.refresh()
 		throw error
 	}

@@ -21,10 +21,12 @@ const permissionsOf = (grants: Node['grants']): { subject: string; permissionNam
 /** Numbers that the client package has no names for. Source: protos/ydb_scheme.proto. */
 const VIEW = 20 as Entry_Type
 const TRANSFER = 23 as Entry_Type
+const SYSTEM_VIEW = 24 as Entry_Type
 
 const TYPES: Readonly<Record<NodeKind, Entry_Type>> = {
 	directory: Entry_Type.DIRECTORY,
 	table: Entry_Type.TABLE,
+	systemView: SYSTEM_VIEW,
 	// An index is told as its table and a changefeed as its topic. Source: rpc_describe_path.cpp.
 	index: Entry_Type.TABLE,
 	changefeed: Entry_Type.TOPIC,
@@ -79,8 +81,6 @@ export function listDirectory(tree: SchemeTree, path: string): Operation {
 	const below = tree.absolute(path)
 	const shown = node.kind === 'directory' ? [...node.children.values()] : []
 	const children = shown.map((child) => entryOf(tree, `${below}/${child.name}`, child))
-	if (node === tree.root)
-		children.push(create(EntrySchema, { name: '.sys', owner: node.owner, type: Entry_Type.DIRECTORY }))
 	children.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
 	return success(
 		ListDirectoryResultSchema,
