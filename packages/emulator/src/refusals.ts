@@ -4,6 +4,8 @@ export type Origin = { readonly verified: string } | 'guess'
 export interface Refusal {
 	/** What leads to it, in the order in which it is sent; the last one is refused. */
 	readonly statements: readonly string[]
+	/** The last one is sent by a user `who` whom the others made; by an administrator otherwise. */
+	readonly byUser: boolean
 	readonly status: number
 	readonly issueCode: number
 	/** A piece of the text of the innermost issue. */
@@ -13,6 +15,12 @@ export interface Refusal {
 }
 
 const MEASURED = 'refusals measured on servers 25.1 and 26.2 (ptah, integration tests)'
+/** Makes the user who sends the last statement. */
+const WHO = "CREATE USER who PASSWORD 'x'"
+const ACL = 'kqp_acl_ut.cpp'
+const SCHEMEREQ = 'tx_proxy/schemereq.cpp, CheckACL'
+const UNAUTHORIZED = 400020
+const ABORTED = 400040
 const SCHEME_ERROR = 400070
 const BAD_REQUEST = 400010
 const GENERIC_ERROR = 400080
@@ -27,7 +35,7 @@ const refusal = (
 	issueCode: number,
 	text: string,
 	...statements: readonly string[]
-): Refusal => ({ origin, status, issueCode, text, statements })
+): Refusal => ({ origin, status, issueCode, text, statements, byUser: statements[0] === WHO })
 
 /**
  * Refusals of statements about objects of the scheme and about accounts: tests send each and compare. Statuses of `ptah` are not told
@@ -213,4 +221,72 @@ export const REFUSALS: readonly Refusal[] = [
 	refusal('guess', PRECONDITION_FAILED, 0, 'Group not found', 'ALTER GROUP nobody ADD USER x'),
 	refusal('guess', GENERIC_ERROR, 0, 'Unknown permission name', T, 'GRANT NONSENSE ON t TO x'),
 	refusal('guess', 400140, 0, "Consumer 'c' does not exist", 'CREATE TOPIC p', 'ALTER TOPIC p DROP CONSUMER c'),
+	refusal(
+		{ verified: `${ACL}, AclForOltpAndOlap; code too` },
+		SCHEME_ERROR,
+		2003,
+		'it does not exist or you do not have access permissions',
+		WHO,
+		T,
+		'SELECT * FROM t',
+	),
+	refusal(
+		{ verified: `${ACL}, AclForOltpAndOlap; code too` },
+		ABORTED,
+		2028,
+		'Failed to resolve table `/local/t` status: AccessDenied.',
+		WHO,
+		T,
+		'GRANT DESCRIBE SCHEMA ON t TO who',
+		'SELECT * FROM t',
+	),
+	refusal(
+		{ verified: `${ACL}, AclForOltpAndOlap; code too` },
+		ABORTED,
+		2028,
+		'AccessDenied.',
+		WHO,
+		T,
+		'GRANT SELECT ON t TO who',
+		'UPSERT INTO t (id) VALUES (1)',
+	),
+	refusal(
+		{ verified: `${ACL}, AclForOltpAndOlap; code too` },
+		ABORTED,
+		2028,
+		'AccessDenied.',
+		WHO,
+		T,
+		'GRANT SELECT, UPDATE ROW ON t TO who',
+		'DELETE FROM t WHERE 1 = 1',
+	),
+	refusal(
+		{ verified: `${SCHEMEREQ}; code too` },
+		UNAUTHORIZED,
+		200000,
+		'Access denied for who to path /local',
+		WHO,
+		'CREATE TABLE n (id Uint64, PRIMARY KEY (id))',
+	),
+	refusal(
+		{ verified: `${SCHEMEREQ}; code too` },
+		UNAUTHORIZED,
+		200000,
+		'Access denied for who to path /local/t',
+		WHO,
+		T,
+		'GRANT LIST ON t TO who',
+		'DROP TABLE t',
+	),
+	refusal(
+		{ verified: `${SCHEMEREQ}; code too` },
+		UNAUTHORIZED,
+		200000,
+		'Access denied for who to path /local/t',
+		WHO,
+		T,
+		'GRANT SELECT ON t TO who',
+		'GRANT SELECT ON t TO other',
+	),
+	refusal('guess', UNAUTHORIZED, 200000, 'Access denied for who', WHO, "CREATE USER other PASSWORD 'x'"),
 ]

@@ -3,14 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AuthServiceDefinition, LoginResultSchema } from '@ydbjs/api/auth'
+import { CoordinationServiceDefinition } from '@ydbjs/api/coordination'
+import { RateLimiterServiceDefinition } from '@ydbjs/api/rate-limiter'
 import { DescribePathResultSchema, type Entry, SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import { TableServiceDefinition } from '@ydbjs/api/table'
 import { TopicServiceDefinition } from '@ydbjs/api/topic'
 import { AccessTokenCredentialsProvider } from '@ydbjs/auth/access-token'
 import { Driver } from '@ydbjs/core'
 import { type Emulator, startEmulator } from '@ydbackup/emulator'
-import { Client, sdk, withSdk } from './clients.ts'
+import { Client, credentials, sdk, withSdk } from './clients.ts'
 
 const UNAUTHORIZED = 400020
 let directory = ''
@@ -18,16 +19,12 @@ let emulator: Emulator
 let root: Client
 const opened: Client[] = []
 
-async function login(user: string, password: string): Promise<string> {
-	const driver = new Driver(emulator.connectionString, { 'ydb.sdk.enable_discovery': false })
-	const { operation } = await driver.createClient(AuthServiceDefinition).login({ user, password })
-	driver.close()
-	if (operation?.status !== 400000) throw new Error(`${operation?.status} ${operation?.issues[0]?.message}`)
-	return anyUnpack(operation.result!, LoginResultSchema)!.token
-}
+/** A token, or an error. */
+const login = async (user: string, password: string): Promise<string> =>
+	(await credentials(emulator, user, password)).getToken()
 
 async function as(user: string, password = 'secret'): Promise<Client> {
-	const client = await Client.open(emulator, new AccessTokenCredentialsProvider({ token: await login(user, password) }))
+	const client = await Client.open(emulator, await credentials(emulator, user, password))
 	opened.push(client)
 	return client
 }
@@ -157,6 +154,34 @@ test('groups give rights to members, and to groups within', async () => {
 	await root.rows('ALTER GROUP insiders ADD USER nobody')
 	await root.rows('DROP GROUP all2')
 	expect((await nobody.query('SELECT * FROM g')).status).toBe(400070)
+})
+
+test('services ask for rights too', async () => {
+	const boss = await as('boss')
+	const [nodes, theirs] = [root, boss].map(({ driver }) => driver.createClient(CoordinationServiceDefinition))
+	const [limits, barred] = [root, boss].map(({ driver }) => driver.createClient(RateLimiterServiceDefinition))
+	const path = '/local/k'
+	expect((await theirs!.createNode({ path })).operation?.status).toBe(UNAUTHORIZED)
+	await nodes!.createNode({ path })
+	const value = { maxUnitsPerSecond: 1 }
+	const resource = { resourcePath: 'r', type: { case: 'hierarchicalDrr' as const, value } }
+	await limits!.createResource({ coordinationNodePath: path, resource })
+	const refused = [
+		theirs!.describeNode({ path }),
+		theirs!.alterNode({ path }),
+		theirs!.dropNode({ path }),
+		barred!.createResource({ coordinationNodePath: path, resource }),
+		barred!.alterResource({ coordinationNodePath: path, resource }),
+		barred!.dropResource({ coordinationNodePath: path, resourcePath: 'r' }),
+		barred!.listResources({ coordinationNodePath: path }),
+		barred!.describeResource({ coordinationNodePath: path, resourcePath: 'r' }),
+	]
+	for (const answer of refused) expect((await answer).operation?.status).toBe(UNAUTHORIZED)
+	await root.rows('CREATE VIEW vw WITH (security_invoker = TRUE) AS SELECT 1')
+	await root.rows('CREATE TOPIC tp')
+	expect((await boss.query('DROP VIEW vw')).status).toBe(UNAUTHORIZED)
+	expect((await boss.query('ALTER TOPIC tp ADD CONSUMER c')).status).toBe(UNAUTHORIZED)
+	expect((await boss.query('CREATE VIEW vx WITH (security_invoker = TRUE) AS SELECT 1')).status).toBe(UNAUTHORIZED)
 })
 
 test('inheritance can be cut', async () => {

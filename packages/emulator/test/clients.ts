@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module'
 import type * as Sdk from 'ydb-sdk'
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
+import { AuthServiceDefinition, LoginResultSchema } from '@ydbjs/api/auth'
 import type { CredentialsProvider } from '@ydbjs/auth'
+import { AccessTokenCredentialsProvider } from '@ydbjs/auth/access-token'
 import { Driver } from '@ydbjs/core'
 import { QueryServiceDefinition, Syntax, ExecMode } from '@ydbjs/api/query'
 import type { ResultSet, TypedValue } from '@ydbjs/api/value'
@@ -48,6 +51,15 @@ function innermost(issue: IssueLike | undefined): Answer['issue'] {
 	if (issue?.issues[0]) return innermost(issue.issues[0])
 	const { row = 0, column = 0 } = issue?.position ?? {}
 	return { message: issue?.message ?? '', code: issue?.issueCode ?? 0, row, column }
+}
+
+/** What a user who logged in sends along. */
+export async function credentials(emulator: Emulator, user: string, password = 'x'): Promise<CredentialsProvider> {
+	const driver = new Driver(emulator.connectionString, { 'ydb.sdk.enable_discovery': false })
+	const { operation } = await driver.createClient(AuthServiceDefinition).login({ user, password })
+	driver.close()
+	if (operation?.status !== 400000) throw new Error(`${operation?.status} ${operation?.issues[0]?.message}`)
+	return new AccessTokenCredentialsProvider({ token: anyUnpack(operation.result!, LoginResultSchema)!.token })
 }
 
 /** A session of the query service, through the official `@ydbjs` transport. */

@@ -109,7 +109,7 @@ export class QueryScope implements Scope {
 		const inside = path === this.tree.database || path.startsWith(`${this.tree.database}/`)
 		const table = inside ? this.tree.find(path)?.table : undefined
 		if (inside && this.tree.find(path)?.kind === 'view')
-			throw new YdbError('UNSUPPORTED', `reading the view ${path} is not emulated`, 0, { at })
+			throw new YdbError('UNSUPPORTED', `${path} is a view: reading it is not emulated`, 0, { at })
 		if (!table) throw noSuchTable(path, at)
 		return { path, table }
 	}
