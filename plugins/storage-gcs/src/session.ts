@@ -5,9 +5,8 @@ import { refusalError } from './failure.ts'
 import type { Response, Task } from './http.ts'
 import { mayHelp, pauseBefore, trying } from './trying.ts'
 
-/** How often in a row a chunk may fail without a byte being kept. */
+/** How often in a row a session may fail to begin, or a chunk without a byte being kept: kept connections that have died count too. */
 const TRIES = 6
-const BEGIN_TRIES = 3
 const CANCEL_MS = 5000
 
 type Stored = Record<string, unknown>
@@ -48,7 +47,7 @@ export class Session {
 			},
 			body: [Buffer.from(JSON.stringify(resource))],
 		}
-		return trying(task, BEGIN_TRIES, async () => {
+		return trying(task, TRIES, async () => {
 			const response = await client.must(call, task)
 			await client.connections.text(response, task)
 			const { location } = response.headers
