@@ -44,12 +44,7 @@ export interface CollectionSource {
 	progress(link: CollectionLink, options?: CallOptions): Promise<'complete' | 'running' | 'failed'>
 	contents(link: CollectionLink, options?: CallOptions): Promise<CollectionContents>
 	/** As {@link Snapshot.read}. */
-	read(
-		link: CollectionLink,
-		table: SnapshotTable,
-		range: KeyRange,
-		options?: ReadRowsOptions,
-	): AsyncIterable<RowChunk>
+	read(link: CollectionLink, table: SnapshotTable, range: KeyRange, options?: ReadRowsOptions): AsyncIterable<RowChunk>
 	/** The rows of the link's own table as the server counts them. */
 	countRows(link: CollectionLink, table: SnapshotTable, options?: CallOptions): Promise<bigint>
 	/** What stands at a path outside of the collection now; undefined when nothing does. */

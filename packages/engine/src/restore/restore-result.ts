@@ -27,7 +27,10 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreResult {
 	}
 }
 
-function tableResult({ options }: RestoreRun, { stored, expected, target, existed, isCompared }: TableWork): RestoredTable {
+function tableResult(
+	{ options }: RestoreRun,
+	{ stored, expected, target, existed, isCompared }: TableWork,
+): RestoredTable {
 	const { scheme, ranges } = openScheme(stored)
 	const phases = splitScheme(scheme)
 	return {

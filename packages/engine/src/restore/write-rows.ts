@@ -63,7 +63,7 @@ function chainUnit({ storage, meter }: RestoreRun, work: TableWork): Unit {
 		work,
 		name: work.target,
 		scheme: openScheme(work.stored),
-		read: (signal) => 
+		read: (signal) =>
 			readChainTable({
 				storage,
 				table: work.chain,
