@@ -135,8 +135,8 @@ test(
 		}
 		const again = await run('collection ship nightly')
 		expect(again.document.result.links.map(({ state }: { state: string }) => state)).toEqual([
-			'present',
-			'present',
+			'earlier',
+			'earlier',
 			'present',
 		])
 
@@ -149,6 +149,9 @@ test(
 			reason: { code: 'CHAIN_BROKEN', message: expect.stringContaining('shop/orders') },
 		})
 		for (const path of ['users', 'shop/orders']) await copyOf(path, `${ROOT}/20261124021500Z_full/${path}`)
+		const behind = await run('collection ship nightly')
+		expect(behind).toMatchObject({ code: 9 })
+		expect(behind.document.result.links.at(-1)).toMatchObject({ state: 'shipped', kind: 'full' })
 		expect(await run('collection ship nightly')).toMatchObject({ code: 0 })
 		const kept = await run('collection prune nightly')
 		expect(kept).toMatchObject({ code: 9 })

@@ -72,7 +72,8 @@ async function shipEach(
 		throwIfInterrupted(options.signal, `shipping ${options.source.name}`)
 		const { name, kind } = link
 		if (done !== undefined && name <= done) {
-			results.push({ link: name, kind, state: 'present', ...(name === done && { id: newest!.id }), ...NOTHING })
+			const place = name === done ? { state: 'present' as const, id: newest!.id } : { state: 'earlier' as const }
+			results.push({ link: name, kind, ...place, ...NOTHING })
 			continue
 		}
 		if (kind === 'full') {

@@ -29,10 +29,11 @@ export interface ShippedLinkResult {
 	readonly link: string
 	readonly kind: 'full' | 'incremental'
 	/**
-	 * `present`: in the repository before this run, or refused by an earlier one. `shipped`: by this run; `planned` instead in a dry run.
+	 * `present`: the newest link that was in the repository before this run; `earlier`: older than that one, so an earlier run has shipped
+	 * or refused it, and this one did not look. `shipped`: by this run; `planned` instead in a dry run.
 	 * `running`: the server has not finished it. `refused`: it cannot be a link of a chain; {@link reason} says why.
 	 */
-	readonly state: 'present' | 'shipped' | 'planned' | 'running' | 'refused'
+	readonly state: 'earlier' | 'present' | 'shipped' | 'planned' | 'running' | 'refused'
 	/** The backup that it became; undefined where this run did not look. */
 	readonly id?: string | undefined
 	readonly tables: number
