@@ -6,10 +6,19 @@ import { openMemory } from '@ydbackup/storage'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { pruneCollection, restore, shipCollection, type ShipOptions, type ShipResult, verify } from '../src/index.ts'
+import {
+	backup,
+	pruneCollection,
+	restore,
+	shipCollection,
+	type ShipOptions,
+	type ShipResult,
+	verify,
+} from '../src/index.ts'
 import { FakeCollection, type FakeColumn, NULL, type Truth } from './fake-collection.ts'
 import { FakeDatabase } from './fake-database.ts'
 import { intercept } from './intercept.ts'
+import { keyOf } from './row-bytes.ts'
 import { TOOL } from './world.ts'
 
 const NARROW: readonly FakeColumn[] = [
@@ -545,4 +554,87 @@ test('old chains are dropped in the cluster whole, from their ends, and only whe
 	expect(collection.made.map(({ link }) => link.name)).toEqual(names.slice(6))
 	expect(states(await shipping.ship())).toEqual(['earlier', 'earlier', 'present'])
 	await expect(prune(0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+})
+
+test('a link whose name does not stand where its time does is refused, and so is what builds upon it', async () => {
+	const shipping = await Shipping.begin(twoTables())
+	const { collection } = shipping
+	const hour = 3600
+	collection.backup('full', 0)
+	collection.backup('incremental', 2 * hour)
+	await shipping.ship()
+	// The clock goes back by an hour and a half: the link is younger than the newest shipped one, and its name is not.
+	const stray = collection.backup('incremental', 3 * hour, 1.5 * hour)
+	collection.backup('incremental', 4 * hour)
+	collection.made.sort((a, b) => (a.link.name < b.link.name ? -1 : 1))
+	const result = await shipping.ship()
+	expect(states(result)).toEqual(['earlier', 'refused', 'present', 'refused'])
+	expect(result.links[1]).toMatchObject({ link: stray.link.name, reason: { message: expect.stringMatching(/clock/u) } })
+	collection.backup('full', 5 * hour)
+	expect(states(await shipping.ship())).toEqual(['earlier', 'refused', 'present', 'refused', 'shipped'])
+
+	const other = await Shipping.begin(twoTables())
+	other.collection.backup('full', 0)
+	other.collection.backup('incremental', 3 * hour, hour)
+	other.collection.backup('incremental', 2 * hour)
+	expect(states(await other.ship())).toEqual(['shipped', 'refused', 'refused'])
+
+	// The full backup is right by itself; what stands behind it by name lacks what came between.
+	const third = await Shipping.begin(twoTables())
+	third.collection.backup('incremental', 2 * hour, hour)
+	third.collection.backup('full', hour, 2 * hour)
+	third.collection.backup('incremental', 3 * hour)
+	expect(states(await third.ship())).toEqual(['refused', 'shipped', 'refused'])
+})
+
+test('of two runs that ship one link at once, one lists it and the other one says so', async () => {
+	const shipping = await Shipping.begin(twoTables())
+	const { collection, repository } = shipping
+	collection.backup('full')
+	let hasBegun = false
+	const slow = intercept(shipping.storage, {
+		async put(key, body, options, next) {
+			if (!hasBegun && key.startsWith('backups/')) {
+				hasBegun = true
+				expect(await shipping.ship()).toMatchObject({ outcome: 'complete' })
+			}
+			return next(key, body, options)
+		},
+	})
+	await expect(shipping.ship({ repository: await Repository.open(slow) })).rejects.toMatchObject({
+		code: 'BACKUP_ID_CONFLICT',
+		message: expect.stringContaining(collection.made[0]!.link.name),
+	})
+	expect(await repository.ids()).toHaveLength(1)
+	expect(await shipping.verified('latest')).toEqual([])
+	expect(await repository.runs()).toEqual([])
+})
+
+test('an increment by comparison can be made upon a shipped link', async () => {
+	const shipping = await Shipping.begin(twoTables())
+	const { collection, repository } = shipping
+	collection.backup('full')
+	collection.write('upsert', 'two', row(1, { a: 'text_value: "x"' }))
+	collection.backup('incremental')
+	const { links } = await shipping.ship()
+	const database = new FakeDatabase('/local')
+	await restore({ sink: database, repository, id: 'latest', existing: 'fail' })
+	database.deleteRow('two', keyOf(1))
+	const { tables, warnings, id } = await backup({
+		source: database,
+		repository,
+		tool: TOOL,
+		parent: 'latest',
+		clock: shipping.clock,
+	})
+	expect(tables.map(({ path, rows }) => [path, rows])).toEqual([
+		['dir/one', 0],
+		['two', 1],
+	])
+	expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('nightly')])
+	expect((await shipping.restored(id))['two']).toHaveLength(49)
+	expect(await shipping.verified(id)).toEqual([])
+	collection.backup('incremental')
+	const { manifest } = await repository.read((await shipping.ship()).links.at(-1)!.id!)
+	expect(manifest.parent?.id).toBe(links[1]!.id)
 })

@@ -153,9 +153,11 @@ export class FakeCollection implements CollectionSource {
 		return found
 	}
 
-	backup(kind: 'full' | 'incremental', at: number = this.#second++ * 3600): FakeLink {
+	/** `stamped` is what the server's clock says, `at` when it is: seconds both. */
+	backup(kind: 'full' | 'incremental', at: number = this.#second++ * 3600, stamped: number = at): FakeLink {
 		const time = new Date(Date.UTC(2026, 10, 23) + at * 1000)
-		const stamp = time.toISOString().slice(0, 19).replaceAll(/[-:T]/gu, '')
+		const clock = new Date(Date.UTC(2026, 10, 23) + stamped * 1000)
+		const stamp = clock.toISOString().slice(0, 19).replaceAll(/[-:T]/gu, '')
 		const link: CollectionLink = {
 			name: `${stamp}Z_${kind}`,
 			kind,

@@ -30,6 +30,8 @@ export interface CreateRunOptions {
 	/** Undefined for a full backup. */
 	readonly increment?: Increment | undefined
 	readonly collection?: ShippedLink | undefined
+	/** Called before the manifest is written; what it throws fails the run. */
+	readonly beforeCommit?: (() => Promise<void>) | undefined
 }
 
 /** One run of a backup: its name, and how far it is, which says what must be undone when it fails. */
@@ -51,6 +53,7 @@ export interface BackupRun {
 	link: LinkSnapshot | undefined
 	/** For a link of a backup collection. */
 	readonly collection: ShippedLink | undefined
+	readonly beforeCommit: (() => Promise<void>) | undefined
 	now(): Date
 	/** Takes the run off the list of unfinished ones. */
 	end(): Promise<void>
@@ -58,7 +61,7 @@ export interface BackupRun {
 
 /** Gives the backup its id and writes down that a run has begun, before anything is created in the database. */
 export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
-	const { options, reporter, compression, concurrency, increment, collection } = given
+	const { options, reporter, compression, concurrency, increment, collection, beforeCommit } = given
 	const { repository, source } = options
 	const now = options.clock ?? ((): Date => new Date())
 	const createdAt = now()
@@ -87,6 +90,7 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 		increment,
 		link: undefined,
 		collection,
+		beforeCommit,
 		now,
 		async end() {
 			try {

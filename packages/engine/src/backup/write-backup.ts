@@ -68,6 +68,8 @@ export async function writeBackup(
 	let isReadBack = await readBack({ storage, files: before, concurrency: requests, signal })
 	throwIfInterrupted(options.signal, 'reading back')
 
+	await run.beforeCommit?.()
+
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
 	reporter.phase('commit', `committing ${id}`)
 	await writeRoot(id, jobs, run.compression, ledger)

@@ -12,6 +12,7 @@ import { printProtoText, type StoredLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
 import { SUSPECT } from '../chain/open-chain.ts'
+import { runAll } from '../flow/run-all.ts'
 import { columnsAtLink, type ParentTable, schemeAtLink } from './link-scheme.ts'
 import { type ChangeWatch, watchChanges } from './watch-changes.ts'
 
@@ -96,6 +97,8 @@ export function checkMembers(link: CollectionLink, found: Iterable<string>, befo
 	if (joined.length > 0) refuse('members-changed', 'has changes of tables that the link before does not have', joined)
 }
 
+const AT_ONCE = 16
+
 /** Everything that stands now at the paths of tables and of the directories above them. */
 export async function readLive(
 	source: CollectionSource,
@@ -103,9 +106,9 @@ export async function readLive(
 	options: CallOptions,
 ): Promise<Map<string, LiveObject>> {
 	const live = new Map<string, LiveObject>()
-	for (const path of paths) {
-		const found = await source.live(path, options)
+	await runAll(paths, AT_ONCE, options.signal, async (path, signal) => {
+		const found = await source.live(path, { signal })
 		if (found !== undefined) live.set(path, found)
-	}
+	})
 	return live
 }

@@ -68,10 +68,12 @@ async function shipEach(
 			? undefined
 			: `${done}, the last link in the repository, is not in the cluster any more`
 
+	const disorder = findDisorder(links, newest)
+
 	for (const link of links) {
 		throwIfInterrupted(options.signal, `shipping ${options.source.name}`)
 		const { name, kind } = link
-		if (done !== undefined && name <= done) {
+		if (done !== undefined && name <= done && !disorder.has(name)) {
 			const place = name === done ? { state: 'present' as const, id: newest!.id } : { state: 'earlier' as const }
 			results.push({ link: name, kind, ...place, ...NOTHING })
 			continue
@@ -81,6 +83,7 @@ async function shipEach(
 			broken = undefined
 		}
 		try {
+			if (disorder.has(name)) throw outOfOrder(link)
 			if (kind === 'incremental') assertFollows(link, parent !== undefined || options.dryRun === true, broken)
 			if ((await settled(options, reporter, link)) === 'running') {
 				results.push({ link: name, kind, state: 'running', ...NOTHING })
@@ -104,6 +107,35 @@ async function shipEach(
 		}
 	}
 	return results
+}
+
+/**
+ * Links that are not yet looked at and whose place by name is not their place in time: the link before by name is not the one before in
+ * time, so another link's changes lie between. Names are stamps of the server's local clock, which goes back in autumn; the server's
+ * RESTORE would apply such links in the wrong order. It can be seen only where the server tells times.
+ */
+function findDisorder(links: readonly CollectionLink[], newest: Manifest | undefined): Set<string> {
+	if (links.some(({ clock }) => clock !== 'server')) return new Set()
+	const done = newest?.source.collection?.link
+	const inTime = links.toSorted((a, b) => (a.after < b.after ? -1 : a.after > b.after ? 1 : 0))
+	const before = new Map(inTime.map(({ name }, index) => [name, inTime[index - 1]?.name]))
+	const odd = links.filter(({ name, kind, after }, index) => {
+		if (done !== undefined && name <= done)
+			return name < done && newest!.clock === 'server' && after > newest!.snapshotBefore
+		return kind === 'incremental' && before.get(name) !== links[index - 1]?.name
+	})
+	return new Set(odd.map(({ name }) => name))
+}
+
+function outOfOrder({ name }: CollectionLink): BackupError {
+	return new BackupError(
+		'CHAIN_BROKEN',
+		`${name} was not taken in the order of its name: the server's clock went back`,
+		{
+			reason: 'ambiguous',
+			advice: 'take a full backup of the collection when the clock is past the newest name: a new chain begins with it',
+		},
+	)
 }
 
 function assertFollows(link: CollectionLink, hasParent: boolean, broken: string | undefined): void {

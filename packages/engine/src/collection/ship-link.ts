@@ -3,7 +3,7 @@ import { type Manifest, parseCompression } from '@ydbackup/format'
 
 import { abandonRun } from '../backup/abandon-run.ts'
 import type { BackupPlan } from '../backup/backup-plan.ts'
-import { type BackupRun, createRun, type Increment } from '../backup/backup-run.ts'
+import { type BackupRun, createRun, type CreateRunOptions, type Increment } from '../backup/backup-run.ts'
 import { writeBackup } from '../backup/write-backup.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
 import type { Reporter } from '../events/reporter.ts'
@@ -12,7 +12,7 @@ import { sleep } from '../flow/sleep.ts'
 import { changeSnapshot, checkMembers, directorySnapshot, readLive } from './collection-link.ts'
 import { runsOfThisProcess } from './dead-runs.ts'
 import type { ShipOptions } from './ship-options.ts'
-import { parentTables } from './shipped-links.ts'
+import { isShippedSince, parentTables } from './shipped-links.ts'
 
 /**
  * Ships one link: a backup of its own, in the native layout of the link's directory. `parent` is the link before it; undefined for a full
@@ -59,7 +59,13 @@ export async function shipLink(
 	}
 	const increment: Increment | undefined = parent &&
 		parents && { parent, open: (snapshot) => changeSnapshot(snapshot, parents, live) }
-	const run = await newRun(options, reporter, increment, { name: source.name, link: link.name, schemesReadAt: readAt })
+	const known = new Set(await repository.ids({ signal }))
+	const beforeCommit = async (): Promise<void> => {
+		const of = { database: source.database, name: source.name, link: link.name }
+		if (await isShippedSince(repository, of, known, { signal })) throw alreadyShipped(link)
+	}
+	const collection = { name: source.name, link: link.name, schemesReadAt: readAt }
+	const run = await newRun(options, reporter, { increment, collection, beforeCommit })
 	runsOfThisProcess.add(run.id)
 	try {
 		run.snapshot = directorySnapshot(source, link, tables)
@@ -80,26 +86,32 @@ const SECOND_MS = 1_100
 async function newRun(
 	{ source, clock, ...options }: ShipOptions,
 	reporter: Reporter,
-	increment: Increment | undefined,
-	collection: NonNullable<BackupRun['collection']>,
+	parts: Required<Pick<CreateRunOptions, 'increment' | 'collection' | 'beforeCommit'>>,
 ): Promise<BackupRun> {
+	const doing = `shipping ${parts.collection?.link}`
 	for (let at = 1; ; at++) {
-		throwIfInterrupted(options.signal, `shipping ${collection.link}`)
+		throwIfInterrupted(options.signal, doing)
 		try {
 			return await createRun({
 				options: { ...options, clock, source: { database: source.database }, discardOnInterrupt: true },
 				reporter,
 				compression: parseCompression(options.compression ?? 'zstd-1'),
 				concurrency: chooseConcurrency(options.concurrency, options.repository.storage),
-				increment,
-				collection,
+				...parts,
 			})
 		} catch (error) {
 			const isFull = isBackupError(error, 'BACKUP_ID_CONFLICT') && error.reason !== 'clock'
 			if (!isFull || at === TRIES) throw error
-			await sleep(SECOND_MS, options.signal, `shipping ${collection.link}`)
+			await sleep(SECOND_MS, options.signal, doing)
 		}
 	}
+}
+
+function alreadyShipped({ name }: CollectionLink): BackupError {
+	return new BackupError('BACKUP_ID_CONFLICT', `another run has shipped ${name} meanwhile`, {
+		retry: 'later',
+		advice: 'let one run at a time ship a collection; what the other one shipped is in the repository',
+	})
 }
 
 function empty(link: CollectionLink): BackupError {

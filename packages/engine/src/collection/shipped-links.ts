@@ -35,6 +35,21 @@ export async function newestShipped(
 	return undefined
 }
 
+/** Whether a link has come into the repository behind `known`, the backups that were there before. */
+export async function isShippedSince(
+	repository: Repository,
+	of: CollectionName & { readonly link: string },
+	known: ReadonlySet<string>,
+	options: CallOptions,
+): Promise<boolean> {
+	for (const id of await repository.ids(options)) {
+		if (known.has(id)) continue
+		const { manifest } = await repository.read(id, options)
+		if (isOf(manifest, of) && manifest.source.collection?.link === of.link) return true
+	}
+	return false
+}
+
 /** All links of a collection that are in the repository, by the names of their directories; of one that is there twice, the newest. */
 export async function allShipped(
 	repository: Repository,

@@ -27,8 +27,8 @@ export function linkTime(
 	if (stamp === undefined) return { after: spell(0), before: spell(now), clock: 'client' }
 	const apart = stamp - createdAt
 	const isZone = apart >= -12 * HOUR - QUARTER && apart <= 14 * HOUR + QUARTER
-	const offset = Math.abs(apart - Math.round(apart / QUARTER) * QUARTER)
-	if (isZone && offset <= 10_000)
+	const late = Math.round(apart / QUARTER) * QUARTER - apart
+	if (isZone && late >= -2_000 && late <= 3_000)
 		return { after: spell(createdAt - 10_000), before: spell(createdAt + 30_000), clock: 'server' }
 	return { after: spell(stamp - 14 * HOUR), before: spell(Math.min(stamp + 12 * HOUR, now)), clock: 'client' }
 }
