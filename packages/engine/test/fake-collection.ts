@@ -84,7 +84,8 @@ interface FakeLink {
 	readonly link: CollectionLink
 	progress: 'complete' | 'running' | 'failed'
 	readonly tables: Map<string, { table: SnapshotTable; frames: Uint8Array[] }>
-	others: string[]
+	/** By their paths below the directory. */
+	readonly ofIndexes: FakeLink['tables']
 }
 
 /** The rows of every table, as bytes in key order. */
@@ -170,7 +171,7 @@ export class FakeCollection implements CollectionSource {
 			tables.set(path, kind === 'full' ? this.#copy(path, table) : this.#changeTable(path, table))
 			table.log = new Map()
 		}
-		const made: FakeLink = { link, progress: 'complete', tables, others: [] }
+		const made: FakeLink = { link, progress: 'complete', tables, ofIndexes: new Map() }
 		this.made.push(made)
 		return made
 	}
@@ -235,12 +236,14 @@ export class FakeCollection implements CollectionSource {
 
 	contents({ name }: CollectionLink): Promise<CollectionContents> {
 		this.calls.push(`contents ${name}`)
-		const { tables, others } = this.#link(name)
-		return Promise.resolve({ tables: [...tables.values()].map(({ table }) => table), others })
+		const { tables, ofIndexes } = this.#link(name)
+		const described = (all: FakeLink['tables']): SnapshotTable[] =>
+			[...all].map(([path, { table }]) => ({ ...table, path }))
+		return Promise.resolve({ tables: described(tables), indexChanges: described(ofIndexes) })
 	}
 
 	async *read({ name }: CollectionLink, { path, schema }: SnapshotTable, _range: KeyRange): AsyncGenerator<RowChunk> {
-		const { frames } = this.#link(name).tables.get(path)!
+		const { frames } = this.#tableOf(name, path)
 		for (let at = 0; at < frames.length; at += this.chunkRows) {
 			await Promise.resolve()
 			yield chunkOf(frames.slice(at, at + this.chunkRows), schema)
@@ -248,7 +251,7 @@ export class FakeCollection implements CollectionSource {
 	}
 
 	countRows({ name }: CollectionLink, { path }: SnapshotTable): Promise<bigint> {
-		return Promise.resolve(BigInt(this.#link(name).tables.get(path)!.frames.length))
+		return Promise.resolve(BigInt(this.#tableOf(name, path).frames.length))
 	}
 
 	live(path: string): Promise<LiveObject | undefined> {
@@ -266,6 +269,11 @@ export class FakeCollection implements CollectionSource {
 		const at = this.made.findIndex(({ link }) => link.name === name)
 		if (at >= 0) this.made.splice(at, 1)
 		return Promise.resolve()
+	}
+
+	#tableOf(name: string, path: string): { table: SnapshotTable; frames: Uint8Array[] } {
+		const { tables, ofIndexes } = this.#link(name)
+		return (tables.get(path) ?? ofIndexes.get(path))!
 	}
 
 	#link(name: string): FakeLink {

@@ -66,7 +66,9 @@ test('a collection is read from its directory: links in order, tables by the pat
 	for (const range of t!.ranges) rows += (await drained(collection.read(links[0]!, t!, range))).rows
 	expect({ rows, counted: await collection.countRows(links[0]!, t!) }).toEqual({ rows: 20, counted: 20n })
 	const increment = await collection.contents(links[1]!)
-	expect(increment.others).toEqual(['__ydb_backup_meta/indexes/dir/t/by_value/indexImplTable'])
+	expect(increment.indexChanges.map(({ path }) => path)).toEqual([
+		'__ydb_backup_meta/indexes/dir/t/by_value/indexImplTable',
+	])
 	expect(increment.tables.map(({ path, schema }) => [path, schema.columns.length])).toEqual([['dir/t', 3]])
 	expect((await collection.live('dir/t'))?.table?.schema.columns).toHaveLength(2)
 	expect((await collection.live('dir'))?.table).toBeUndefined()

@@ -23,8 +23,8 @@ export interface CollectionContents {
 	 * was backed up. The server never changes them once the link is complete.
 	 */
 	readonly tables: readonly SnapshotTable[]
-	/** Paths below the directory of what the server keeps for indexes (`__ydb_backup_meta/…`). */
-	readonly others: readonly string[]
+	/** What the server keeps of an increment for indexes: `path` is the one below the directory, `__ydb_backup_meta/…`. Its RESTORE needs them. */
+	readonly indexChanges: readonly SnapshotTable[]
 }
 
 /** An object of the database as it is now. */

@@ -74,10 +74,11 @@ function tableObject(
 	totals: TableTotals | undefined,
 	{ link, options }: BackupRun,
 ): ManifestObject {
+	const isOfIndex = link?.indexChanges?.has(table.path) === true
 	const state = link?.stateOf(table.path)
 	return {
 		path: table.path,
-		kind: link === undefined ? 'row-table' : 'change-table',
+		kind: link === undefined ? 'row-table' : isOfIndex ? 'index-changes' : 'change-table',
 		...(state && { state: { rows: String(state.rows), rowHash: state.rowHash } }),
 		prefix,
 		rows: String(totals?.rows ?? 0),

@@ -99,7 +99,13 @@ async function countStates(
 }
 
 function linksOf(link: LinkSnapshot | undefined, jobs: readonly TableJob[]): Record<string, StoredLink> | undefined {
-	return link && Object.fromEntries(jobs.map(({ table, prefix }) => [prefix, link.linkOf(table.path)]))
+	if (link === undefined) return undefined
+	return Object.fromEntries(
+		jobs.flatMap(({ table, prefix }) => {
+			const stored = link.linkOf(table.path)
+			return stored === undefined ? [] : [[prefix, stored] as const]
+		}),
+	)
 }
 
 function jobsOf(plan: BackupPlan, snapshot: Snapshot | undefined): TableJob[] {

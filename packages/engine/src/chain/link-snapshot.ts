@@ -33,10 +33,12 @@ export interface LinkSnapshot extends Snapshot {
 	 * before that.
 	 */
 	stateOf(path: string): TableState | undefined
-	/** What the link must remember of the table. */
-	linkOf(path: string): StoredLink
+	/** What the link must remember of the table; undefined for {@link indexChanges}. */
+	linkOf(path: string): StoredLink | undefined
 	/** The rows of the table itself as the server counts them. Absent when the server counts the changes: then `countRows` does it. */
 	readonly countState?: (path: string, options?: ReadRowsOptions) => Promise<bigint>
+	/** Paths of tables that hold the changes of indexes, not of tables. */
+	readonly indexChanges?: ReadonlySet<string> | undefined
 	/** What is not certain of the link, for the manifest's notes; known when everything has been read. */
 	readonly doubts?: () => readonly ManifestNote[]
 }

@@ -65,12 +65,14 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
 	const { storage, manifests, level, signal } = options
 	const last = manifests.at(-1)!
 	const wanted = last.objects.filter(
-		(object) => object.prefix !== undefined && options.tables?.has(object.prefix) !== false,
+		({ prefix, kind }) => prefix !== undefined && kind !== 'index-changes' && options.tables?.has(prefix) !== false,
 	)
 	const paths = new Set(wanted.map((object) => object.path))
 	const inspections: Inspection[] = []
 	for (const manifest of manifests) {
-		const needed = manifest.objects.flatMap(({ path, prefix }) => (paths.has(path) ? (prefix ?? []) : []))
+		const needed = manifest.objects.flatMap(({ path, prefix, kind }) =>
+			paths.has(path) || (options.tables === undefined && kind === 'index-changes') ? (prefix ?? []) : [],
+		)
 		const chosen = manifest === last && options.tables === undefined ? undefined : new Set(needed)
 		inspections.push(await inspect({ storage, manifest, tables: chosen, level, signal }))
 	}

@@ -42,8 +42,11 @@ export function changeSnapshot(
 	snapshot: Snapshot,
 	parents: ReadonlyMap<string, ParentTable>,
 	live: ReadonlyMap<string, LiveObject>,
+	indexChanges: ReadonlySet<string>,
 ): LinkSnapshot {
-	const tables = new Map(snapshot.tables.map((table) => [table.path, openTable(table)]))
+	const tables = new Map(
+		snapshot.tables.flatMap((table) => (indexChanges.has(table.path) ? [] : [[table.path, openTable(table)] as const])),
+	)
 
 	function openTable({ path, schema }: SnapshotTable): {
 		readonly parent: ParentTable
@@ -58,10 +61,16 @@ export function changeSnapshot(
 
 	return {
 		...snapshot,
-		read: (table, range, options) => tables.get(table.path)!.watch.watch(range, snapshot.read(table, range, options)),
+		read(table, range, options) {
+			const rows = snapshot.read(table, range, options)
+			return tables.get(table.path)?.watch.watch(range, rows) ?? rows
+		},
 		stateOf: () => undefined,
-		linkOf(path): StoredLink {
-			const { parent, scheme, watch } = tables.get(path)!
+		indexChanges,
+		linkOf(path): StoredLink | undefined {
+			const table = tables.get(path)
+			if (table === undefined) return undefined
+			const { parent, scheme, watch } = table
 			const { schema } = snapshot.tables.find((table) => table.path === path)!
 			const columns = columnsAtLink(path, schema, parent, watch.columns())
 			return {

@@ -26,7 +26,7 @@ export async function shipLink(
 	parent: Manifest | undefined,
 ): Promise<Manifest> {
 	const { source, repository, signal } = options
-	const { tables, others } = await source.contents(link, { signal })
+	const { tables, indexChanges } = await source.contents(link, { signal })
 	if (tables.length === 0) throw empty(link)
 	const parents = parent && (await parentTables(repository, parent, { signal }))
 	const paths = tables.map(({ path }) => path)
@@ -46,19 +46,17 @@ export async function shipLink(
 		path,
 		permissions: live.get(path)?.permissions ?? [],
 	})
+	const extras = parent === undefined ? [] : indexChanges
+	const ofIndexes = new Set(extras.map(({ path }) => path))
 	const plan: BackupPlan = {
 		paths: [],
-		tables: paths.map(permissionsOf),
+		tables: [...tables, ...extras].map(({ path }) => permissionsOf(path)),
 		directories: above.filter((path) => live.has(path)).map(permissionsOf),
-		notes: others.map((path) => ({
-			path,
-			kind: 'index-changes',
-			reason: 'indexes are built again by a restore; after a RESTORE inside the cluster, build them again by hand',
-		})),
+		notes: [],
 		warnings: [],
 	}
 	const increment: Increment | undefined = parent &&
-		parents && { parent, open: (snapshot) => changeSnapshot(snapshot, parents, live) }
+		parents && { parent, open: (snapshot) => changeSnapshot(snapshot, parents, live, ofIndexes) }
 	const known = new Set(await repository.ids({ signal }))
 	const beforeCommit = async (): Promise<void> => {
 		const of = { database: source.database, name: source.name, link: link.name }
@@ -68,7 +66,7 @@ export async function shipLink(
 	const run = await newRun(options, reporter, { increment, collection, beforeCommit })
 	runsOfThisProcess.add(run.id)
 	try {
-		run.snapshot = directorySnapshot(source, link, tables)
+		run.snapshot = directorySnapshot(source, link, [...tables, ...extras])
 		const { manifest } = await writeBackup(run, plan)
 		await run.end()
 		return manifest!

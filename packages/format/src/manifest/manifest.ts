@@ -69,8 +69,11 @@ export interface ManifestNote {
 export interface ManifestObject {
 	/** Relative to the database, without a leading slash. */
 	readonly path: string
-	/** `change-table`: what changed in a row table since the parent; only increments have them. */
-	readonly kind: 'row-table' | 'change-table' | 'directory'
+	/**
+	 * `change-table`: what changed in a row table since the parent; only increments have them. `index-changes`: the same of an index, below
+	 * the directory of a backup collection's link; kept for YDB's own RESTORE alone, ours builds indexes from rows.
+	 */
+	readonly kind: 'row-table' | 'change-table' | 'index-changes' | 'directory'
 	/** Its folder in the export: `001`. */
 	readonly prefix?: string | undefined
 	/** Decimal. */

@@ -126,7 +126,7 @@ export function openCollection({ control, database, sink, data }: CollectionCont
 				.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 			return {
 				tables: await forEachAbreast(paths, (path) => tableOf(link, path, options)),
-				others: tables.filter(isMeta),
+				indexChanges: await forEachAbreast(tables.filter(isMeta), (path) => tableOf(link, path, options)),
 			}
 		},
 
