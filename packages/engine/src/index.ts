@@ -20,3 +20,11 @@ export {
 	type ProgressEvent,
 } from './events/event.ts'
 export type { Warning } from './events/reporter.ts'
+export { shipCollection } from './collection/ship-collection.ts'
+export type { ShippedLinkResult, ShipOptions, ShipResult } from './collection/ship-options.ts'
+export {
+	pruneCollection,
+	type PruneCollectionOptions,
+	type PruneCollectionResult,
+	type PrunedChain,
+} from './collection/prune-collection.ts'

@@ -17,7 +17,14 @@ export { type Complain, type JsonLimits, parseJson } from './json/parse-json.ts'
 
 export { decodeManifest } from './manifest/decode-manifest.ts'
 export { encodeManifest, MAX_MANIFEST_BYTES } from './manifest/encode-manifest.ts'
-export type { Manifest, ManifestCounts, ManifestFile, ManifestNote, ManifestObject } from './manifest/manifest.ts'
+export type {
+	Manifest,
+	ManifestCounts,
+	ManifestFile,
+	ManifestNote,
+	ManifestObject,
+	ShippedLink,
+} from './manifest/manifest.ts'
 export {
 	decodeObjects,
 	encodeObjects,

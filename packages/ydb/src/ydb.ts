@@ -1,5 +1,5 @@
 import type { Driver } from '@ydbjs/core'
-import type { CallOptions, ChangeSink, SnapshotSink, SnapshotSource } from '@ydbackup/core'
+import type { CallOptions, ChangeSink, CollectionSource, SnapshotSink, SnapshotSource } from '@ydbackup/core'
 import { unlessAborted } from './call/bounded.ts'
 import { patiently } from './call/patience.ts'
 import { query } from './call/query.ts'
@@ -9,6 +9,7 @@ import { normalDatabase, normalEndpoint, type Target } from './connect/target.ts
 import { ByteBudget } from './rows/byte-budget.ts'
 import { walk } from './scheme/walk.ts'
 import { createChangeSink } from './changes/change-sink.ts'
+import { openCollection } from './collections/collection-source.ts'
 import { createSink } from './sink.ts'
 import { takeSnapshot } from './snapshot/take.ts'
 
@@ -29,6 +30,8 @@ export interface Ydb extends AsyncDisposable {
 	readonly source: SnapshotSource
 	readonly sink: SnapshotSink
 	readonly changeSink: ChangeSink
+	/** A backup collection by its bare name; whether it is there is asked later. Errors: `CONFIG_INVALID`. */
+	collection(name: string): CollectionSource
 	/** What the server says of its version; undefined where it does not say. */
 	serverVersion(options?: CallOptions): Promise<string | undefined>
 	close(): Promise<void>
@@ -61,6 +64,7 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 		return { driver: await patiently({ doing, signal: by }, () => unlessAborted(by, openBulk())), budget }
 	}
 	const close = async (): Promise<void> => channels[Symbol.dispose]()
+	const sink = createSink({ control, database, data })
 	return {
 		endpoint,
 		database,
@@ -69,7 +73,8 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 			list: (more) => walk(control, database, more?.signal),
 			take: (request) => takeSnapshot({ control, database, data }, request),
 		},
-		sink: createSink({ control, database, data }),
+		sink,
+		collection: (name) => openCollection({ control, database, sink, data }, name),
 		changeSink: createChangeSink({ control, database, data }),
 		async serverVersion(more) {
 			try {

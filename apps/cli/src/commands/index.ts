@@ -2,6 +2,8 @@ import BackupCreate from './backup/create.ts'
 import BackupList from './backup/list.ts'
 import BackupShow from './backup/show.ts'
 import BackupVerify from './backup/verify.ts'
+import CollectionPrune from './collection/prune.ts'
+import CollectionShip from './collection/ship.ts'
 import DriverAdd from './driver/add.ts'
 import DriverCheck from './driver/check.ts'
 import DriverList from './driver/list.ts'
@@ -16,6 +18,8 @@ export const COMMANDS = {
 	'backup:list': BackupList,
 	'backup:show': BackupShow,
 	'backup:verify': BackupVerify,
+	'collection:prune': CollectionPrune,
+	'collection:ship': CollectionShip,
 	'driver:add': DriverAdd,
 	'driver:check': DriverCheck,
 	'driver:list': DriverList,

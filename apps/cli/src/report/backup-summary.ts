@@ -14,6 +14,8 @@ export interface BackupSummary {
 	readonly database: string
 	readonly compression: string
 	readonly readBack: string
+	/** Where it stood in the cluster, when it is a link of a backup collection. */
+	readonly collection?: NonNullable<Manifest['source']['collection']>
 	readonly labels: Readonly<Record<string, string>>
 	readonly counts: BackupCounts
 }
@@ -43,6 +45,7 @@ export function summaryOf(manifest: Manifest): BackupSummary {
 		database: manifest.source.database,
 		compression: manifest.compression,
 		readBack: manifest.readBack,
+		...(manifest.source.collection && { collection: manifest.source.collection }),
 		labels: manifest.labels,
 		counts: { tables, directories, rows, plainBytes, storedBytes, files },
 	}

@@ -15,6 +15,8 @@ export type ListedRun =
 			readonly startedAt: string
 			readonly host: string
 			readonly pid: number
+			/** The backup collection that it shipped. */
+			readonly collection?: string
 	  }
 	| {
 			readonly state: 'damaged'
@@ -25,9 +27,9 @@ export type ListedRun =
 export function listedRun(run: CatalogRun): ListedRun {
 	const { id, record, error } = run
 	if (record === undefined) return { state: 'damaged', id, error: { code: error.code, message: error.message } }
-	const { database, workDirectory, startedAt, host, pid } = record
+	const { database, workDirectory, startedAt, host, pid, collection } = record
 	const state = host !== hostname() ? 'unknown' : isRunning(pid) ? 'running' : 'left'
-	return { state, id, database, workDirectory, startedAt, host, pid }
+	return { state, id, database, workDirectory, startedAt, host, pid, ...(collection && { collection }) }
 }
 
 function isRunning(pid: number): boolean {
@@ -42,12 +44,15 @@ function isRunning(pid: number): boolean {
 
 export function listedRunText(run: ListedRun, now: Date): string {
 	if (run.state === 'damaged') return `unfinished: ${printable(run.id)}: ${printable(run.error.message)}`
-	const { id, database, workDirectory, startedAt, host, pid, state } = run
-	const place = printable(`${database}/${workDirectory}`)
+	const { id, database, workDirectory, startedAt, host, pid, state, collection } = run
+	const next =
+		collection === undefined
+			? `drop its copies in ${printable(`${database}/${workDirectory}`)}`
+			: `the next collection ship ${printable(collection)} on that machine clears it away`
 	const what = {
 		running: `goes on as process ${pid}`,
-		left: `was cut off; drop its copies in ${place}`,
-		unknown: `on ${printable(host)}; if it does not go on there, drop its copies in ${place}`,
+		left: `was cut off; ${next}`,
+		unknown: `on ${printable(host)}; if it does not go on there, ${next}`,
 	}[state]
 	return `unfinished: ${id}, begun ${spellAge(now.getTime() - Date.parse(startedAt))} ago, ${what}`
 }

@@ -71,6 +71,9 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 			kind: shown.parent === undefined ? shown.kind : `${shown.kind}: what changed since ${shown.parent}`,
 			snapshot: `between ${spellTime(shown.snapshotAfter)} and ${spellTime(shown.snapshotBefore)} (${shown.clock} clock), ${spellAge(now.getTime() - Date.parse(shown.snapshotBefore))} ago`,
 			committed: `${spellTime(shown.finishedAt)} by ${shown.tool.name} ${shown.tool.version}`,
+			collection:
+				shown.collection &&
+				`${shown.collection.name}, ${shown.collection.link}; owners, grants and settings as of ${spellTime(shown.collection.schemesReadAt)}`,
 			labels: labelsText(shown.labels),
 			asked: shown.paths.length === 0 ? undefined : shown.paths.join(' '),
 			tables: `${spellCount(counts.tables)}, ${spellCount(BigInt(counts.rows))} rows`,
@@ -97,7 +100,8 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 							{
 								title: 'ROWS AFTER',
 								align: 'right' as const,
-								cell: ({ rowsAfter }: ShownTable) => spellCount(BigInt(rowsAfter ?? '0')),
+								cell: ({ rowsAfter }: ShownTable) =>
+									rowsAfter === undefined ? 'not known' : spellCount(BigInt(rowsAfter)),
 							},
 						]),
 				{ title: 'COUNTED', cell: ({ countedByServer }) => (countedByServer ? 'by the server too' : 'by us only') },

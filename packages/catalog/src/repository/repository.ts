@@ -143,17 +143,30 @@ export class Repository {
 	}
 
 	/**
-	 * The newest backup whose snapshot was taken for certain at or before a time. Errors: `BACKUP_NOT_FOUND`; a damaged one on the way down
-	 * is refused as `latest` would be, because nobody knows whether it is the one.
+	 * The backup with the latest snapshot that was taken for certain at or before a time. Errors: `BACKUP_NOT_FOUND`; a damaged one on the
+	 * way down is refused as `latest` would be, because nobody knows whether it is the one.
 	 */
 	async readAt(time: Date, options: CallOptions = {}): Promise<ReadBackup> {
+		const wanted = time.getTime()
 		const listed = (await this.#listed(options)).filter((one) => one.isId)
+		let best: { readonly read: ReadBackup; readonly taken: number } | undefined
 		for (const one of listed.toReversed()) {
 			const begun = parseBackupId(one.id)!.time.getTime()
-			if (begun > time.getTime() + CLOCKS_APART_MS) continue
-			const read = await this.#readManifest(one.id, one.key, options)
-			if (Date.parse(read.manifest.snapshotBefore) <= time.getTime()) return read
+			if (best !== undefined && begun + CLOCKS_APART_MS < best.taken) break
+			const isLater = begun > wanted + CLOCKS_APART_MS
+			let read: ReadBackup
+			try {
+				read = await this.#readManifest(one.id, one.key, options)
+			} catch (error) {
+				if (isLater && isDamage(error)) continue
+				throw error
+			}
+			// Only a link that was shipped can be older than its id.
+			if (isLater && read.manifest.source.collection === undefined) continue
+			const taken = Date.parse(read.manifest.snapshotBefore)
+			if (taken <= wanted && (best === undefined || taken > best.taken)) best = { read, taken }
 		}
+		if (best !== undefined) return best.read
 		throw nothingBefore(time, this.storage.location, listed[0]?.id)
 	}
 

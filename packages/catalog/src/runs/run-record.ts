@@ -10,13 +10,16 @@ export interface RunRecord {
 	readonly startedAt: string
 	readonly host: string
 	readonly pid: number
+	/** The backup collection that was being shipped: such a run leaves nothing in the database. */
+	readonly collection?: string | undefined
 }
 
 export const MAX_RUN_BYTES: number = 64 << 10
 
 export function encodeRun(record: RunRecord): Uint8Array {
-	const { database, workDirectory, startedAt, host, pid } = record
-	return Buffer.from(canonicalJson({ ydbackup: 'run', version: 1, database, workDirectory, startedAt, host, pid }))
+	const { database, workDirectory, startedAt, host, pid, collection } = record
+	const run = { ydbackup: 'run', version: 1, database, workDirectory, startedAt, host, pid }
+	return Buffer.from(canonicalJson({ ...run, ...(collection === undefined ? {} : { collection }) }))
 }
 
 /** Errors: `FORMAT_INVALID` naming `where`. */
@@ -30,11 +33,13 @@ export function decodeRun(bytes: Uint8Array, where: string): RunRecord {
 	const fields = new Fields(parseJson(bytes, { maxBytes: MAX_RUN_BYTES }, complain), '', complain)
 	if (fields.text('ydbackup') !== 'run') throw complain('is no record of a run')
 	if (fields.count('version') !== 1) throw complain('was written by a newer version')
+	const collection = fields.textIf('collection', { max: 1024 })
 	return {
 		database: fields.text('database', { max: 16_384 }),
 		workDirectory: fields.text('workDirectory', { max: 16_384 }),
 		startedAt: fields.text('startedAt'),
 		host: fields.text('host'),
 		pid: fields.count('pid'),
+		...(collection === undefined ? {} : { collection }),
 	}
 }

@@ -64,6 +64,7 @@ export interface ReadRowsOptions extends CallOptions {
  * split, TTL). It survives the process: it ends only with {@link drop}.
  */
 export interface Snapshot {
+	/** Empty when nothing had to be copied. */
 	readonly workDirectory: string
 	/** RFC 3339, UTC, microseconds. The exact moment of the snapshot is not known; it is not before `after` and not after `before`. */
 	readonly after: string

@@ -66,7 +66,11 @@ export class Table {
 	splits: readonly Buffer[] = []
 	splitPoints: readonly TypedValue[] = []
 
-	constructor(spec: CreateTableRequest, createdAt: number, rows: RowStore = new RowStore()) {
+	/** Whether columns may have names of the server's own (`__ydb_…`), as below `.backups/collections`. */
+	readonly mayHaveOwnColumns: boolean
+
+	constructor(spec: CreateTableRequest, createdAt: number, rows: RowStore = new RowStore(), mayHaveOwnColumns = false) {
+		this.mayHaveOwnColumns = mayHaveOwnColumns
 		this.spec = spec
 		this.createdAt = createdAt
 		this.#rows = rows
@@ -110,7 +114,7 @@ export class Table {
 			throw new YdbError('SCHEME_ERROR', 'At least one primary key column should be specified')
 		const names = new Set<string>()
 		this.columns = spec.columns.map((meta) => {
-			if (!/^[A-Za-z0-9_.-]+$/.test(meta.name) || meta.name.startsWith('__ydb_'))
+			if (!/^[A-Za-z0-9_.-]+$/.test(meta.name) || (meta.name.startsWith('__ydb_') && !this.mayHaveOwnColumns))
 				throw new YdbError('SCHEME_ERROR', `Invalid name for column '${meta.name}'`)
 			if (names.has(meta.name)) throw new YdbError('SCHEME_ERROR', `Column '${meta.name}' is declared twice`)
 			names.add(meta.name)
@@ -273,7 +277,7 @@ export class Table {
 	/** An independent table with the same rows, for the cost of nothing. */
 	copy(createdAt: number): Table {
 		const spec = clone(CreateTableRequestSchema, this.spec)
-		const copy = new Table(spec, createdAt, this.rows.snapshot())
+		const copy = new Table(spec, createdAt, this.rows.snapshot(), this.mayHaveOwnColumns)
 		for (const [column, sequence] of this.sequences) copy.sequences.get(column)?.continueFrom(sequence)
 		return copy
 	}

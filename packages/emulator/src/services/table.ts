@@ -18,7 +18,7 @@ export function createTable(tree: SchemeTree, request: CreateTableRequest, owner
 	spec.sessionId = ''
 	delete spec.operationParams
 	if (spec.profile) throw new YdbError('UNSUPPORTED', 'table profiles are not emulated')
-	tree.addTable(path, new Table(spec, tree.step), owner)
+	tree.addTable(path, new Table(spec, tree.step, undefined, path.includes('/.backups/collections/')), owner)
 }
 
 export function copyTables(

@@ -1,10 +1,9 @@
 import { hostname } from 'node:os'
 
 import type { Snapshot } from '@ydbackup/core'
-import type { Compression } from '@ydbackup/format'
+import type { Compression, Manifest, ShippedLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
-import type { OpenedChain } from '../chain/open-chain.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
@@ -13,9 +12,31 @@ import { createLedger, type Ledger } from './ledger.ts'
 
 const END_MS = 60_000
 
+/** What a run needs to know of a backup's options. */
+export type RunOptions = Omit<BackupOptions, 'source' | 'parent'> & { readonly source: { readonly database: string } }
+
+/** What an increment builds upon, and how the snapshot becomes changes. */
+export interface Increment {
+	readonly parent: Manifest
+	/** `touch` is called while rows pass that are no change. */
+	open(snapshot: Snapshot, touch: () => void): LinkSnapshot
+}
+
+export interface CreateRunOptions {
+	readonly options: RunOptions
+	readonly reporter: Reporter
+	readonly compression: Compression
+	readonly concurrency: number
+	/** Undefined for a full backup. */
+	readonly increment?: Increment | undefined
+	readonly collection?: ShippedLink | undefined
+	/** Called before the manifest is written; what it throws fails the run. */
+	readonly beforeCommit?: (() => Promise<void>) | undefined
+}
+
 /** One run of a backup: its name, and how far it is, which says what must be undone when it fails. */
 export interface BackupRun {
-	readonly options: BackupOptions
+	readonly options: RunOptions
 	readonly reporter: Reporter
 	readonly compression: Compression
 	readonly concurrency: number
@@ -27,23 +48,20 @@ export interface BackupRun {
 	/** `committing` from the first byte of the manifest on: from then it can only be asked whether the backup exists. */
 	stage: 'working' | 'committing'
 	snapshot: Snapshot | undefined
-	/** What an increment builds upon; undefined for a full backup. */
-	readonly parent: OpenedChain | undefined
+	readonly increment: Increment | undefined
 	/** The snapshot as changes since the parent. */
 	link: LinkSnapshot | undefined
+	/** For a link of a backup collection. */
+	readonly collection: ShippedLink | undefined
+	readonly beforeCommit: (() => Promise<void>) | undefined
 	now(): Date
 	/** Takes the run off the list of unfinished ones. */
 	end(): Promise<void>
 }
 
 /** Gives the backup its id and writes down that a run has begun, before anything is created in the database. */
-export async function createRun(
-	options: BackupOptions,
-	reporter: Reporter,
-	compression: Compression,
-	concurrency: number,
-	parent: OpenedChain | undefined,
-): Promise<BackupRun> {
+export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
+	const { options, reporter, compression, concurrency, increment, collection, beforeCommit } = given
 	const { repository, source } = options
 	const now = options.clock ?? ((): Date => new Date())
 	const createdAt = now()
@@ -55,6 +73,7 @@ export async function createRun(
 		startedAt: createdAt.toISOString(),
 		host: hostname(),
 		pid: process.pid,
+		...(collection && { collection: collection.name }),
 	}
 	await repository.startRun(id, record)
 	return {
@@ -68,8 +87,10 @@ export async function createRun(
 		ledger: createLedger(repository.storage),
 		stage: 'working',
 		snapshot: undefined,
-		parent,
+		increment,
 		link: undefined,
+		collection,
+		beforeCommit,
 		now,
 		async end() {
 			try {

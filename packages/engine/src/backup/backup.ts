@@ -1,6 +1,7 @@
 import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
 import { parseCompression } from '@ydbackup/format'
 
+import { linkSnapshot } from '../chain/link-snapshot.ts'
 import { createSelection } from '../choose/selection.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { collect } from '../flow/collect.ts'
@@ -11,6 +12,7 @@ import { createRun } from './backup-run.ts'
 import { abandonRun } from './abandon-run.ts'
 import { dropCopies } from './cleanup.ts'
 import { openParent } from './open-parent.ts'
+import { takeSnapshot } from './take-snapshot.ts'
 import { writeBackup } from './write-backup.ts'
 
 /**
@@ -31,15 +33,20 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	const plan = await makePlan(options, reporter)
 	if (options.dryRun === true) return await dryResult(options, plan, reporter, startedAt)
 
-	const run = await createRun(
+	const { storage } = options.repository
+	const run = await createRun({
 		options,
 		reporter,
 		compression,
-		mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
-		parent,
-	)
+		concurrency: mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
+		increment: parent && {
+			parent: parent.manifests.at(-1)!,
+			open: (snapshot, touch) => linkSnapshot(snapshot, parent, storage, touch),
+		},
+	})
 	try {
-		const result = await writeBackup(run, plan, () => makePlan(options, reporter))
+		const taken = await takeSnapshot(run, options.source, plan, () => makePlan(options, reporter))
+		const result = await writeBackup(run, taken)
 		const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, reporter))
 		if (isDropped) await run.end()
 		return { ...result, warnings: reporter.warnings, elapsedMs: Math.round(performance.now() - startedAt) }

@@ -11,6 +11,7 @@ const DELETE_MS = 60_000
 
 /** Drops the copies, whatever became of the run. False, with a warning that names them, when they could not be dropped. */
 export async function dropCopies(snapshot: Snapshot, reporter: Reporter): Promise<boolean> {
+	if (snapshot.workDirectory === '') return true
 	reporter.phase('cleanup', `dropping the copies in ${snapshot.workDirectory}`)
 	try {
 		await snapshot.drop({ signal: cleanupSignal(DROP_MS, 'dropping the copies') })

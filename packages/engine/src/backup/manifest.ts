@@ -1,8 +1,7 @@
 import type { Manifest, ManifestObject } from '@ydbackup/format'
 
-import type { BackupOptions } from './backup-options.ts'
 import type { BackupPlan, Note } from './backup-plan.ts'
-import type { BackupRun } from './backup-run.ts'
+import type { BackupRun, RunOptions } from './backup-run.ts'
 import type { TableJob, TableTotals } from './write-data.ts'
 
 export interface ManifestParts {
@@ -30,7 +29,7 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 		createdAt: run.createdAt.toISOString(),
 		finishedAt,
 		tool: options.tool,
-		source: { database: source.database },
+		source: { database: source.database, ...(run.collection && { collection: run.collection }) },
 		// Without a table there is no snapshot: directories were listed between these.
 		snapshotAfter: snapshot?.after ?? run.createdAt.toISOString(),
 		snapshotBefore: snapshot?.before ?? finishedAt,
@@ -52,22 +51,22 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 			storedBytes: files.reduce((sum, file) => sum + file.size, 0),
 			files: files.length,
 		},
-		notes: [...parts.plan.notes, ...patternNotes(options)],
+		notes: [...parts.plan.notes, ...patternNotes(options), ...(run.link?.doubts?.() ?? [])],
 	}
 }
 
 /** Patterns stand among what was not taken: whoever restores must see that the backup is not of everything. */
-function patternNotes({ include = [], exclude = [] }: BackupOptions): Note[] {
+function patternNotes({ include = [], exclude = [] }: RunOptions): Note[] {
 	return [
 		...include.map((path) => ({ path, kind: 'include', reason: 'only what such patterns match was taken' })),
 		...exclude.map((path) => ({ path, kind: 'exclude', reason: 'what this pattern matches was left out' })),
 	]
 }
 
-function kindOf({ parent }: BackupRun): Pick<Manifest, 'kind' | 'parent'> {
-	const last = parent?.manifests.at(-1)
-	if (last === undefined) return { kind: 'full' }
-	return { kind: 'incremental', parent: { id: last.id, manifestSha256: last.sha256 } }
+function kindOf({ increment }: BackupRun): Pick<Manifest, 'kind' | 'parent'> {
+	if (increment === undefined) return { kind: 'full' }
+	const { id, sha256 } = increment.parent
+	return { kind: 'incremental', parent: { id, manifestSha256: sha256 } }
 }
 
 function tableObject(
@@ -75,16 +74,17 @@ function tableObject(
 	totals: TableTotals | undefined,
 	{ link, options }: BackupRun,
 ): ManifestObject {
+	const isOfIndex = link?.indexChanges?.has(table.path) === true
 	const state = link?.stateOf(table.path)
 	return {
 		path: table.path,
-		kind: link === undefined ? 'row-table' : 'change-table',
+		kind: link === undefined ? 'row-table' : isOfIndex ? 'index-changes' : 'change-table',
 		...(state && { state: { rows: String(state.rows), rowHash: state.rowHash } }),
 		prefix,
 		rows: String(totals?.rows ?? 0),
 		rowHash: totals?.rowHash ?? '',
 		partitions: table.ranges.length,
-		countedByServer: link === undefined ? totals?.counted !== undefined : options.countRows !== false,
+		countedByServer: link?.countState === undefined ? totals?.counted !== undefined : options.countRows !== false,
 		plainBytes: totals?.plainBytes ?? 0,
 	}
 }

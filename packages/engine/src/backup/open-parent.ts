@@ -37,6 +37,12 @@ export async function openParent(
 			},
 		)
 	}
+	if (last.source.collection !== undefined) {
+		const { name } = last.source.collection
+		reporter.warn(
+			`${last.id} is a link of the backup collection ${name}; what changed since is found by comparing rows`,
+		)
+	}
 	reporter.phase('check', `looking at the ${manifests.length} backups that the increment builds upon`)
 	const parent = await openChain({ storage: repository.storage, manifests, level: 'contents', signal })
 	const fatal = parent.findings.filter(({ severity }) => severity === 'data')

@@ -1,7 +1,7 @@
-import { BackupError, isBackupError, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
 import { layout, type Manifest, type StoredLink } from '@ydbackup/format'
 
-import { linkSnapshot, type LinkSnapshot } from '../chain/link-snapshot.ts'
+import type { LinkSnapshot } from '../chain/link-snapshot.ts'
 import { createMeter } from '../events/meter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
@@ -17,18 +17,16 @@ import { writeSchemes } from './write-schemes.ts'
 
 const STALL_LIMIT_MS = 30 * 60_000
 
-/** Everything of a run from the snapshot to the manifest. */
+/** Everything of a run behind the snapshot, to the manifest. */
 export async function writeBackup(
 	run: BackupRun,
-	firstPlan: BackupPlan,
-	planAgain: () => Promise<BackupPlan>,
+	plan: BackupPlan,
 ): Promise<Omit<BackupResult, 'warnings' | 'elapsedMs'>> {
 	const { options, reporter, ledger, id, concurrency } = run
 	const { storage } = options.repository
-	const plan = await takeSnapshot(run, firstPlan, planAgain)
 	const permissions = new Map(plan.tables.map((table) => [table.path, table.permissions]))
 	const meter = createMeter(reporter.emit, plan.tables.length)
-	if (run.parent && run.snapshot) run.link = linkSnapshot(run.snapshot, run.parent, storage, () => meter.touch())
+	if (run.increment && run.snapshot) run.link = run.increment.open(run.snapshot, () => meter.touch())
 	const { link } = run
 	const jobs = jobsOf(plan, link ?? run.snapshot)
 	using stalls = watchStalls({
@@ -43,7 +41,7 @@ export async function writeBackup(
 		const { compression } = run
 		const snapshot = link ?? run.snapshot
 		const isCounted = options.countRows ?? true
-		const countRows = isCounted && link === undefined
+		const countRows = isCounted && link?.countState === undefined
 		totals = await writeData({
 			id,
 			storage,
@@ -57,7 +55,7 @@ export async function writeBackup(
 			reporter,
 			stalls,
 		})
-		if (link !== undefined && isCounted) await countStates(link, jobs, stalls.signal)
+		if (link?.countState !== undefined && isCounted) await countStates(link, link.countState, jobs, stalls.signal)
 	}
 	reporter.phase('schemes', `writing the schemes of ${jobs.length} tables and ${plan.directories.length} directories`)
 	const { signal } = stalls
@@ -69,6 +67,8 @@ export async function writeBackup(
 	reporter.phase('read-back', `reading ${before.length} objects back`)
 	let isReadBack = await readBack({ storage, files: before, concurrency: requests, signal })
 	throwIfInterrupted(options.signal, 'reading back')
+
+	await run.beforeCommit?.()
 
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
 	reporter.phase('commit', `committing ${id}`)
@@ -85,41 +85,27 @@ export async function writeBackup(
 	return resultOf(run, parts, manifest)
 }
 
-/** Takes the snapshot; when tables were dropped or altered meanwhile, once more by a new plan. */
-async function takeSnapshot(
-	run: BackupRun,
-	plan: BackupPlan,
-	planAgain: () => Promise<BackupPlan>,
-): Promise<BackupPlan> {
-	const { source, signal } = run.options
-	async function take(of: BackupPlan): Promise<void> {
-		const tables = of.tables.map((table) => table.path)
-		if (tables.length === 0) return
-		run.reporter.phase('snapshot', `copying ${tables.length} tables at one moment into ${run.workDirectory}`)
-		run.snapshot = await source.take({ tables, workDirectory: run.workDirectory, signal })
-	}
-	try {
-		await take(plan)
-		return plan
-	} catch (error) {
-		if (!isBackupError(error, 'SCHEMA_CHANGED') && !isBackupError(error, 'PATH_NOT_FOUND')) throw error
-		run.reporter.retry('taking the snapshot', error)
-		const second = await planAgain()
-		await take(second)
-		return second
-	}
-}
-
 /** Errors: `COUNT_MISMATCH` when the server counts other rows in a copy than were compared. */
-async function countStates(link: LinkSnapshot, jobs: readonly TableJob[], signal: AbortSignal): Promise<void> {
+async function countStates(
+	link: LinkSnapshot,
+	countState: NonNullable<LinkSnapshot['countState']>,
+	jobs: readonly TableJob[],
+	signal: AbortSignal,
+): Promise<void> {
 	await runAll(jobs, COUNTS_AT_ONCE, signal, async ({ table: { path } }, stop) => {
-		const counted = await link.countState(path, { signal: stop })
-		assertCount(path, counted, link.stateOf(path).rows)
+		const counted = await countState(path, { signal: stop })
+		assertCount(path, counted, link.stateOf(path)?.rows ?? 0)
 	})
 }
 
 function linksOf(link: LinkSnapshot | undefined, jobs: readonly TableJob[]): Record<string, StoredLink> | undefined {
-	return link && Object.fromEntries(jobs.map(({ table, prefix }) => [prefix, link.linkOf(table.path)]))
+	if (link === undefined) return undefined
+	return Object.fromEntries(
+		jobs.flatMap(({ table, prefix }) => {
+			const stored = link.linkOf(table.path)
+			return stored === undefined ? [] : [[prefix, stored] as const]
+		}),
+	)
 }
 
 function jobsOf(plan: BackupPlan, snapshot: Snapshot | undefined): TableJob[] {

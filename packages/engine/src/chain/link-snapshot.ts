@@ -12,7 +12,7 @@ import {
 	type Storage,
 	type TableSchema,
 } from '@ydbackup/core'
-import { changes as changeFormat, printProtoText, type StoredLink } from '@ydbackup/format'
+import { changes as changeFormat, type ManifestNote, printProtoText, type StoredLink } from '@ydbackup/format'
 import { chunkFromFrames, concatBytes, createKeyReader, keyColumns, RowHash, typeToText } from '@ydbackup/rows'
 
 import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
@@ -28,12 +28,19 @@ export interface TableState {
 
 /** A snapshot whose tables hold what changed since a backup, and what is known of the tables themselves. */
 export interface LinkSnapshot extends Snapshot {
-	/** Known when the table's changes have been read to their end. Errors: `INTERNAL` before that. */
-	stateOf(path: string): TableState
-	/** What the link must remember of the table. */
-	linkOf(path: string): StoredLink
-	/** The rows of the table itself as the server counts them. */
-	countState(path: string, options?: ReadRowsOptions): Promise<bigint>
+	/**
+	 * Known when the table's changes have been read to their end; undefined when the source knows changes alone. Errors: `INTERNAL`
+	 * before that.
+	 */
+	stateOf(path: string): TableState | undefined
+	/** What the link must remember of the table; undefined for {@link indexChanges}. */
+	linkOf(path: string): StoredLink | undefined
+	/** The rows of the table itself as the server counts them. Absent when the server counts the changes: then `countRows` does it. */
+	readonly countState?: (path: string, options?: ReadRowsOptions) => Promise<bigint>
+	/** Paths of tables that hold the changes of indexes, not of tables. */
+	readonly indexChanges?: ReadonlySet<string> | undefined
+	/** What is not certain of the link, for the manifest's notes; known when everything has been read. */
+	readonly doubts?: () => readonly ManifestNote[]
 }
 
 async function* nothing(): AsyncGenerator<RowChunk> {}

@@ -12,6 +12,9 @@ import type { StoredDirectory, StoredTable } from '../part/contents.ts'
 import type { Finding } from '../part/finding.ts'
 import { inspect, type Inspection } from '../part/inspect.ts'
 
+/** The kind of a manifest's note about a table of a link whose changes contradict themselves. */
+export const SUSPECT = 'suspect'
+
 /** A table in one backup of a chain. */
 export interface Layer {
 	readonly manifest: Manifest
@@ -62,16 +65,18 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
 	const { storage, manifests, level, signal } = options
 	const last = manifests.at(-1)!
 	const wanted = last.objects.filter(
-		(object) => object.prefix !== undefined && options.tables?.has(object.prefix) !== false,
+		({ prefix, kind }) => prefix !== undefined && kind !== 'index-changes' && options.tables?.has(prefix) !== false,
 	)
 	const paths = new Set(wanted.map((object) => object.path))
 	const inspections: Inspection[] = []
 	for (const manifest of manifests) {
-		const needed = manifest.objects.flatMap(({ path, prefix }) => (paths.has(path) ? (prefix ?? []) : []))
+		const needed = manifest.objects.flatMap(({ path, prefix, kind }) =>
+			paths.has(path) || (options.tables === undefined && kind === 'index-changes') ? (prefix ?? []) : [],
+		)
 		const chosen = manifest === last && options.tables === undefined ? undefined : new Set(needed)
 		inspections.push(await inspect({ storage, manifest, tables: chosen, level, signal }))
 	}
-	const findings = inspections.flatMap((inspection) => inspection.findings)
+	const findings = [...inspections.flatMap((inspection) => inspection.findings), ...doubtsOf(manifests, paths)]
 	const { directories } = inspections.at(-1)!
 	if (level === 'sizes') return { manifests, findings, tables: [], directories }
 
@@ -81,6 +86,15 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
 		if (table !== undefined) tables.push(table)
 	}
 	return { manifests, findings, tables, directories }
+}
+
+/** What links were not certain of when they were made. */
+function doubtsOf(manifests: readonly Manifest[], paths: ReadonlySet<string>): Finding[] {
+	return manifests.flatMap((manifest) =>
+		manifest.notes
+			.filter(({ kind, path }) => kind === SUSPECT && paths.has(path))
+			.map(({ path, reason }) => missing(manifest, path, reason)),
+	)
 }
 
 /** Undefined when a layer is damaged or missing: a finding says so. */
@@ -120,9 +134,7 @@ function chainTable(
 		const newest = links.at(-1)
 		if (newest === undefined) return full && { stored: full.table, full, links }
 		const scheme = inspections.at(-1)!.links[newest.table.prefix]?.scheme ?? ''
-		const stored = storedAtLink(newest, scheme, [...(full ? [full] : []), ...links])
-		if (stored === undefined) findings.push(missing(newest.manifest, object.path, 'its state is not in the manifest'))
-		return stored && { stored, full, links }
+		return { stored: storedAtLink(newest, scheme, [...(full ? [full] : []), ...links]), full, links }
 	}
 }
 
@@ -134,20 +146,18 @@ function columnsOf({ columns }: StoredLink): ColumnMap {
 	return new Map(Object.entries(columns).map(([id, name]) => [Number(id), name]))
 }
 
-/** The table as a restore needs it: its own scheme, its rows, and the bytes of all layers. Undefined when the link does not say its state. */
-function storedAtLink(newest: LinkLayer, scheme: string, layers: readonly Layer[]): StoredTable | undefined {
+/** The table as a restore needs it: its own scheme, its rows (a guess where the link does not know them), and the bytes of all layers. */
+function storedAtLink(newest: LinkLayer, scheme: string, layers: readonly Layer[]): StoredTable {
 	const { state } = newest.table.object
-	return (
-		state && {
-			...newest.table,
-			rows: Number(state.rows),
-			rowHash: state.rowHash,
-			plainBytes: layers.reduce((sum, { table }) => sum + table.plainBytes, 0),
-			parts: [],
-			schemeKey: `objects.json of ${newest.manifest.id}`,
-			schemeText: scheme,
-		}
-	)
+	return {
+		...newest.table,
+		rows: Number(state?.rows ?? layers[0]!.table.rows),
+		rowHash: state?.rowHash,
+		plainBytes: layers.reduce((sum, { table }) => sum + table.plainBytes, 0),
+		parts: [],
+		schemeKey: `objects.json of ${newest.manifest.id}`,
+		schemeText: scheme,
+	}
 }
 
 function missing(manifest: Manifest, path: string, what: string): Finding {

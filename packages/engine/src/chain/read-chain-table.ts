@@ -14,15 +14,17 @@ export interface ReadChainTableOptions {
 	readonly table: ChainTable
 	readonly meter: Pick<Meter, 'openPart'>
 	readonly signal: AbortSignal | undefined
+	/** Called at the end with all that was given. */
+	readonly onEnd?: ((found: { readonly rows: number; readonly rowHash: string }) => void) | undefined
 }
 
 /**
  * The rows of a table as they were at the last backup of its chain, in key order. It ends without an error only when every file of every
- * layer is as its manifest says and the rows are those that the last link counted and hashed; rows handed on before an error must not
- * be trusted. Errors: as `readPart`; `CHAIN_BROKEN` when the layers do not add up.
+ * layer is as its manifest says and the rows are those that the last link counted and hashed, where it did; rows handed on before an
+ * error must not be trusted. Errors: as `readPart`; `CHAIN_BROKEN` when the layers do not add up.
  */
 export async function* readChainTable(options: ReadChainTableOptions): AsyncGenerator<RowChunk, void, undefined> {
-	const { table, storage, meter, signal } = options
+	const { table, storage, meter, signal, onEnd } = options
 	const { schema } = openScheme(table.stored)
 	const rowsOf = ({ table: stored, manifest }: Layer): AsyncGenerator<RowChunk, void, undefined> =>
 		readParts({ storage, meter, signal, compression: manifest.compression }, stored)
@@ -34,7 +36,9 @@ export async function* readChainTable(options: ReadChainTableOptions): AsyncGene
 		yield chunk
 	}
 	const { path, rows, rowHash } = table.stored
-	if (hash.rows === rows && hash.digest() === rowHash) return
+	const found = { rows: hash.rows, rowHash: hash.digest() }
+	onEnd?.(found)
+	if (rowHash === undefined || (found.rows === rows && found.rowHash === rowHash)) return
 	throw new BackupError(
 		'CHAIN_BROKEN',
 		`${path}: the chain gives ${hash.rows} rows, and ${rows}${hash.rows === rows ? ' others' : ''} were there when its last link was taken`,

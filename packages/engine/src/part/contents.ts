@@ -13,6 +13,7 @@ export interface StoredTable {
 	readonly object: ManifestObject
 	readonly path: string
 	readonly prefix: string
+	/** A guess where {@link rowHash} is undefined. */
 	readonly rows: number
 	/** Of all its rows; undefined when it is not known before they are read. */
 	readonly rowHash: string | undefined

@@ -13,7 +13,7 @@ const RANGES_AT_ONCE = 2
  */
 export async function compareRows(
 	run: RestoreRun,
-	{ stored, target }: TableWork,
+	{ expected, target }: TableWork,
 	{ schema }: TableScheme,
 	signal: AbortSignal,
 ): Promise<void> {
@@ -29,12 +29,12 @@ export async function compareRows(
 		}
 		found.merge(hash)
 	})
-	if (found.rows === stored.rows && found.digest() === stored.rowHash) return
+	if (found.rows === expected.rows && found.digest() === expected.rowHash) return
 	throw new BackupError(
 		'DATA_MISMATCH',
-		found.rows === stored.rows
+		found.rows === expected.rows
 			? `${target}: the restored rows are not those of the backup, although they are as many (${found.rows})`
-			: `${target}: the backup has ${stored.rows} rows, and ${found.rows} were read back`,
+			: `${target}: the backup has ${expected.rows} rows, and ${found.rows} were read back`,
 		{ advice: 'see that nobody writes to the target, and restore again; report this when it happens twice' },
 	)
 }

@@ -31,7 +31,9 @@ export function chooseRestore(manifest: Manifest, selection: Selection, mapping:
 		prefix: object.prefix,
 		kind: object.kind,
 	}))
-	const tables = items.filter((item) => item.kind !== 'directory' && selection.takes(item.path))
+	const tables = items.filter(
+		(item) => item.kind !== 'directory' && item.kind !== 'index-changes' && selection.takes(item.path),
+	)
 	const chosen = new Set(items.filter((item) => item.kind === 'directory' && selection.takes(item.path)))
 	const needed = new Set([...tables, ...chosen].flatMap((item) => ancestorsOf(item.target)))
 	const directories = items.filter((item) => item.kind === 'directory' && (chosen.has(item) || needed.has(item.target)))

@@ -27,14 +27,17 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreResult {
 	}
 }
 
-function tableResult({ options }: RestoreRun, { stored, target, existed, isCompared }: TableWork): RestoredTable {
+function tableResult(
+	{ options }: RestoreRun,
+	{ stored, expected, target, existed, isCompared }: TableWork,
+): RestoredTable {
 	const { scheme, ranges } = openScheme(stored)
 	const phases = splitScheme(scheme)
 	return {
 		path: stored.path,
 		target,
 		action: existed ? (options.existing === 'merge' ? 'merge' : 'fill') : 'create',
-		rows: options.schemeOnly === true ? 0 : stored.rows,
+		rows: options.schemeOnly === true ? 0 : expected.rows,
 		plainBytes: options.schemeOnly === true ? 0 : stored.plainBytes,
 		partitions: ranges.length,
 		indexes: existed ? [] : phases.indexes.map((index) => index.name),

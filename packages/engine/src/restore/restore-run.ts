@@ -20,6 +20,8 @@ export interface TableWork {
 	readonly target: string
 	/** What stood there before the run, which this run never drops. */
 	readonly existed: boolean
+	/** The rows that it must have, and their hash: those of {@link stored}, or what a chain gave that knows changes alone. */
+	expected: { readonly rows: number; readonly rowHash: string | undefined }
 	stage: TableStage
 	isCompared: boolean
 }

@@ -113,6 +113,7 @@ function createRun({ options, manifest, choice, chain, found, reporter }: Ingred
 			chain: table,
 			target,
 			existed: found.has(target),
+			expected: { rows: table.stored.rows, rowHash: table.stored.rowHash },
 			stage: 'waiting',
 			isCompared: false,
 		}

@@ -63,7 +63,16 @@ function chainUnit({ storage, meter }: RestoreRun, work: TableWork): Unit {
 		work,
 		name: work.target,
 		scheme: openScheme(work.stored),
-		read: (signal) => readChainTable({ storage, table: work.chain, meter, signal }),
+		read: (signal) =>
+			readChainTable({
+				storage,
+				table: work.chain,
+				meter,
+				signal,
+				onEnd(found) {
+					work.expected = found
+				},
+			}),
 	}
 }
 
@@ -111,13 +120,13 @@ async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<
 }
 
 async function prove(run: RestoreRun, work: TableWork, table: TableScheme, signal: AbortSignal): Promise<void> {
-	const { stored, target } = work
+	const { expected, target } = work
 	const counted = await run.sink.countRows(target, { signal })
 	const isMerged = work.existed && run.options.existing === 'merge'
-	if (isMerged ? counted < BigInt(stored.rows) : counted !== BigInt(stored.rows)) {
+	if (isMerged ? counted < BigInt(expected.rows) : counted !== BigInt(expected.rows)) {
 		throw new BackupError(
 			'COUNT_MISMATCH',
-			`${target}: ${stored.rows} rows were expected after the restore, and the server counts ${counted}`,
+			`${target}: ${expected.rows} rows were expected after the restore, and the server counts ${counted}`,
 			{ advice: 'see that nobody writes to the target, and restore again; report this when it happens twice' },
 		)
 	}

@@ -51,12 +51,17 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 		if (open === 0) meter.tableDone()
 	})
 
-	// Files of tables whose scheme is damaged: their bytes can still be right, and somebody may want them.
-	const last = manifests.at(-1)!
+	// Changes of indexes, which no table is put together from; and files of tables whose scheme is damaged: their bytes can still be right,
+	// and somebody may want them.
 	const read = new Set(tables.map((table) => table.stored.prefix))
-	const rest = last.files.filter(
-		(file) => file.role === 'data' && !read.has(file.object ?? '') && !broken.has(file.key),
-	)
+	const rest = manifests.flatMap((manifest) => {
+		const ofIndexes = new Set(
+			manifest.objects.flatMap(({ kind, prefix }) => (kind === 'index-changes' ? (prefix ?? []) : [])),
+		)
+		const isRest = (prefix: string): boolean =>
+			ofIndexes.has(prefix) || (manifest === manifests.at(-1) && !read.has(prefix))
+		return manifest.files.filter(({ role, key, object = '' }) => role === 'data' && isRest(object) && !broken.has(key))
+	})
 	await runAll(rest, concurrency, stalls.signal, async (file, signal) => {
 		try {
 			await checkStoredBytes({ storage, file, signal })

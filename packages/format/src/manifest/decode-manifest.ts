@@ -71,7 +71,11 @@ function readManifest(fields: Fields, where: string, sha256: string): Manifest {
 		createdAt: fields.text('createdAt', TIME),
 		finishedAt: fields.text('finishedAt', TIME),
 		tool: { name: tool.text('name'), version: tool.text('version') },
-		source: { database: source.text('database'), ...(serverVersion === undefined ? {} : { serverVersion }) },
+		source: {
+			database: source.text('database'),
+			...(serverVersion === undefined ? {} : { serverVersion }),
+			...(source.has('collection') && { collection: readCollection(source.fields('collection')) }),
+		},
 		snapshotAfter: fields.text('snapshotAfter', TIME),
 		snapshotBefore: fields.text('snapshotBefore', TIME),
 		clock: oneOf(fields, 'clock', ['server', 'client']),
@@ -92,6 +96,14 @@ function readManifest(fields: Fields, where: string, sha256: string): Manifest {
 			reason: note.text('reason', { max: 4096 }),
 		})),
 		sha256,
+	}
+}
+
+function readCollection(fields: Fields): Manifest['source']['collection'] {
+	return {
+		name: fields.text('name', { max: 1024 }),
+		link: fields.text('link', { max: 1024 }),
+		schemesReadAt: fields.text('schemesReadAt', TIME),
 	}
 }
 

@@ -14,7 +14,12 @@ export interface Manifest {
 	readonly createdAt: string
 	readonly finishedAt: string
 	readonly tool: { readonly name: string; readonly version: string }
-	readonly source: { readonly database: string; readonly serverVersion?: string | undefined }
+	readonly source: {
+		readonly database: string
+		readonly serverVersion?: string | undefined
+		/** Set when the backup was not taken by a snapshot, but is a link of a backup collection. */
+		readonly collection?: ShippedLink | undefined
+	}
 	/** RFC 3339: the snapshot was taken not before and not after these, by the clock of `clock`. */
 	readonly snapshotAfter: string
 	readonly snapshotBefore: string
@@ -33,6 +38,16 @@ export interface Manifest {
 	readonly notes: readonly ManifestNote[]
 	/** Of the canonical bytes of everything else. */
 	readonly sha256: string
+}
+
+/** Where a backup stood inside the cluster before it was shipped. */
+export interface ShippedLink {
+	/** The name of the backup collection. */
+	readonly name: string
+	/** The name of the link's directory: `20250821141425Z_full`. */
+	readonly link: string
+	/** RFC 3339: when owners, grants and settings of the tables were read. The link itself has none. */
+	readonly schemesReadAt: string
 }
 
 export interface ManifestCounts {
@@ -54,8 +69,11 @@ export interface ManifestNote {
 export interface ManifestObject {
 	/** Relative to the database, without a leading slash. */
 	readonly path: string
-	/** `change-table`: what changed in a row table since the parent; only increments have them. */
-	readonly kind: 'row-table' | 'change-table' | 'directory'
+	/**
+	 * `change-table`: what changed in a row table since the parent; only increments have them. `index-changes`: the same of an index, below
+	 * the directory of a backup collection's link; kept for YDB's own RESTORE alone, ours builds indexes from rows.
+	 */
+	readonly kind: 'row-table' | 'change-table' | 'index-changes' | 'directory'
 	/** Its folder in the export: `001`. */
 	readonly prefix?: string | undefined
 	/** Decimal. */

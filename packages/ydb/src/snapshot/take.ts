@@ -9,6 +9,7 @@ import {
 	type SnapshotTable,
 	throwIfInterrupted,
 } from '@ydbackup/core'
+import { forEachAbreast } from '../call/abreast.ts'
 import { callError } from '../call/failure.ts'
 import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
@@ -32,33 +33,7 @@ export interface SnapshotContext {
 	readonly data: (signal: AbortSignal | undefined) => Promise<Pick<RangeReader, 'driver' | 'budget'>>
 }
 
-const ABREAST = 16
 const REMOVAL_MS = 60_000
-
-/** Calls with at most sixteen under way; results in order. The first error wins, after all that were begun have ended. */
-async function forEachAbreast<T, R>(
-	items: readonly T[],
-	work: (item: T, at: number) => Promise<R>,
-	afterError: 'stop' | 'go on' = 'stop',
-): Promise<R[]> {
-	const results: R[] = []
-	let next = 0
-	let failed: { readonly error: unknown } | undefined
-	const isOver = (): boolean => next >= items.length || (failed !== undefined && afterError === 'stop')
-	const worker = async (): Promise<void> => {
-		while (!isOver()) {
-			const at = next++
-			try {
-				results[at] = await work(items[at]!, at)
-			} catch (error) {
-				failed ??= { error }
-			}
-		}
-	}
-	await Promise.all(Array.from({ length: Math.min(ABREAST, items.length) }, worker))
-	if (failed) throw failed.error
-	return results
-}
 
 /** What a copy must have in common with its original: columns without the state of their sequences, and the key. */
 function shapeOf(table: DescribeTableResult): DescribeTableResult {

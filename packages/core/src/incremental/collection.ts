@@ -1,0 +1,54 @@
+import type { ProtoText } from '../model/proto-text.ts'
+import type { RowChunk } from '../model/row-chunk.ts'
+import type { KeyRange } from '../model/table-schema.ts'
+import type { ReadRowsOptions, SnapshotTable } from '../snapshot/source.ts'
+import type { CallOptions } from '../storage/storage.ts'
+
+/** One backup inside a backup collection: a directory that the server made. */
+export interface CollectionLink {
+	/** The name of its directory, `20250821141425Z_full` or `…_incremental`: names sort as the links follow each other. */
+	readonly name: string
+	readonly kind: 'full' | 'incremental'
+	/** RFC 3339, UTC. The moment of the link is for certain not before `after` and not after `before`. */
+	readonly after: string
+	readonly before: string
+	/** Whose clock `after` and `before` are. */
+	readonly clock: 'server' | 'client'
+}
+
+/** What stands below a link's directory. */
+export interface CollectionContents {
+	/**
+	 * The tables, in the order of their paths: of a full backup copies, of an increment change tables. `path` is that of the table that
+	 * was backed up. The server never changes them once the link is complete.
+	 */
+	readonly tables: readonly SnapshotTable[]
+	/** What the server keeps of an increment for indexes: `path` is the one below the directory, `__ydb_backup_meta/…`. Its RESTORE needs them. */
+	readonly indexChanges: readonly SnapshotTable[]
+}
+
+/** An object of the database as it is now. */
+export interface LiveObject {
+	readonly permissions: ProtoText
+	/** Undefined for a directory. */
+	readonly table: SnapshotTable | undefined
+}
+
+/** One backup collection of a database, to read from. All paths are relative to the database. */
+export interface CollectionSource {
+	readonly name: string
+	readonly database: string
+	/** All links, in the order of their names. Errors: `PATH_NOT_FOUND` when there is no such collection. */
+	links(options?: CallOptions): Promise<readonly CollectionLink[]>
+	/** Whether the server has written all of a link: it answers before that. `failed`: it never will. */
+	progress(link: CollectionLink, options?: CallOptions): Promise<'complete' | 'running' | 'failed'>
+	contents(link: CollectionLink, options?: CallOptions): Promise<CollectionContents>
+	/** As {@link Snapshot.read}. */
+	read(link: CollectionLink, table: SnapshotTable, range: KeyRange, options?: ReadRowsOptions): AsyncIterable<RowChunk>
+	/** The rows of the link's own table as the server counts them. */
+	countRows(link: CollectionLink, table: SnapshotTable, options?: CallOptions): Promise<bigint>
+	/** What stands at a path outside of the collection now; undefined when nothing does. */
+	live(path: string, options?: CallOptions): Promise<LiveObject | undefined>
+	/** Removes a link's directory and everything in it. May be called twice. */
+	drop(link: CollectionLink, options?: CallOptions): Promise<void>
+}
