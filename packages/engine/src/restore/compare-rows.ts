@@ -3,17 +3,23 @@ import { RowHash } from '@ydbackup/rows'
 
 import { runAll } from '../flow/run-all.ts'
 import type { TableScheme } from '../part/contents.ts'
-import type { RestoreRun, TableWork } from './restore-run.ts'
+import type { RestoreRun } from './restore-run.ts'
 
 const RANGES_AT_ONCE = 2
 
+export interface ExpectedRows {
+	readonly rows: number
+	readonly rowHash: string | undefined
+}
+
 /**
- * Reads a restored table back, by the partitions it has now, and compares all rows with the hash in the manifest. Errors:
+ * Reads a restored table back, by the partitions it has now, and compares all rows with the hash of those of the backup. Errors:
  * `DATA_MISMATCH` naming the table.
  */
 export async function compareRows(
 	run: RestoreRun,
-	{ stored, target }: TableWork,
+	target: string,
+	expected: ExpectedRows,
 	{ schema }: TableScheme,
 	signal: AbortSignal,
 ): Promise<void> {
@@ -29,12 +35,12 @@ export async function compareRows(
 		}
 		found.merge(hash)
 	})
-	if (found.rows === stored.rows && found.digest() === stored.rowHash) return
+	if (found.rows === expected.rows && found.digest() === expected.rowHash) return
 	throw new BackupError(
 		'DATA_MISMATCH',
-		found.rows === stored.rows
+		found.rows === expected.rows
 			? `${target}: the restored rows are not those of the backup, although they are as many (${found.rows})`
-			: `${target}: the backup has ${stored.rows} rows, and ${found.rows} were read back`,
+			: `${target}: the backup has ${expected.rows} rows, and ${found.rows} were read back`,
 		{ advice: 'see that nobody writes to the target, and restore again; report this when it happens twice' },
 	)
 }
