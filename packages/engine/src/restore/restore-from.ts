@@ -1,3 +1,5 @@
+import { BackupError } from '@ydbackup/core'
+
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
 import type { Reporter } from '../events/reporter.ts'
@@ -52,6 +54,11 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 	]
 	// Where all that was chosen is of kinds that are not restored, the result says so.
 	const isNothing = found.tables.length === 0 && !found.directories.some(({ path }) => selection.takes(path))
+	if (isNothing && found.problems.length === 0) {
+		throw new BackupError('PATH_NOT_FOUND', `nothing in ${storage.location} matches`, {
+			advice: `it holds ${foreign.objects.length} objects: look at them with a dry run of all`,
+		})
+	}
 	const chosen = isNothing && found.problems.length > 0 ? [] : objects
 	const choice = chooseRestore(storage.location, chosen, selection, mapping)
 	for (const warning of choice.warnings) reporter.warn(warning)
