@@ -14,6 +14,8 @@ export type {
 	RestoreResult,
 	RestoreSettings,
 } from './restore/restore-options.ts'
+export { exportDump } from './export/export-dump.ts'
+export type { DumpTarget, ExportDumpOptions, ExportDumpResult, ExportedTable } from './export/export-options.ts'
 export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.ts'
 export type { Finding } from './part/finding.ts'
 export {

@@ -1,14 +1,12 @@
 import { readChain } from '@ydbackup/catalog'
-import type { Manifest } from '@ydbackup/format'
 
-import { openChain, type OpenedChain } from '../chain/open-chain.ts'
+import { openChosen } from '../chain/open-chosen.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
 import type { Reporter } from '../events/reporter.ts'
-import { errorOf } from '../part/finding.ts'
 import { type Contents, restoreContents } from './restore-contents.ts'
 import type { RestoreOptions, RestoreResult } from './restore-options.ts'
-import { chooseRestore, type RestoreChoice } from './restore-plan.ts'
+import { chooseRestore } from './restore-plan.ts'
 
 /**
  * Restores a backup, or what is chosen of it: directories with their rights, tables, rows (counted, and compared where asked),
@@ -38,10 +36,12 @@ async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<
 	const mapping = createMapping(options, source, sink.database)
 	const choice = chooseRestore(`backup ${manifest.id}`, manifest.objects, selection, mapping)
 	for (const warning of choice.warnings) reporter.warn(warning)
-	const chain = await checkBackup(manifests, choice, options, reporter)
+	const { storage } = repository
+	const acceptNativeDamage = options.acceptNativeDamage === true
+	const chain = await openChosen({ storage, manifests, choice, acceptNativeDamage, reporter, signal })
 	return {
 		title: manifest.id,
-		storage: repository.storage,
+		storage,
 		compression: manifest.compression,
 		backups: manifests.length,
 		choice,
@@ -50,27 +50,4 @@ async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<
 		notes: manifest.notes,
 		problems: [],
 	}
-}
-
-async function checkBackup(
-	manifests: readonly Manifest[],
-	choice: RestoreChoice,
-	options: RestoreOptions,
-	reporter: Reporter,
-): Promise<OpenedChain> {
-	const { storage } = options.repository
-	const { id } = manifests.at(-1)!
-	const others = manifests.length > 1 ? ` and the ${manifests.length - 1} that it builds upon` : ''
-	reporter.phase('check', `looking at the objects of ${id}${others}`)
-	const chain = await openChain({
-		storage,
-		manifests,
-		tables: new Set(choice.tables.flatMap((item) => item.prefix ?? [])),
-		level: 'contents',
-		signal: options.signal,
-	})
-	const fatal = chain.findings.filter((finding) => finding.severity === 'data' || options.acceptNativeDamage !== true)
-	if (fatal.length > 0) throw errorOf(fatal, id)
-	for (const finding of chain.findings) reporter.warn(finding.message, finding.path)
-	return chain
 }
