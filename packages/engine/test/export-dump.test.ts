@@ -244,3 +244,16 @@ test('a table of several MiB is cut into files at the ends of frames, and comes 
 	expect(target.files.has('t/data_01.csv')).toBe(true)
 	expect((await restored(target)).rowCount('t')).toBe(60_000)
 })
+
+test('a stop leaves the mark and says what is left', async () => {
+	const world = await createWorld()
+	await world.backup()
+	const stop = new AbortController()
+	const target = new MemoryTarget()
+	target.onPiece = (path) => {
+		if (path.startsWith('plain/data')) stop.abort(new Error('enough'))
+	}
+	const error = await exported(world, { target, signal: stop.signal }).catch((thrown: unknown) => thrown)
+	expect(isBackupError(error, 'INTERRUPTED') && error.advice).toContain('left unfinished')
+	expect(target.files.has('incomplete')).toBe(true)
+})

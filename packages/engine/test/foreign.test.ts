@@ -1,12 +1,20 @@
+import { Repository } from '@ydbackup/catalog'
 import { isBackupError } from '@ydbackup/core'
 import { printProtoText, sha256Hex } from '@ydbackup/format'
 import { openMemory } from '@ydbackup/storage'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
-import { restoreFrom, type RestoreFromOptions, type RestoreFromResult } from '../src/index.ts'
+import {
+	type DumpTarget,
+	exportDump,
+	restoreFrom,
+	type RestoreFromOptions,
+	type RestoreFromResult,
+} from '../src/index.ts'
 import { FakeDatabase } from './fake-database.ts'
 import { permissionsOf, schemeOf } from './row-bytes.ts'
+import { World } from './world.ts'
 
 const SCHEME = printProtoText(schemeOf())
 const ROWS = ['1,"one",1.5\n', '2,null,nan\n', '3,"t%2Cwo+^",inf\n']
@@ -29,7 +37,9 @@ async function refusal(files: Files, options: Partial<RestoreFromOptions> = {}):
 	const sink = new FakeDatabase()
 	const error = await from(files, options, sink).catch((thrown: unknown) => thrown)
 	expect(sink.nodes.size).toBe(0)
-	return isBackupError(error) ? `${error.code} ${error.message}` : `no refusal: ${JSON.stringify(error)}`
+	return isBackupError(error)
+		? `${error.code} ${error.message}: ${error.advice}`
+		: `no refusal: ${JSON.stringify(error)}`
 }
 
 const table = (folder: string, rows = ROWS.join('')): Files => ({
@@ -267,6 +277,9 @@ test('what an export lacks is refused: data files, rights that it promises, fold
 	const promised = { ...base, '001/data_00.csv': '', '001/metadata.json': '{"version":0,"permissions":1}' }
 	expect(await refusal(promised)).toContain('001/permissions.pb is not on storage')
 	expect(await refusal({ ...base, ...mapped({ t: '002' }, false) })).toContain('002/scheme.pb is not on storage')
+	const half = { ...base, '001/data_00.csv': ROWS[0]!, ...mapped({ t: '001', gone: '002' }, false) }
+	expect(await refusal(half)).toContain('leave out gone')
+	expect((await from(half, { exclude: ['gone'] })).sink.rowCount('t')).toBe(1)
 	const { 'metadata.json': _, ...rootless } = base
 	expect(await refusal(rootless)).toContain('has a SchemaMapping and no metadata.json')
 	expect(await refusal({ ...base, 'metadata.json': '{"kind":"SimpleExportV0","encryption":"AES-128-GCM"}' })).toMatch(
@@ -294,4 +307,54 @@ test('rows of indexes are not needed and noted, changefeeds are named from metad
 	])
 	expect(result.notes).toEqual([{ path: 't', kind: 'index data', reason: expect.stringContaining('i/indexImplTable') }])
 	expect(result.tables).toHaveLength(1)
+})
+
+const DUMP = new URL('../../format/test/fixtures/native-dump/', import.meta.url)
+
+test("the documentation's dump goes in, and out again with the same bytes", async () => {
+	const scheme = readFileSync(new URL('series/scheme.pb', DUMP))
+	const rights = readFileSync(new URL('permissions/owner-and-grant.pb', DUMP))
+	const rows = '1,"%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82",null,17966\n2,"",null,null\n'
+	const files = {
+		'series/scheme.pb': scheme,
+		'series/permissions.pb': rights,
+		'series/data_00.csv': rows,
+		'series/updates_feed/changefeed_description.pb': 'name: "updates_feed"\n',
+		'series/updates_feed/topic_description.pb': readFileSync(new URL('series/updates_feed/topic_description.pb', DUMP)),
+		'old/scheme.pb': scheme,
+		'old/permissions.pb': readFileSync(new URL('permissions/owner-and-set-older-sdk.pb', DUMP)),
+		'old/data_00.csv': '',
+	}
+	const { sink, result } = await from(files, { verifyData: true })
+	expect(result.problems).toEqual([{ path: 'series', message: expect.stringContaining('updates_feed') }])
+	expect(JSON.stringify(sink.picture()['old'])).toContain('alice')
+
+	const storage = openMemory()
+	const world = new World(sink, storage, await Repository.init(storage))
+	await world.backup()
+	const written = new Map<string, string>()
+	const target: DumpTarget = {
+		location: 'memory',
+		prepare: async () => undefined,
+		makeDirectory: async () => undefined,
+		writeFile: async (path, pieces) => void written.set(path, Buffer.concat(await Array.fromAsync(pieces)).toString()),
+		removeFile: async (path) => void written.delete(path),
+	}
+	await exportDump({ repository: world.repository, id: 'latest', target })
+	expect(Object.fromEntries(Array.from(written).filter(([path]) => path.startsWith('series/')))).toEqual({
+		'series/scheme.pb': scheme.toString(),
+		'series/permissions.pb': rights.toString(),
+		'series/data_00.csv': rows,
+	})
+})
+
+test('a stop ends the restore, and drops what is not complete', async () => {
+	const stop = new AbortController()
+	const sink = new FakeDatabase()
+	sink.faults.before = (call) => {
+		if (call === 'write') stop.abort(new Error('enough'))
+	}
+	const error = await from(table('t'), { signal: stop.signal }, sink).catch((thrown: unknown) => thrown)
+	expect(isBackupError(error, 'INTERRUPTED')).toBe(true)
+	expect(sink.nodes.size).toBe(0)
 })

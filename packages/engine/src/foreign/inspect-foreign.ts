@@ -6,6 +6,7 @@ import type { Selection } from '../choose/selection.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
+import { objectMissing } from '../part/damage.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
 import { type Foreign, type ForeignDirectory, type ForeignObject, join } from './open-foreign.ts'
 import { type ReadForeignOptions, readForeignTable } from './read-table.ts'
@@ -68,6 +69,10 @@ export async function inspectForeign(
 		if (options.schemes)
 			problems.push({ path: object.path, message: await notRestored(object, foreign, options, stop) })
 	})
+	for (const { path, folder } of foreign.unknown.filter((one) => selection.takes(one.path))) {
+		const key = join(folder, dumpLayout.SCHEME)
+		findings.push(findingOf(objectMissing(key), key, 'data', path))
+	}
 	await runAll(foreign.directories, requestConcurrency(storage), signal, readDirectory)
 	return {
 		tables: tables.toSorted(byPath),

@@ -1,7 +1,6 @@
 import { BackupError, type Storage, throwIfInterrupted } from '@ydbackup/core'
 import { dumpLayout, type FolderTree, type FoundObject, layout, type MappedItem } from '@ydbackup/format'
 
-import { objectMissing } from '../part/damage.ts'
 import { checkSidecar, readSmall } from './read-small.ts'
 
 /** An object in files that another tool wrote, and its path below the root of what was written. */
@@ -22,6 +21,8 @@ export interface Foreign {
 	readonly tree: FolderTree
 	readonly objects: readonly ForeignObject[]
 	readonly directories: readonly ForeignDirectory[]
+	/** Objects that the mapping names and whose folder has no file that says what they are. */
+	readonly unknown: readonly { readonly path: string; readonly folder: string }[]
 	/** What is there and is no object: accounts and rights of a database. */
 	readonly leftOut: readonly { readonly path: string; readonly reason: string }[]
 	readonly warnings: readonly string[]
@@ -57,7 +58,7 @@ export async function openForeign(options: OpenForeignOptions): Promise<Foreign>
 	const isObject = Array.from(root.keys()).some((name) => name === dumpLayout.SCHEME || name.startsWith('create_'))
 	const isMapped = root.has(dumpLayout.METADATA) && !(isObject && !tree.files('SchemaMapping').has('mapping.json'))
 	const foreign = isMapped ? await openMapped(options, tree) : openFolders(options, tree)
-	if (foreign.objects.length + foreign.directories.length + foreign.leftOut.length === 0) {
+	if ([foreign.objects, foreign.directories, foreign.unknown, foreign.leftOut].every((list) => list.length === 0)) {
 		throw new BackupError('BACKUP_NOT_FOUND', `${storage.location} holds neither a dump nor an export of YDB`, {
 			advice:
 				'give the folder that ydb tools dump wrote, or the prefix that ydb export was given: the place of metadata.json or of the tables',
@@ -99,6 +100,7 @@ function openFolders({ storage, name }: OpenForeignOptions, tree: FolderTree): F
 				permissionsKey: files.has(dumpLayout.PERMISSIONS) ? join(folder, dumpLayout.PERMISSIONS) : undefined,
 			}),
 		),
+		unknown: [],
 		leftOut,
 		warnings: [],
 	}
@@ -120,17 +122,20 @@ async function openMapped({ storage, signal }: OpenForeignOptions, tree: FolderT
 	}
 	const items = layout.readSchemaMapping(bytes, MAPPING)
 	const below = foldersBelow(tree, items)
-	const objects = items.map(({ path, exportPrefix }): ForeignObject => {
-		const found = dumpLayout.findObject(tree, exportPrefix, below.get(exportPrefix) ?? [])
-		if (found === undefined) throw objectMissing(`${exportPrefix}/${dumpLayout.SCHEME}`)
-		return { path, found }
-	})
+	const objects: ForeignObject[] = []
+	const unknown: Foreign['unknown'][number][] = []
+	for (const { path, exportPrefix: folder } of items) {
+		const found = dumpLayout.findObject(tree, folder, below.get(folder) ?? [])
+		if (found === undefined) unknown.push({ path, folder })
+		else objects.push({ path, found })
+	}
 	const strangers = (below.get('') ?? []).filter((folder) => folder !== 'SchemaMapping' && tree.files(folder).size > 0)
 	return {
 		layout: 'export',
 		tree,
 		objects,
 		directories: [],
+		unknown,
 		leftOut: [],
 		warnings: strangers
 			.slice(0, 20)
