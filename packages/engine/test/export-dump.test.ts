@@ -3,6 +3,7 @@ import { openMemory } from '@ydbackup/storage'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
+import { collect } from '../src/flow/collect.ts'
 import { rollOver } from '../src/export/roll-over.ts'
 import { type DumpTarget, exportDump, type ExportDumpOptions, restoreFrom } from '../src/index.ts'
 import { FakeDatabase } from './fake-database.ts'
@@ -198,7 +199,7 @@ test('pieces are cut into files behind the size, in order, without an empty file
 				yield* all
 			}
 			const files: Uint8Array[][] = []
-			for await (const file of rollOver(stream(), bytes)) files.push(await Array.fromAsync(file))
+			for await (const file of rollOver(stream(), bytes)) files.push(await collect(file))
 			expect(files.flat()).toEqual(all)
 			expect(files.length).toBeGreaterThan(0)
 			const sizes = files.map((file) => file.map((piece) => piece.length))
