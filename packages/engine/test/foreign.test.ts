@@ -362,3 +362,16 @@ test('a stop ends the restore, and drops what is not complete', async () => {
 	expect(isBackupError(error, 'INTERRUPTED')).toBe(true)
 	expect(sink.nodes.size).toBe(0)
 })
+
+test('folders that the mapping does not name are warned about, and nothing in them is restored', async () => {
+	const { sink, result } = await from({
+		...table('001'),
+		'001/metadata.json': EXPORT,
+		...table('002'),
+		...mapped({ t: '001' }, false),
+	})
+	expect(Array.from(sink.nodes.keys())).toEqual(['t'])
+	expect(result.warnings).toEqual([
+		{ message: 'the mapping does not name the folder 002: nothing in there is restored' },
+	])
+})

@@ -137,9 +137,8 @@ async function openMapped({ storage, signal }: OpenForeignOptions, tree: FolderT
 		directories: [],
 		unknown,
 		leftOut: [],
-		warnings: strangers
-			.slice(0, 20)
-			.map((folder) => `the mapping does not name the folder ${folder}: nothing in it is restored`),
+		warnings:
+			strangers.length === 0 ? [] : [`the mapping does not name ${shown(strangers)}: nothing in there is restored`],
 	}
 }
 
@@ -155,6 +154,13 @@ function foldersBelow(tree: FolderTree, items: readonly MappedItem[]): ReadonlyM
 		else below.get(top)!.push(folder)
 	}
 	return below.set('', outside)
+}
+
+const SHOWN = 10
+
+function shown(names: readonly string[]): string {
+	const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
+	return `${names.length === 1 ? 'the folder' : 'the folders'} ${names.slice(0, SHOWN).join(', ')}${more}`
 }
 
 /** The place where a key would come in. */
