@@ -43,7 +43,7 @@ test('commands are found before flags, with the longest name', () => {
 test('a mistyped command names the nearest one', () => {
 	expect(unknownCommand(['backup', 'creat'], names).advice).toContain('"ydbackup backup create"')
 	expect(unknownCommand(['restor', 'latest'], names).advice).toContain('"ydbackup restore"')
-	expect(unknownCommand(['backup', 'explode'], names).advice).toContain('backup verify')
+	expect(unknownCommand(['backup', 'frobnicate'], names).advice).toContain('backup verify')
 	expect(unknownCommand([], names).message).toBe('no command is given')
 })
 

@@ -52,6 +52,9 @@ test('every command keeps its schema', async () => {
 		'restore latest --dry-run --to /local/dry',
 		'restore latest --to /local/copies/a --verify-data',
 		'restore latest --existing merge --include shop/orders',
+		`backup export latest --to ${join(directory, 'dump')}`,
+		`restore --from ${join(directory, 'dump')} --to copies/b --dry-run`,
+		`restore --from ${join(directory, 'dump')} --to copies/b`,
 	]) {
 		const { code, stdout } = await run(words)
 		expect({ words, code, stdout }).toMatchObject({ code: 0 })

@@ -2,13 +2,20 @@ export { backup } from './backup/backup.ts'
 export type { BackedUpTable, BackupOptions, BackupResult } from './backup/backup-options.ts'
 export type { Note } from './backup/backup-plan.ts'
 export { restore } from './restore/restore.ts'
+export { restoreFrom } from './restore/restore-from.ts'
 export type {
 	Problem,
 	RestoredDirectory,
 	RestoredTable,
+	RestoreFromOptions,
+	RestoreFromResult,
 	RestoreOptions,
+	RestoreOutcome,
 	RestoreResult,
+	RestoreSettings,
 } from './restore/restore-options.ts'
+export { exportDump } from './export/export-dump.ts'
+export type { DumpTarget, ExportDumpOptions, ExportDumpResult, ExportedTable } from './export/export-options.ts'
 export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.ts'
 export type { Finding } from './part/finding.ts'
 export {

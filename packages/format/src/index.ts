@@ -47,3 +47,6 @@ export { printProtoText, type PrintOptions } from './text/print-text.ts'
 
 export * as changes from './changes/changes.ts'
 export type { ChangeMetadata, ChangeReader, ColumnMap, ColumnMapper, ColumnState } from './changes/changes.ts'
+
+export * as dumpLayout from './dump-layout/dump-layout.ts'
+export type { FoundObject, FoundTree, FolderTree } from './dump-layout/dump-layout.ts'

@@ -20,6 +20,7 @@ import { mustSucceed, resultOf } from './call/operation.ts'
 import { refusalError, SUCCESS } from './call/failure.ts'
 import { patiently } from './call/patience.ts'
 import { query, quotePath } from './call/query.ts'
+import { knownPart } from './proto/known-part.ts'
 import { fromProtoText } from './proto/message-text.ts'
 import { readRange, type RangeReader } from './rows/read-range.ts'
 import { kindOf, spellKind } from './scheme/kinds.ts'
@@ -160,6 +161,8 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			return openTableWriter(driver, absolute(path), schema, live, options)
 		},
 
+		knownPart: (request, tree) =>
+			knownPart(request === 'CreateTableRequest' ? CreateTableRequestSchema : ModifyPermissionsRequestSchema, tree),
 		countRows: (path, options) => countRows(control, absolute(path), options?.signal),
 
 		async *read(path, schema, range, options) {

@@ -1,4 +1,5 @@
 import BackupCreate from './backup/create.ts'
+import BackupExport from './backup/export.ts'
 import BackupList from './backup/list.ts'
 import BackupShow from './backup/show.ts'
 import BackupVerify from './backup/verify.ts'
@@ -15,6 +16,7 @@ import Restore from './restore.ts'
 /** What oclif reads for help and for its manifest. */
 export const COMMANDS = {
 	'backup:create': BackupCreate,
+	'backup:export': BackupExport,
 	'backup:list': BackupList,
 	'backup:show': BackupShow,
 	'backup:verify': BackupVerify,

@@ -1,7 +1,11 @@
 import * as Flags from '@oclif/core/flags'
+import type { InferredFlags } from '@oclif/core/interfaces'
+import { BackupError } from '@ydbackup/core'
+import type { RestoreSettings } from '@ydbackup/engine'
 import { YdbackupCommand } from '../command.ts'
 import { connectionFlags } from '../connection/connection-flags.ts'
 import { openDatabase } from '../connection/open-database.ts'
+import { openForeign } from '../foreign/open-foreign.ts'
 import { restoredBackupText, restoredFailure, type RestoredBackup } from '../report/restored-backup.ts'
 import { idOf, idUnlessAt, parseWanted } from '../repository/backup-id.ts'
 import { openRepository } from '../repository/open-repository.ts'
@@ -18,6 +22,7 @@ export default class Restore extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --include shop/orders --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> --at 2026-11-23T02:15:00Z --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
+		'<%= config.bin %> <%= command.id %> --from /srv/dumps/monday --to /local/rescued',
 	]
 	static override args = { id: idUnlessAt }
 	static override flags = {
@@ -26,6 +31,11 @@ export default class Restore extends YdbackupCommand {
 		at: Flags.string({
 			helpValue: 'TIME',
 			description: 'instead of an id: the newest backup taken at or before this time, for example 2026-11-23T02:15:00Z',
+		}),
+		from: Flags.string({
+			helpValue: 'DIR|URL',
+			description:
+				"instead of a backup in a repository: what YDB's own tools wrote, a directory of ydb tools dump or an export by the cluster",
 		}),
 		to: Flags.string({
 			helpValue: '/DB/PATH',
@@ -61,38 +71,65 @@ export default class Restore extends YdbackupCommand {
 	}
 
 	async run(): Promise<RestoredBackup> {
-		const { args, flags } = await this.parse(Restore)
-		const wanted = parseWanted(args.id, flags.at)
-		const map = parsePairs(flags.map ?? [], '--map')
-		const { restore } = await import('@ydbackup/engine')
+		const { args, flags, raw } = await this.parse(Restore)
+		const settings = settingsOf(flags)
 		using work = this.startWork(flags)
-		await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
-		const id = await idOf(opened.repository, wanted, work.signal)
-		await using ydb = await openDatabase(flags, work)
-		const result = await restore({
-			sink: ydb.sink,
-			repository: opened.repository,
-			id,
-			to: flags.to,
-			map,
-			include: flags.include,
-			exclude: flags.exclude,
-			existing: flags.existing,
-			schemeOnly: flags['scheme-only'],
-			dataOnly: flags['data-only'],
-			noAcl: flags['no-acl'],
-			ttl: flags.ttl,
-			verifyData: flags['verify-data'],
-			acceptNativeDamage: flags['accept-native-damage'],
-			dryRun: flags['dry-run'],
-			concurrency: flags.concurrency,
-			signal: work.signal,
-			onEvent: work.onEvent,
-		})
+		let restored: RestoredBackup
+		if (flags.from === undefined) {
+			const wanted = parseWanted(args.id, flags.at)
+			const { restore } = await import('@ydbackup/engine')
+			await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
+			const { repository, location } = opened
+			const id = await idOf(repository, wanted, work.signal)
+			await using ydb = await openDatabase(flags, work)
+			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id })
+			restored = { repository: location, ...result }
+		} else {
+			const isRepoGiven = raw.some((token) => token.type === 'flag' && token.flag === 'repo')
+			assertNoBackup({ id: args.id, '--at': flags.at, '--repo': isRepoGiven ? flags.repo : undefined })
+			const { restoreFrom } = await import('@ydbackup/engine')
+			await using opened = await openForeign(flags.from, { config: this.config, ...work })
+			const { storage, name } = opened
+			await using ydb = await openDatabase(flags, work)
+			restored = await restoreFrom({ ...settings, ...work, sink: ydb.sink, storage, name })
+		}
 		work.complete()
-		const restored = { repository: opened.location, ...result }
 		this.failure = restoredFailure(restored)
 		this.show(flags, restoredBackupText(restored))
 		return restored
+	}
+}
+
+type RestoreFlags = InferredFlags<typeof Restore.flags>
+
+function settingsOf(flags: RestoreFlags): Omit<RestoreSettings, 'sink'> {
+	return {
+		to: flags.to,
+		map: parsePairs(flags.map ?? [], '--map'),
+		include: flags.include,
+		exclude: flags.exclude,
+		existing: flags.existing,
+		schemeOnly: flags['scheme-only'],
+		dataOnly: flags['data-only'],
+		noAcl: flags['no-acl'],
+		ttl: flags.ttl,
+		verifyData: flags['verify-data'],
+		acceptNativeDamage: flags['accept-native-damage'],
+		dryRun: flags['dry-run'],
+		concurrency: flags.concurrency,
+	}
+}
+
+/** Two sources contradict each other, and nobody should have to guess which one was restored. */
+function assertNoBackup(given: Readonly<Record<string, string | undefined>>): void {
+	for (const [what, value] of Object.entries(given)) {
+		if (value === undefined) continue
+		throw new BackupError(
+			'CONFIG_INVALID',
+			`--from and ${what === 'id' ? 'the id of a backup' : what} are both given`,
+			{
+				advice: 'keep one: --from reads what lies at its place, an id names a backup in a repository',
+			},
+		)
 	}
 }

@@ -1,23 +1,27 @@
 import { BackupError } from '@ydbackup/core'
-import type { RestoreResult } from '@ydbackup/engine'
+import type { RestoreFromResult, RestoreResult } from '@ydbackup/engine'
 import { printable } from '../output/printable.ts'
 import { spellBytes, spellCount, spellDuration, spellRate } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
 
-/** The result of `restore`. */
-export interface RestoredBackup extends RestoreResult {
-	readonly repository: string
+/** The result of `restore`: of a backup in a repository, or of what YDB's own tools wrote. */
+export type RestoredBackup = (RestoreResult & { readonly repository: string }) | RestoreFromResult
+
+function nameOf(restored: RestoredBackup): string {
+	if (!('from' in restored)) return `backup ${restored.id}`
+	const { layout, location } = restored.from
+	return `the ${layout} in ${printable(location)}`
 }
 
 export function restoredBackupText(restored: RestoredBackup): string {
-	const { id, database, repository, dryRun, tables, directories, rows, plainBytes, elapsedMs, problems } = restored
+	const { database, dryRun, tables, directories, rows, plainBytes, elapsedMs, problems } = restored
 	if (dryRun) return plannedText(restored)
 	const compared = tables.filter((table) => table.isCompared).length
 	const lines = [
-		problems.length === 0 ? `backup ${id} is restored` : `backup ${id} is restored in part`,
+		problems.length === 0 ? `${nameOf(restored)} is restored` : `${nameOf(restored)} is restored in part`,
 		'',
 		factsText({
-			repository,
+			repository: 'from' in restored ? undefined : restored.repository,
 			database,
 			tables: `${spellCount(tables.length)}, ${spellCount(rows)} rows`,
 			directories: spellCount(directories.length),
@@ -26,20 +30,20 @@ export function restoredBackupText(restored: RestoredBackup): string {
 			compared: compared === 0 ? undefined : `${spellCount(compared)} tables read back, every row equal`,
 		}),
 	]
-	if (problems.length > 0)
-		lines.push(
-			'',
-			'not restored:',
-			'',
-			tableText(problems, [
-				{ title: 'PATH', cell: ({ path }) => path },
-				{ title: 'WHAT', cell: ({ message }) => message },
-			]),
-		)
-	return lines.join('\n')
+	return [...lines, ...problemsText(problems)].join('\n')
 }
 
-function plannedText({ id, database, tables, directories, rows, plainBytes }: RestoredBackup): string {
+function problemsText(problems: RestoredBackup['problems']): string[] {
+	if (problems.length === 0) return []
+	const table = tableText(problems, [
+		{ title: 'PATH', cell: ({ path }) => path || '(database)' },
+		{ title: 'WHAT', cell: ({ message }) => message },
+	])
+	return ['', 'not restored:', '', table]
+}
+
+function plannedText(restored: RestoredBackup): string {
+	const { database, tables, directories, rows, plainBytes, problems } = restored
 	const planned = [
 		...directories.map(({ action, target, path }) => ({ action, kind: 'directory', target, path, rows: '' })),
 		...tables.map(({ action, target, path, rows }) => ({
@@ -47,11 +51,11 @@ function plannedText({ id, database, tables, directories, rows, plainBytes }: Re
 			kind: 'table',
 			target,
 			path,
-			rows: spellCount(rows),
+			rows: rows === undefined ? 'unknown' : spellCount(rows),
 		})),
 	]
 	return [
-		`dry run: nothing was written. A restore of ${id} into ${printable(database)} would do:`,
+		`dry run: nothing was written. A restore of ${nameOf(restored)} into ${printable(database)} would do:`,
 		'',
 		tableText(planned, [
 			{ title: 'ACTION', cell: ({ action }) => action },
@@ -62,12 +66,24 @@ function plannedText({ id, database, tables, directories, rows, plainBytes }: Re
 		]),
 		'',
 		`${spellCount(rows)} rows, ${spellBytes(plainBytes)} of data`,
+		...problemsText(problems),
 	].join('\n')
 }
 
 /** All rows are there, and something else is not: exit 9, beside the result. */
-export function restoredFailure({ id, outcome, problems }: RestoredBackup): BackupError | undefined {
+export function restoredFailure(restored: RestoredBackup): BackupError | undefined {
+	const { outcome, problems } = restored
 	if (outcome === 'complete') return undefined
+	if ('from' in restored) {
+		return new BackupError(
+			'PARTIAL',
+			`${problems.length} things of ${nameOf(restored)} are not restored as they were`,
+			{
+				advice: `the first: ${problems[0]?.path || 'the database'}: ${problems[0]?.message}; leave out what is not wanted with --exclude`,
+			},
+		)
+	}
+	const { id } = restored
 	return new BackupError('PARTIAL', `all rows of ${id} are restored, but ${problems.length} owners or grants are not`, {
 		advice: `the first: ${problems[0]?.path}: ${problems[0]?.message}; set them by hand, or restore with --no-acl`,
 	})

@@ -58,6 +58,14 @@ export interface SnapshotSink {
 	countRows(path: string, options?: CallOptions): Promise<bigint>
 	/** As {@link Snapshot.read}, of the live table: the caller sees to it that nobody writes. */
 	read(path: string, schema: TableSchema, range: KeyRange, options?: ReadRowsOptions): AsyncIterable<RowChunk>
+	/**
+	 * What of a request that another tool wrote this sink can send, and the names of the fields and values that it does not know. Absent: it
+	 * can send everything.
+	 */
+	knownPart?(
+		request: 'CreateTableRequest' | 'ModifyPermissionsRequest',
+		tree: ProtoText,
+	): { readonly known: ProtoText; readonly unknown: readonly string[] }
 	/** Drops a table; succeeds when it is gone. */
 	dropTable(path: string, options?: CallOptions): Promise<void>
 	/** Removes an empty directory; succeeds when it is gone, fails when it is not empty. */

@@ -1,5 +1,6 @@
-import { BackupError, type KeyRange, type ProtoText, type TableSchema } from '@ydbackup/core'
+import { BackupError, type KeyRange, protoString, type ProtoText, type TableSchema } from '@ydbackup/core'
 import {
+	type Compression,
 	type Manifest,
 	type ManifestFile,
 	type ManifestObject,
@@ -7,6 +8,24 @@ import {
 	partitionRangesOf,
 	tableSchemaOf,
 } from '@ydbackup/format'
+
+const MOST_PARTITIONS = 200_000
+
+/** A data file: a manifest says all of it, files of other tools only what is there to be seen. */
+export interface PartFile {
+	readonly key: string
+	/** Bytes on storage. */
+	readonly size: number
+	readonly partition?: number | undefined
+	readonly sha256?: string | undefined
+	/** Before compression. */
+	readonly plainSize?: number | undefined
+	readonly plainSha256?: string | undefined
+	readonly rows?: number | undefined
+	readonly rowHash?: string | undefined
+	/** Where it is not that of the whole backup. */
+	readonly compression?: Compression | undefined
+}
 
 /** A table of a backup. Its scheme is kept as text: a backup may hold ten thousand of them. */
 export interface StoredTable {
@@ -20,7 +39,9 @@ export interface StoredTable {
 	/** Of its data files before compression. */
 	readonly plainBytes: number
 	/** In the order of partitions; empty for a table whose rows are merged from a chain. */
-	readonly parts: readonly ManifestFile[]
+	readonly parts: readonly PartFile[]
+	/** Another tool wrote it: counts are not known before its files are read, and partitions may be spread over them in any way. */
+	readonly foreign?: { readonly mayRepeatRows: boolean } | undefined
 	readonly schemeKey: string
 	readonly schemeText: Uint8Array | string
 	readonly permissionsKey: string | undefined
@@ -47,6 +68,7 @@ export function openScheme(table: StoredTable): TableScheme {
 	const ranges = partitionRangesOf(scheme, schema)
 	if (table.parts.length === 0 && table.object.kind === 'change-table')
 		return { scheme, schema, ranges: ranges ?? [{}] }
+	if (table.foreign !== undefined) return { scheme, schema, ranges: ranges ?? uniformRanges(scheme, table) }
 	if (ranges === undefined || ranges.length !== table.parts.length) {
 		throw new BackupError(
 			'FORMAT_INVALID',
@@ -55,6 +77,17 @@ export function openScheme(table: StoredTable): TableScheme {
 		)
 	}
 	return { scheme, schema, ranges }
+}
+
+/** Only their number is known: the server chooses the bounds. */
+function uniformRanges(scheme: ProtoText, table: StoredTable): KeyRange[] {
+	const partitions = Number(protoString(scheme, 'uniform_partitions') ?? 1)
+	if (!(partitions <= MOST_PARTITIONS)) {
+		throw new BackupError('FORMAT_INVALID', `${table.schemeKey} asks for ${partitions} partitions`, {
+			advice: 'no table has as many: the file is damaged',
+		})
+	}
+	return Array.from({ length: partitions }, () => ({}))
 }
 
 export function openPermissions(table: StoredTable): ProtoText {

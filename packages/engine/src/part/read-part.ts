@@ -6,23 +6,34 @@ import {
 	type TableSchema,
 	throwIfInterrupted,
 } from '@ydbackup/core'
-import { type Compression, createCsvParser, createSha256, decompress, type ManifestFile } from '@ydbackup/format'
+import { type Compression, createCsvParser, createSha256, decompress } from '@ydbackup/format'
 import { createKeyComparator, isInRange, keyTypes, RowHash, showKey } from '@ydbackup/rows'
 
 import type { PartMeter } from '../events/meter.ts'
+import type { PartFile } from './contents.ts'
 import { objectDamaged } from './damage.ts'
 import { readObject } from './read-object.ts'
 
 export interface ReadPartOptions {
 	readonly storage: Storage
-	/** A data file, as the manifest has it. */
-	readonly file: ManifestFile
+	/** A data file, as the manifest has it. Of other tools' files only what is known is compared. */
+	readonly file: PartFile
 	readonly schema: TableSchema
-	/** The partition's keys: YDB's own import refuses rows outside of it. */
-	readonly range: KeyRange
+	/** The partition's keys: YDB's own import refuses rows outside of it. Undefined: rows of any key, in any order. */
+	readonly range: KeyRange | undefined
+	/** Of files that do not say their own. */
 	readonly compression: Compression
+	/** Called when all of it has been read and found right. */
+	readonly onRead?: ((found: RowFacts) => void) | undefined
 	readonly meter: PartMeter
 	readonly signal: AbortSignal | undefined
+}
+
+export interface RowFacts {
+	readonly rows: number
+	readonly rowHash: string
+	/** Before compression. */
+	readonly plainBytes: number
 }
 
 /**
@@ -36,6 +47,8 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 	const plain = createSha256()
 	const hash = new RowHash(schema)
 	const checkKeys = createKeyCheck(options)
+	const compression = file.compression ?? options.compression
+	const limits = file.plainSize === undefined ? {} : { maxTotalBytes: file.plainSize }
 	let plainSize = 0
 
 	async function* storedBytes(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -58,7 +71,7 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 
 	try {
 		const parser = createCsvParser(schema, { file: file.key })
-		for await (const csv of decompress(storedBytes(), options.compression, { maxTotalBytes: file.plainSize })) {
+		for await (const csv of decompress(storedBytes(), compression, limits)) {
 			plain.update(csv)
 			plainSize += csv.length
 			meter.add(0, csv.length, 0)
@@ -70,16 +83,19 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 		throw error
 	}
 
+	const rowHash = hash.digest()
 	const facts: (readonly [string, unknown, unknown])[] = [
 		['SHA-256', stored.hex(), file.sha256],
 		['size before compression', plainSize, file.plainSize],
 		['SHA-256 before compression', plain.hex(), file.plainSha256],
 		['number of rows', hash.rows, file.rows],
-		['hash of rows', hash.digest(), file.rowHash],
+		['hash of rows', rowHash, file.rowHash],
 	]
 	for (const [what, found, expected] of facts) {
-		if (found !== expected) throw objectDamaged(file.key, `its ${what} is ${found}, and ${expected} was written`)
+		if (expected !== undefined && found !== expected)
+			throw objectDamaged(file.key, `its ${what} is ${found}, and ${expected} was written`)
 	}
+	options.onRead?.({ rows: hash.rows, rowHash, plainBytes: plainSize })
 }
 
 /** Reads a data file for its errors alone. */
@@ -97,6 +113,7 @@ export async function checkStoredBytes(options: Pick<ReadPartOptions, 'storage' 
 }
 
 function createKeyCheck({ file, schema, range }: ReadPartOptions): (chunk: RowChunk) => void {
+	if (range === undefined) return () => undefined
 	const types = keyTypes(schema)
 	const compare = createKeyComparator(types)
 	let last: Uint8Array | undefined

@@ -11,7 +11,7 @@ import {
 import { runAll } from '../flow/run-all.ts'
 import { openScheme, type StoredTable } from '../part/contents.ts'
 import { findConflicts, pathsToProbe, type RestoreChoice } from './restore-plan.ts'
-import type { RestoreOptions } from './restore-options.ts'
+import type { RestoreSettings } from './restore-options.ts'
 
 const FINDS_AT_ONCE = 8
 const SHOWN = 20
@@ -20,7 +20,7 @@ const SHOWN = 20
 export async function checkTargets(
 	sink: SnapshotSink,
 	choice: RestoreChoice,
-	options: RestoreOptions,
+	options: RestoreSettings,
 ): Promise<ReadonlyMap<string, SourceObject>> {
 	const found = new Map<string, SourceObject>()
 	await runAll(pathsToProbe(choice), FINDS_AT_ONCE, options.signal, async (path, signal) => {
@@ -49,7 +49,7 @@ export async function checkTargets(
 export async function checkExistingTables(
 	sink: SnapshotSink,
 	tables: readonly { readonly stored: StoredTable; readonly target: string }[],
-	options: RestoreOptions,
+	options: RestoreSettings,
 	warn: (message: string, path: string) => void,
 ): Promise<void> {
 	const misfits: string[] = []

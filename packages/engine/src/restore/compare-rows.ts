@@ -3,17 +3,23 @@ import { RowHash } from '@ydbackup/rows'
 
 import { runAll } from '../flow/run-all.ts'
 import type { TableScheme } from '../part/contents.ts'
-import type { RestoreRun, TableWork } from './restore-run.ts'
+import type { RestoreRun } from './restore-run.ts'
 
 const RANGES_AT_ONCE = 2
 
+export interface ExpectedRows {
+	readonly rows: number
+	readonly rowHash: string | undefined
+}
+
 /**
- * Reads a restored table back, by the partitions it has now, and compares all rows with the hash in the manifest. Errors:
+ * Reads a restored table back, by the partitions it has now, and compares all rows with the hash of those of the backup. Errors:
  * `DATA_MISMATCH` naming the table.
  */
 export async function compareRows(
 	run: RestoreRun,
-	{ expected, target }: TableWork,
+	target: string,
+	expected: ExpectedRows,
 	{ schema }: TableScheme,
 	signal: AbortSignal,
 ): Promise<void> {

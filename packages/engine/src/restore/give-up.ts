@@ -49,7 +49,7 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 	]
 	const said = advice.filter((line) => line !== undefined).join('; ')
 	if (options.signal?.aborted === true) {
-		const { message } = interruption(options.signal, `restoring ${run.manifest.id}`)
+		const { message } = interruption(options.signal, `restoring ${run.title}`)
 		return new BackupError('INTERRUPTED', message, {
 			advice: said || 'nothing was written; run it again',
 			cause: error,

@@ -1,15 +1,25 @@
 import type { Repository } from '@ydbackup/catalog'
-import type { SnapshotSink } from '@ydbackup/core'
+import type { SnapshotSink, Storage } from '@ydbackup/core'
 
 import type { Note } from '../backup/backup-plan.ts'
 import type { EventHandler } from '../events/event.ts'
 import type { Warning } from '../events/reporter.ts'
 
-export interface RestoreOptions {
-	readonly sink: SnapshotSink
+export interface RestoreOptions extends RestoreSettings {
 	readonly repository: Repository
 	/** An id, or `latest`. */
 	readonly id: string
+}
+
+export interface RestoreFromOptions extends RestoreSettings {
+	/** Where the files lie. It is only read. */
+	readonly storage: Storage
+	/** What a single object at the place itself is called: the last name of the location. */
+	readonly name: string
+}
+
+export interface RestoreSettings {
+	readonly sink: SnapshotSink
 	/** Everything goes below this path of the target. Default: to the paths it came from. */
 	readonly to?: string | undefined
 	/** Pairs of source and target path, stronger than `to`; the longest source wins. */
@@ -53,8 +63,9 @@ export interface RestoredTable {
 	/** Relative to the target database. */
 	readonly target: string
 	readonly action: 'create' | 'merge' | 'fill'
-	readonly rows: number
-	readonly plainBytes: number
+	/** Undefined in a dry run of files that another tool wrote: nobody has counted them. */
+	readonly rows: number | undefined
+	readonly plainBytes: number | undefined
 	readonly partitions: number
 	readonly indexes: readonly string[]
 	/** Whether a TTL is (or in a dry run: would be) switched on. */
@@ -76,11 +87,22 @@ export interface Problem {
 	readonly message: string
 }
 
-export interface RestoreResult {
+export interface RestoreResult extends RestoreOutcome {
 	readonly id: string
+}
+
+export interface RestoreFromResult extends RestoreOutcome {
+	readonly from: {
+		/** What was found: files of `ydb tools dump`, or of an export by the cluster. */
+		readonly layout: 'dump' | 'export'
+		readonly location: string
+	}
+}
+
+export interface RestoreOutcome {
 	readonly dryRun: boolean
 	readonly database: string
-	/** `partial` when all rows are there and some owner or grant is not: see `problems`. */
+	/** `partial` when the rows that were found are there and something else is not: see `problems`. */
 	readonly outcome: 'complete' | 'partial'
 	readonly problems: readonly Problem[]
 	readonly tables: readonly RestoredTable[]

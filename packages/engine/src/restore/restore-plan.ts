@@ -1,5 +1,5 @@
 import { BackupError, type SourceObject } from '@ydbackup/core'
-import type { Manifest, ManifestObject } from '@ydbackup/format'
+import type { ManifestObject } from '@ydbackup/format'
 
 import { ancestorsOf, comparePaths, isObjectPath } from '../choose/object-path.ts'
 import type { PathMapping } from '../choose/path-mapping.ts'
@@ -24,8 +24,13 @@ export interface RestoreChoice {
  * Chooses what to restore and where. A directory is restored when it is chosen itself, or when something chosen goes below its
  * target. Errors: `PATH_NOT_FOUND` when nothing is chosen, `CONFIG_INVALID` when two objects would go to one place.
  */
-export function chooseRestore(manifest: Manifest, selection: Selection, mapping: PathMapping): RestoreChoice {
-	const items = manifest.objects.map((object): RestoreItem & { readonly kind: ManifestObject['kind'] } => ({
+export function chooseRestore(
+	title: string,
+	objects: readonly ManifestObject[],
+	selection: Selection,
+	mapping: PathMapping,
+): RestoreChoice {
+	const items = objects.map((object): RestoreItem & { readonly kind: ManifestObject['kind'] } => ({
 		path: object.path,
 		target: mapping(object.path),
 		prefix: object.prefix,
@@ -38,9 +43,9 @@ export function chooseRestore(manifest: Manifest, selection: Selection, mapping:
 	const needed = new Set([...tables, ...chosen].flatMap((item) => ancestorsOf(item.target)))
 	const directories = items.filter((item) => item.kind === 'directory' && (chosen.has(item) || needed.has(item.target)))
 
-	if (tables.length + directories.length === 0 && manifest.objects.length > 0) {
-		throw new BackupError('PATH_NOT_FOUND', `nothing in backup ${manifest.id} matches`, {
-			advice: `it holds ${manifest.objects.length} objects: look at them with backup show`,
+	if (tables.length + directories.length === 0 && objects.length > 0) {
+		throw new BackupError('PATH_NOT_FOUND', `nothing in ${title} matches`, {
+			advice: `it holds ${objects.length} objects: look at them with backup show, or with a dry run of all`,
 		})
 	}
 	assertTargets([...directories, ...tables])

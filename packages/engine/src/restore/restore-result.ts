@@ -1,13 +1,12 @@
 import { openScheme } from '../part/contents.ts'
-import type { RestoredTable, RestoreResult } from './restore-options.ts'
+import type { RestoredTable, RestoreOutcome } from './restore-options.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 import { splitScheme } from './split-scheme.ts'
 
 /** What was done, or in a dry run what would be. */
-export function resultOf(run: RestoreRun, elapsedMs: number): RestoreResult {
-	const { options, manifest, meter, reporter } = run
+export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
+	const { options, meter, reporter } = run
 	return {
-		id: manifest.id,
 		dryRun: options.dryRun === true,
 		database: run.sink.database,
 		outcome: run.problems.length > 0 ? 'partial' : 'complete',
@@ -18,7 +17,7 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreResult {
 			target,
 			action: existed ? 'exists' : 'create',
 		})),
-		notes: manifest.notes,
+		notes: run.notes,
 		warnings: reporter.warnings,
 		rows: meter.rows,
 		plainBytes: meter.bytes,
@@ -27,21 +26,28 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreResult {
 	}
 }
 
-function tableResult(
-	{ options }: RestoreRun,
-	{ stored, expected, target, existed, isCompared }: TableWork,
-): RestoredTable {
+function tableResult({ options }: RestoreRun, work: TableWork): RestoredTable {
+	const { stored, target, existed, isCompared } = work
 	const { scheme, ranges } = openScheme(stored)
 	const phases = splitScheme(scheme)
 	return {
 		path: stored.path,
 		target,
 		action: existed ? (options.existing === 'merge' ? 'merge' : 'fill') : 'create',
-		rows: options.schemeOnly === true ? 0 : expected.rows,
-		plainBytes: options.schemeOnly === true ? 0 : stored.plainBytes,
+		...(options.schemeOnly === true ? { rows: 0, plainBytes: 0 } : sizesOf(work, options.dryRun === true)),
 		partitions: ranges.length,
 		indexes: existed ? [] : phases.indexes.map((index) => index.name),
 		ttl: !existed && phases.ttl !== undefined && options.ttl !== 'off',
 		isCompared,
+	}
+}
+
+function sizesOf({ stored, expected, read }: TableWork, isDryRun: boolean): Pick<RestoredTable, 'rows' | 'plainBytes'> {
+	if (stored.foreign === undefined) return { rows: expected.rows, plainBytes: stored.plainBytes }
+	if (isDryRun && stored.parts.length > 0) return { rows: undefined, plainBytes: undefined }
+	const facts = Array.from(read.values())
+	return {
+		rows: facts.reduce((sum, { rows }) => sum + rows, 0),
+		plainBytes: facts.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
 	}
 }

@@ -1,11 +1,14 @@
 import type { SnapshotSink, Storage } from '@ydbackup/core'
-import type { Manifest } from '@ydbackup/format'
+import type { Compression } from '@ydbackup/format'
 
+import type { Note } from '../backup/backup-plan.ts'
 import type { ChainTable } from '../chain/open-chain.ts'
 import type { Meter } from '../events/meter.ts'
 import type { Reporter } from '../events/reporter.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
-import type { Problem, RestoreOptions } from './restore-options.ts'
+import type { RowFacts } from '../part/read-part.ts'
+import type { ExpectedRows } from './compare-rows.ts'
+import type { Problem, RestoreSettings } from './restore-options.ts'
 
 /**
  * How far a table is: what is dropped after a failure depends on it. `creating`: the server was asked and has not answered.
@@ -21,9 +24,11 @@ export interface TableWork {
 	/** What stood there before the run, which this run never drops. */
 	readonly existed: boolean
 	/** The rows that it must have, and their hash: those of {@link stored}, or what a chain gave that knows changes alone. */
-	expected: { readonly rows: number; readonly rowHash: string | undefined }
+	expected: ExpectedRows
 	stage: TableStage
 	isCompared: boolean
+	/** By key: the files of a foreign table that were read to their ends. */
+	readonly read: Map<string, RowFacts>
 }
 
 export interface DirectoryWork {
@@ -34,10 +39,14 @@ export interface DirectoryWork {
 
 /** One run of a restore. */
 export interface RestoreRun {
-	readonly options: RestoreOptions
+	readonly options: RestoreSettings
+	/** The backup, for messages: its id, or where it lies. */
+	readonly title: string
 	readonly sink: SnapshotSink
 	readonly storage: Storage
-	readonly manifest: Manifest
+	/** Of files that do not say their own. */
+	readonly compression: Compression
+	readonly notes: readonly Note[]
 	readonly reporter: Reporter
 	readonly meter: Meter
 	readonly concurrency: number

@@ -1,27 +1,12 @@
 import { readChain } from '@ydbackup/catalog'
-import { BackupError, interruption, isBackupError, throwIfInterrupted, type SourceObject } from '@ydbackup/core'
-import type { Manifest } from '@ydbackup/format'
 
-import { openChain, type OpenedChain } from '../chain/open-chain.ts'
-import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
+import { openChosen } from '../chain/open-chosen.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
-import { createMeter } from '../events/meter.ts'
-import { createReporter, type Reporter } from '../events/reporter.ts'
-import { watchStalls } from '../events/stall-watch.ts'
-import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
-import { errorOf } from '../part/finding.ts'
-import { checkExistingTables, checkTargets } from './check-targets.ts'
-import { changeOwners, createDirectories, createTables } from './create-objects.ts'
-import { finishTables, switchTtlOn } from './finish-tables.ts'
-import { giveUp } from './give-up.ts'
+import type { Reporter } from '../events/reporter.ts'
+import { type Contents, restoreContents } from './restore-contents.ts'
 import type { RestoreOptions, RestoreResult } from './restore-options.ts'
-import { chooseRestore, type RestoreChoice, type RestoreItem } from './restore-plan.ts'
-import { resultOf } from './restore-result.ts'
-import type { DirectoryWork, RestoreRun, TableWork } from './restore-run.ts'
-import { writeRows } from './write-rows.ts'
-
-const STALL_LIMIT_MS = 30 * 60_000
+import { chooseRestore } from './restore-plan.ts'
 
 /**
  * Restores a backup, or what is chosen of it: directories with their rights, tables, rows (counted, and compared where asked),
@@ -33,153 +18,36 @@ const STALL_LIMIT_MS = 30 * 60_000
  * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, and those of the sink and of the store.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
-	const startedAt = performance.now()
+	let id = options.id
+	const outcome = await restoreContents(options, id, async (reporter) => {
+		const contents = await openBackup(options, reporter)
+		id = contents.title
+		return contents
+	})
+	return { id, ...outcome }
+}
+
+async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<Contents> {
 	const { repository, sink, signal } = options
-	if (options.schemeOnly === true && options.dataOnly === true) {
-		throw new BackupError('CONFIG_INVALID', 'a restore of schemes only and of rows only restores nothing', {
-			advice: 'keep one of the two',
-		})
-	}
-	const reporter = createReporter(options.onEvent)
-	try {
-		throwIfInterrupted(signal, 'starting the restore')
-		const manifests = await readChain(repository, options.id, { signal })
-		const manifest = manifests.at(-1)!
-		const source = manifest.source.database
-		const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
-		const choice = chooseRestore(manifest, selection, createMapping(options, source, sink.database))
-		for (const warning of choice.warnings) reporter.warn(warning)
-
-		const chain = await checkBackup(manifests, choice, options, reporter)
-		reporter.phase('check', `looking at the target ${sink.database}`)
-		const found = await checkTargets(sink, choice, options)
-		const run = createRun({ options, manifest, choice, chain, found, reporter })
-		await checkExistingTables(
-			sink,
-			run.tables.filter((work) => work.existed),
-			options,
-			reporter.warn,
-		)
-		throwIfInterrupted(signal, 'checking the target')
-		if (options.dryRun !== true) await write(run)
-		return resultOf(run, Math.round(performance.now() - startedAt))
-	} catch (error) {
-		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, `restoring ${options.id}`)
-		throw error
-	}
-}
-
-async function checkBackup(
-	manifests: readonly Manifest[],
-	choice: RestoreChoice,
-	options: RestoreOptions,
-	reporter: Reporter,
-): Promise<OpenedChain> {
-	const { storage } = options.repository
-	const { id } = manifests.at(-1)!
-	const others = manifests.length > 1 ? ` and the ${manifests.length - 1} that it builds upon` : ''
-	reporter.phase('check', `looking at the objects of ${id}${others}`)
-	const chain = await openChain({
-		storage,
-		manifests,
-		tables: new Set(choice.tables.flatMap((item) => item.prefix ?? [])),
-		level: 'contents',
-		signal: options.signal,
-	})
-	const fatal = chain.findings.filter((finding) => finding.severity === 'data' || options.acceptNativeDamage !== true)
-	if (fatal.length > 0) throw errorOf(fatal, id)
-	for (const finding of chain.findings) reporter.warn(finding.message, finding.path)
-	return chain
-}
-
-interface Ingredients {
-	readonly options: RestoreOptions
-	readonly manifest: Manifest
-	readonly choice: RestoreChoice
-	readonly chain: OpenedChain
-	readonly found: ReadonlyMap<string, SourceObject>
-	readonly reporter: Reporter
-}
-
-function createRun({ options, manifest, choice, chain, found, reporter }: Ingredients): RestoreRun {
-	const { storage } = options.repository
-	const stored = new Map(chain.tables.map((table) => [table.stored.path, table]))
-	const rights = new Map(chain.directories.map((directory) => [directory.path, directory]))
-	const tables = choice.tables.map(({ path, target }): TableWork => {
-		const table = stored.get(path)
-		if (table === undefined) throw new BackupError('INTERNAL', `${path} was checked and is not there`)
-		return {
-			stored: table.stored,
-			chain: table,
-			target,
-			existed: found.has(target),
-			expected: { rows: table.stored.rows, rowHash: table.stored.rowHash },
-			stage: 'waiting',
-			isCompared: false,
-		}
-	})
-	const directories = (options.dataOnly === true ? [] : firstOf(choice.directories)).map(
-		({ path, target }): DirectoryWork => {
-			const directory = rights.get(path) ?? { path, permissionsText: '' }
-			return { stored: directory, target, existed: found.has(target) }
-		},
-	)
-	const wanted = new Set(directories.map((work) => work.target))
-	for (const { target } of [...directories, ...tables]) for (const path of ancestorsOf(target)) wanted.add(path)
+	const manifests = await readChain(repository, options.id, { signal })
+	const manifest = manifests.at(-1)!
+	const source = manifest.source.database
+	const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
+	const mapping = createMapping(options, source, sink.database)
+	const choice = chooseRestore(`backup ${manifest.id}`, manifest.objects, selection, mapping)
+	for (const warning of choice.warnings) reporter.warn(warning)
+	const { storage } = repository
+	const acceptNativeDamage = options.acceptNativeDamage === true
+	const chain = await openChosen({ storage, manifests, choice, acceptNativeDamage, reporter, signal })
 	return {
-		options,
-		sink: options.sink,
+		title: manifest.id,
 		storage,
-		manifest,
-		reporter,
-		meter: createMeter(reporter.emit, tables.length),
-		concurrency: mergeConcurrency(chooseConcurrency(options.concurrency, storage), chain.manifests.length),
-		tables: tables.toSorted((a, b) => b.stored.plainBytes - a.stored.plainBytes),
-		directories,
-		newDirectories: Array.from(wanted)
-			.filter((path) => !found.has(path))
-			.toSorted(comparePaths),
-		createdDirectories: [],
+		compression: manifest.compression,
+		backups: manifests.length,
+		choice,
+		tables: chain.tables,
+		directories: chain.directories,
+		notes: manifest.notes,
 		problems: [],
-	}
-}
-
-/** Where two directories fall together the first one's rights count. */
-function firstOf(directories: readonly RestoreItem[]): RestoreItem[] {
-	return Array.from(Map.groupBy(directories, (item) => item.target).values(), ([first]) => first).filter(
-		(item) => item !== undefined,
-	)
-}
-
-async function write(run: RestoreRun): Promise<void> {
-	const { options, meter, reporter } = run
-	const { signal } = options
-	const hasRows = options.schemeOnly !== true
-	meter.expect({
-		rows: run.tables.reduce((sum, work) => sum + work.stored.rows, 0),
-		bytes: run.tables.reduce((sum, work) => sum + work.stored.plainBytes, 0),
-	})
-	try {
-		if (options.dataOnly !== true) {
-			await createDirectories(run, signal)
-			await createTables(run, signal)
-		}
-		if (hasRows) {
-			using stalls = watchStalls({
-				signal,
-				meter,
-				emit: reporter.emit,
-				limitMs: options.stallLimitMs ?? STALL_LIMIT_MS,
-			})
-			await writeRows(run, stalls)
-		} else {
-			for (const work of run.tables) work.stage = 'filled'
-		}
-		await finishTables(run, signal)
-		await switchTtlOn(run, signal)
-		await changeOwners(run, signal)
-		for (const work of run.tables) work.stage = 'finished'
-	} catch (error) {
-		throw await giveUp(run, error)
 	}
 }

@@ -1,12 +1,13 @@
 import { BackupError, type RowChunk, throwIfInterrupted } from '@ydbackup/core'
+import { RowHash } from '@ydbackup/rows'
 
 import { readChainTable } from '../chain/read-chain-table.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openScheme, type TableScheme } from '../part/contents.ts'
 import { partsOf, type StoredPart } from '../part/parts.ts'
-import { readPart } from '../part/read-part.ts'
-import { compareRows } from './compare-rows.ts'
+import { readPart, type RowFacts } from '../part/read-part.ts'
+import { compareRows, type ExpectedRows } from './compare-rows.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 
 /**
@@ -40,6 +41,11 @@ export async function writeRows(run: RestoreRun, stalls: StallWatch): Promise<vo
 		unit.work.stage = 'filled'
 		meter.tableDone()
 	})
+	// A dump without rows has no files.
+	for (const work of tables.filter((one) => left.get(one) === 0 && one.stage !== 'filled')) {
+		work.stage = 'filled'
+		meter.tableDone()
+	}
 	meter.report()
 }
 
@@ -77,17 +83,17 @@ function chainUnit({ storage, meter }: RestoreRun, work: TableWork): Unit {
 }
 
 function partUnit(
-	{ storage, meter, manifest }: RestoreRun,
+	{ storage, meter, compression }: RestoreRun,
 	work: TableWork,
 	{ scheme, file, range }: StoredPart,
 ): Unit {
-	const { compression } = manifest
+	const onRead = (facts: RowFacts): void => void work.read.set(file.key, facts)
 	return {
 		work,
 		name: `${work.target} part ${file.partition ?? 0}`,
 		scheme,
 		read: (signal) =>
-			readPart({ storage, file, schema: scheme.schema, range, compression, meter: meter.openPart(), signal }),
+			readPart({ storage, file, schema: scheme.schema, range, compression, onRead, meter: meter.openPart(), signal }),
 	}
 }
 
@@ -120,9 +126,16 @@ async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<
 }
 
 async function prove(run: RestoreRun, work: TableWork, table: TableScheme, signal: AbortSignal): Promise<void> {
-	const { expected, target } = work
+	const { target } = work
+	const expected = expectedRows(work, table)
 	const counted = await run.sink.countRows(target, { signal })
 	const isMerged = work.existed && run.options.existing === 'merge'
+	if (work.stored.foreign?.mayRepeatRows === true && counted > 0n && counted < BigInt(expected.rows)) {
+		const message = `its files have ${expected.rows} lines and the server counts ${counted} rows: keys come more than once, as in dumps that were read again after a break, or rows were lost`
+		run.problems.push({ path: target, message })
+		run.reporter.warn(message, target)
+		return
+	}
 	if (isMerged ? counted < BigInt(expected.rows) : counted !== BigInt(expected.rows)) {
 		throw new BackupError(
 			'COUNT_MISMATCH',
@@ -135,6 +148,14 @@ async function prove(run: RestoreRun, work: TableWork, table: TableScheme, signa
 		run.reporter.warn('its rows were not compared: it may hold others that were there before', target)
 		return
 	}
-	await compareRows(run, work, table, signal)
+	await compareRows(run, target, expected, table, signal)
 	work.isCompared = true
+}
+
+/** The rows that the manifest says, or that a chain gave; of foreign files, those that were read. */
+function expectedRows({ stored, expected, read }: TableWork, { schema }: TableScheme): ExpectedRows {
+	if (stored.foreign === undefined) return expected
+	const hash = new RowHash(schema)
+	for (const { rows, rowHash } of read.values()) hash.addDigest(rowHash, rows)
+	return { rows: hash.rows, rowHash: hash.digest() }
 }

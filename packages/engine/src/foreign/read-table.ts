@@ -1,0 +1,208 @@
+import { isBackupError, protoString, type ProtoText, type SnapshotSink, type Storage } from '@ydbackup/core'
+import { dumpLayout, type FolderTree, layout, parseProtoText, printProtoText, tableSchemaOf } from '@ydbackup/format'
+
+import { openPermissions, openScheme, type PartFile, type StoredTable } from '../part/contents.ts'
+import { objectDamaged, objectMissing } from '../part/damage.ts'
+import { type Finding, findingOf } from '../part/finding.ts'
+import { type ForeignObject, join } from './open-foreign.ts'
+import { checkSidecar, readSidecar, readSmall } from './read-small.ts'
+
+export interface ReadForeignOptions {
+	readonly storage: Storage
+	readonly tree: FolderTree
+	readonly sink: SnapshotSink
+	readonly layout: 'dump' | 'export'
+	/** What is going to be restored. */
+	readonly rows: boolean
+	readonly schemes: boolean
+	readonly rights: boolean
+	readonly signal: AbortSignal | undefined
+}
+
+/** A table as far as its small files say; its rows are not read. */
+export interface ReadTable {
+	/** Undefined when it cannot be restored: a finding or a problem says why. */
+	readonly table: StoredTable | undefined
+	readonly findings: readonly Finding[]
+	/** What will not be as it was. */
+	readonly problems: readonly string[]
+	/** What is not needed. */
+	readonly notes: readonly { readonly kind: string; readonly reason: string }[]
+	readonly warnings: readonly string[]
+}
+
+/** Fields of a request that are none of a table: what `ydb tools dump` never writes and a server would obey. */
+const OF_REQUEST = new Set(['path', 'session_id', 'operation_params', 'temporary'])
+
+/**
+ * Reads the small files of a table. Everything that is wrong is collected; it throws only when the store cannot be asked.
+ */
+export async function readForeignTable(
+	{ path, found }: ForeignObject,
+	options: ReadForeignOptions,
+): Promise<ReadTable> {
+	const { storage, tree, sink, signal } = options
+	const { folder, files } = found
+	const findings: Finding[] = []
+	const problems: string[] = []
+	const warnings = found.strange.map((name) => `its folder ${name} is nothing that is known: it is not restored`)
+	const schemeKey = join(folder, dumpLayout.SCHEME)
+	const permissionsKey = files.has(dumpLayout.PERMISSIONS) ? join(folder, dumpLayout.PERMISSIONS) : undefined
+
+	async function attempt<T>(
+		key: string,
+		severity: Finding['severity'],
+		work: () => Promise<T>,
+	): Promise<T | undefined> {
+		try {
+			return await work()
+		} catch (error) {
+			findings.push(findingOf(error, key, severity, path))
+			return undefined
+		}
+	}
+	/** The bytes of a file, compared with its sidecar where there must be one. */
+	async function readChecked(key: string, hasSidecar: boolean): Promise<Uint8Array> {
+		const bytes = await readSmall(storage, tree, key, signal)
+		if (!hasSidecar) return bytes
+		try {
+			await checkSidecar(storage, tree, key, bytes, signal)
+		} catch (error) {
+			// Without a sidecar YDB's import would stumble; the bytes may be right all the same.
+			if (!isBackupError(error, 'OBJECT_MISSING')) throw error
+			findings.push(findingOf(error, key, 'native', path))
+		}
+		return bytes
+	}
+
+	const metadataKey = join(folder, dumpLayout.METADATA)
+	const metadata = !files.has(dumpLayout.METADATA)
+		? undefined
+		: await attempt(metadataKey, 'native', async () => {
+				const bytes = await readSmall(storage, tree, metadataKey, signal)
+				const said = layout.readItemMetadata(bytes, metadataKey)
+				if (said.checksums) await checkSidecar(storage, tree, metadataKey, bytes, signal)
+				return said
+			})
+	if (options.layout === 'export' && !files.has(dumpLayout.METADATA)) {
+		findings.push(findingOf(objectMissing(metadataKey), metadataKey, 'native', path))
+	}
+	const checksums = metadata?.checksums ?? false
+	if (metadata?.permissions === true && permissionsKey === undefined) {
+		const key = join(folder, dumpLayout.PERMISSIONS)
+		findings.push(findingOf(objectMissing(key), key, 'data', path))
+	}
+
+	const parts = options.rows ? await readParts() : []
+	const scheme = await attempt(schemeKey, 'data', async () => {
+		const given = parseProtoText(await readChecked(schemeKey, checksums), schemeKey)
+		// Before anything is taken out: a column of an unknown type must not lose its type in silence.
+		tableSchemaOf(given, path)
+		return known('CreateTableRequest', given)
+	})
+	const permissions =
+		permissionsKey === undefined || metadata?.permissions === false || !options.rights
+			? []
+			: await attempt(permissionsKey, 'data', async () =>
+					known(
+						'ModifyPermissionsRequest',
+						parseProtoText(await readChecked(permissionsKey, checksums), permissionsKey),
+					),
+				)
+	const changefeeds = new Set([...found.changefeeds, ...(metadata?.changefeeds ?? []).map(({ name }) => name)])
+	for (const name of options.schemes ? changefeeds : [])
+		problems.push(`its changefeed ${name} is not restored: this version restores none`)
+	const notes = found.indexTables.map((name) => ({
+		kind: 'index data',
+		reason: `the rows of ${name} are not needed: indexes are built again`,
+	}))
+	if (scheme === undefined || permissions === undefined || parts === undefined) return end(undefined)
+	if (protoString(scheme, 'store_type') === 'STORE_TYPE_COLUMN') {
+		problems.push('it is a column table: this version restores row tables only')
+		return end(undefined)
+	}
+	const table: StoredTable = {
+		object: { path, kind: 'row-table' },
+		path,
+		prefix: folder,
+		rows: 0,
+		rowHash: undefined,
+		plainBytes: parts.reduce((sum, part) => sum + part.size, 0),
+		parts,
+		foreign: { mayRepeatRows: options.layout === 'dump' },
+		schemeKey,
+		schemeText: printProtoText(scheme, { unknownFields: 'keep' }),
+		permissionsKey,
+		permissionsText: Buffer.from(printProtoText(permissions, { unknownFields: 'keep' })),
+	}
+	const fits = await attempt(schemeKey, 'data', async () => {
+		const { ranges } = openScheme(table)
+		openPermissions(table)
+		checkNumber(ranges.length)
+		return true
+	})
+	return end(fits === true ? table : undefined)
+
+	function end(read: StoredTable | undefined): ReadTable {
+		return { table: read, findings, problems, notes, warnings }
+	}
+
+	/** Without fields that are not the table's, and without those that the target's client does not know, which are named. */
+	function known(request: 'CreateTableRequest' | 'ModifyPermissionsRequest', given: ProtoText): ProtoText {
+		const own = given.filter((field) => !OF_REQUEST.has(field.name))
+		if (sink.knownPart === undefined) return own
+		const { known: tree, unknown } = sink.knownPart(request, own)
+		if (unknown.length > 0 && options.schemes) {
+			problems.push(`its settings ${unknown.slice(0, 10).join(', ')} are not restored: this version does not know them`)
+		}
+		return tree
+	}
+
+	async function readParts(): Promise<PartFile[] | undefined> {
+		const data = dumpLayout.findDataFiles(files)
+		for (const name of data.second)
+			warnings.push(`${join(folder, name)} is a second file of its number: it is not read`)
+		for (const name of data.strange) warnings.push(`${join(folder, name)} is no name of a data file: it is not read`)
+		if (data.unreadable.length > 0) {
+			const key = join(folder, data.unreadable[0]!)
+			const error = objectDamaged(key, 'files of this kind (encrypted, or Parquet) cannot be read')
+			findings.push(findingOf(error, key, 'data', path))
+			return undefined
+		}
+		if (data.missing.length > 0) {
+			const [first] = data.missing
+			const key = join(folder, dumpLayout.dumpDataName(first!))
+			if (options.layout === 'export') {
+				findings.push(findingOf(objectMissing(key), key, 'data', path))
+				return undefined
+			}
+			problems.push(
+				`${key} is not there although later files are: its rows may be missing (YDB's own restore would read no file behind it)`,
+			)
+		}
+		if (options.layout === 'export' && data.files.length === 0) {
+			const key = join(folder, dumpLayout.dumpDataName(0))
+			findings.push(findingOf(objectMissing(key), key, 'data', path))
+			return undefined
+		}
+		const parts: PartFile[] = []
+		for (const { number, name, size, isCompressed } of data.files) {
+			const key = join(folder, name)
+			const plainSha256 = checksums
+				? await attempt(key, 'native', () => readSidecar(storage, tree, key, signal))
+				: undefined
+			parts.push({ key, size, partition: number, plainSha256, compression: isCompressed ? 'zstd-1' : 'none' })
+		}
+		return parts
+	}
+
+	/** In an export each partition has one file; exports of servers with a known bug have others, and rows in them all the same. */
+	function checkNumber(partitions: number): void {
+		if (options.layout === 'dump' || !options.rows || parts === undefined || parts.length === partitions) return
+		const error = objectDamaged(
+			schemeKey,
+			`it makes ${partitions} partitions, and there are ${parts.length} data files, so that some may be lost`,
+		)
+		findings.push(findingOf(error, schemeKey, 'native', path))
+	}
+}

@@ -1,0 +1,175 @@
+import {
+	BackupError,
+	interruption,
+	isBackupError,
+	type SourceObject,
+	type Storage,
+	throwIfInterrupted,
+} from '@ydbackup/core'
+import type { Compression } from '@ydbackup/format'
+
+import type { Note } from '../backup/backup-plan.ts'
+import type { ChainTable } from '../chain/open-chain.ts'
+import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
+import { createMeter } from '../events/meter.ts'
+import { createReporter, type Reporter } from '../events/reporter.ts'
+import { watchStalls } from '../events/stall-watch.ts'
+import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
+import type { StoredDirectory } from '../part/contents.ts'
+import { checkExistingTables, checkTargets } from './check-targets.ts'
+import { changeOwners, createDirectories, createTables } from './create-objects.ts'
+import { finishTables, switchTtlOn } from './finish-tables.ts'
+import { giveUp } from './give-up.ts'
+import type { Problem, RestoreOutcome, RestoreSettings } from './restore-options.ts'
+import type { RestoreChoice, RestoreItem } from './restore-plan.ts'
+import { resultOf } from './restore-result.ts'
+import type { DirectoryWork, RestoreRun, TableWork } from './restore-run.ts'
+import { writeRows } from './write-rows.ts'
+
+const STALL_LIMIT_MS = 30 * 60_000
+
+/** What is to be restored, checked as far as it can be without the target, from wherever it comes. */
+export interface Contents {
+	/** The backup, for messages. */
+	readonly title: string
+	readonly storage: Storage
+	/** Of files that do not say their own. */
+	readonly compression: Compression
+	/** How many backups each row may be put together from. */
+	readonly backups: number
+	readonly choice: RestoreChoice
+	/** All that `choice` has, at least. */
+	readonly tables: readonly ChainTable[]
+	readonly directories: readonly StoredDirectory[]
+	readonly notes: readonly Note[]
+	/** What is there and will not be restored. */
+	readonly problems: readonly Problem[]
+}
+
+/** Restores what `open` gives: the way that every restore goes. */
+export async function restoreContents(
+	options: RestoreSettings,
+	title: string,
+	open: (reporter: Reporter) => Promise<Contents>,
+): Promise<RestoreOutcome> {
+	const startedAt = performance.now()
+	const { sink, signal } = options
+	if (options.schemeOnly === true && options.dataOnly === true) {
+		throw new BackupError('CONFIG_INVALID', 'a restore of schemes only and of rows only restores nothing', {
+			advice: 'keep one of the two',
+		})
+	}
+	const reporter = createReporter(options.onEvent)
+	try {
+		throwIfInterrupted(signal, 'starting the restore')
+		const contents = await open(reporter)
+		for (const { path, message } of contents.problems) reporter.warn(message, path)
+		reporter.phase('check', `looking at the target ${sink.database}`)
+		const found = await checkTargets(sink, contents.choice, options)
+		const run = createRun(options, contents, found, reporter)
+		await checkExistingTables(
+			sink,
+			run.tables.filter((work) => work.existed),
+			options,
+			reporter.warn,
+		)
+		throwIfInterrupted(signal, 'checking the target')
+		if (options.dryRun !== true) await write(run)
+		return resultOf(run, Math.round(performance.now() - startedAt))
+	} catch (error) {
+		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, `restoring ${title}`)
+		throw error
+	}
+}
+
+function createRun(
+	options: RestoreSettings,
+	contents: Contents,
+	found: ReadonlyMap<string, SourceObject>,
+	reporter: Reporter,
+): RestoreRun {
+	const { storage, choice } = contents
+	const stored = new Map(contents.tables.map((table) => [table.stored.path, table]))
+	const rights = new Map(contents.directories.map((directory) => [directory.path, directory]))
+	const tables = choice.tables.map(({ path, target }): TableWork => {
+		const table = stored.get(path)
+		if (table === undefined) throw new BackupError('INTERNAL', `${path} was checked and is not there`)
+		return {
+			stored: table.stored,
+			chain: table,
+			target,
+			existed: found.has(target),
+			expected: { rows: table.stored.rows, rowHash: table.stored.rowHash },
+			stage: 'waiting',
+			isCompared: false,
+			read: new Map(),
+		}
+	})
+	const directories = (options.dataOnly === true ? [] : firstOf(choice.directories)).map(
+		({ path, target }): DirectoryWork => {
+			const directory = rights.get(path) ?? { path, permissionsText: '' }
+			return { stored: directory, target, existed: found.has(target) }
+		},
+	)
+	const wanted = new Set(directories.map((work) => work.target))
+	for (const { target } of [...directories, ...tables]) for (const path of ancestorsOf(target)) wanted.add(path)
+	return {
+		options,
+		sink: options.sink,
+		storage,
+		title: contents.title,
+		compression: contents.compression,
+		notes: contents.notes,
+		reporter,
+		meter: createMeter(reporter.emit, tables.length),
+		concurrency: mergeConcurrency(chooseConcurrency(options.concurrency, storage), contents.backups),
+		tables: tables.toSorted((a, b) => b.stored.plainBytes - a.stored.plainBytes),
+		directories,
+		newDirectories: Array.from(wanted)
+			.filter((path) => !found.has(path))
+			.toSorted(comparePaths),
+		createdDirectories: [],
+		problems: [...contents.problems],
+	}
+}
+
+/** Where two directories fall together the first one's rights count. */
+function firstOf(directories: readonly RestoreItem[]): RestoreItem[] {
+	return Array.from(Map.groupBy(directories, (item) => item.target).values(), ([first]) => first).filter(
+		(item) => item !== undefined,
+	)
+}
+
+async function write(run: RestoreRun): Promise<void> {
+	const { options, meter, reporter } = run
+	const { signal } = options
+	const hasRows = options.schemeOnly !== true
+	const isCounted = run.tables.every((work) => work.stored.foreign === undefined)
+	meter.expect({
+		rows: isCounted ? run.tables.reduce((sum, work) => sum + work.stored.rows, 0) : undefined,
+		bytes: run.tables.reduce((sum, work) => sum + work.stored.plainBytes, 0),
+	})
+	try {
+		if (options.dataOnly !== true) {
+			await createDirectories(run, signal)
+			await createTables(run, signal)
+		}
+		if (hasRows) {
+			using stalls = watchStalls({
+				signal,
+				meter,
+				emit: reporter.emit,
+				limitMs: options.stallLimitMs ?? STALL_LIMIT_MS,
+			})
+			await writeRows(run, stalls)
+		} else {
+			for (const work of run.tables) work.stage = 'filled'
+		}
+		await finishTables(run, signal)
+		await switchTtlOn(run, signal)
+		await changeOwners(run, signal)
+		for (const work of run.tables) work.stage = 'finished'
+	} catch (error) {
+		throw await giveUp(run, error)
+	}
+}

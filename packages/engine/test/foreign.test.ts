@@ -1,0 +1,377 @@
+import { Repository } from '@ydbackup/catalog'
+import { isBackupError } from '@ydbackup/core'
+import { printProtoText, sha256Hex } from '@ydbackup/format'
+import { openMemory } from '@ydbackup/storage'
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+import {
+	type DumpTarget,
+	exportDump,
+	restoreFrom,
+	type RestoreFromOptions,
+	type RestoreFromResult,
+} from '../src/index.ts'
+import { FakeDatabase } from './fake-database.ts'
+import { permissionsOf, schemeOf } from './row-bytes.ts'
+import { World } from './world.ts'
+
+const SCHEME = printProtoText(schemeOf())
+const ROWS = ['1,"one",1.5\n', '2,null,nan\n', '3,"t%2Cwo+^",inf\n']
+const EXPORT = '{"version":0}'
+
+type Files = Readonly<Record<string, string | Uint8Array>>
+
+async function from(
+	files: Files,
+	options: Partial<RestoreFromOptions> = {},
+	sink: FakeDatabase = new FakeDatabase(),
+): Promise<{ sink: FakeDatabase; result: RestoreFromResult }> {
+	const storage = openMemory()
+	for (const [key, content] of Object.entries(files)) await storage.put(key, Buffer.from(content))
+	const result = await restoreFrom({ sink, storage, name: 'given', existing: 'fail', ...options })
+	return { sink, result }
+}
+
+async function refusal(files: Files, options: Partial<RestoreFromOptions> = {}): Promise<string> {
+	const sink = new FakeDatabase()
+	const error = await from(files, options, sink).catch((thrown: unknown) => thrown)
+	expect(sink.nodes.size).toBe(0)
+	return isBackupError(error)
+		? `${error.code} ${error.message}: ${error.advice}`
+		: `no refusal: ${JSON.stringify(error)}`
+}
+
+const table = (folder: string, rows = ROWS.join('')): Files => ({
+	[`${folder}/scheme.pb`]: SCHEME,
+	[`${folder}/data_00.csv`]: rows,
+})
+
+test('a dump comes back: rows of all files in any order, rights of both spellings, directories full and empty', async () => {
+	const { sink, result } = await from(
+		{
+			...table('dir/t', ROWS[2]),
+			'dir/t/data_01.csv': ROWS[0]! + ROWS[1]!,
+			'dir/t/permissions.pb': printProtoText(permissionsOf('alice', 'bob')),
+			'dir/permissions.pb':
+				'actions { change_owner: "eve" } actions { set { subject: "al" permission_names: "ydb.generic.read" } }',
+			'dir/none/empty_dir': '',
+			'dir/none/permissions.pb': printProtoText(permissionsOf('carol')),
+		},
+		{ verifyData: true },
+	)
+	expect(result).toMatchObject({ from: { layout: 'dump' }, outcome: 'complete', rows: 3, problems: [], notes: [] })
+	expect(Array.from(sink.nodes.keys())).toEqual(['dir', 'dir/none', 'dir/t'])
+	expect(sink.rowCount('dir/t')).toBe(3)
+	expect(JSON.stringify(sink.picture()['dir'])).toContain('eve')
+})
+
+test('an object at the place itself takes the name of the place', async () => {
+	const { sink } = await from({ 'scheme.pb': SCHEME, 'data_00.csv': ROWS[0]! }, { to: 'there' })
+	expect(Array.from(sink.nodes.keys())).toEqual(['there', 'there/given'])
+	const empty = await from({ empty_dir: '' })
+	expect(Array.from(empty.sink.nodes.keys())).toEqual(['given'])
+})
+
+test('a dump of schemes alone has no data files, and a table without rows has an empty one', async () => {
+	const { sink, result } = await from({ 'a/scheme.pb': SCHEME, ...table('b', '') })
+	expect(result).toMatchObject({ outcome: 'complete', rows: 0 })
+	expect([sink.rowCount('a'), sink.rowCount('b')]).toEqual([0, 0])
+})
+
+test('what is not finished, ambiguous or elsewhere is refused before the database is touched', async () => {
+	expect(await refusal({ ...table('t'), 'dir/incomplete': '' })).toMatch(/^FORMAT_INVALID .*dir\/incomplete/)
+	expect(await refusal({ ...table('t'), 't/incomplete.csv': '' })).toMatch(/^FORMAT_INVALID .*incomplete\.csv/)
+	expect(await refusal({ ...table('t'), 't/create_topic.pb': '' })).toMatch(
+		/^FORMAT_INVALID .*scheme\.pb, create_topic/,
+	)
+	expect(await refusal({ 'ydbackup.json': '{}' })).toMatch(/^CONFIG_INVALID .*is a repository/)
+	expect(await refusal({})).toMatch(/^BACKUP_NOT_FOUND /)
+	expect(await refusal({ 'readme.txt': 'hello' })).toMatch(/^BACKUP_NOT_FOUND /)
+	expect(await refusal({ ...table('t') }, { include: ['other'] })).toMatch(/^PATH_NOT_FOUND /)
+	expect(await refusal({ 't/scheme.pb': 'columns {' })).toMatch(/t\/scheme\.pb:1/)
+	expect(await refusal({ ...table('t'), 't/permissions.pb': 'actions: 5 }' })).toMatch(/t\/permissions\.pb:1/)
+})
+
+test('a damaged row is named by file, line and column, and the table is not left behind', async () => {
+	const message = await refusal(table('t', `${ROWS[0]}2,"x",not-a-float\n`))
+	expect(message).toMatch(/t\/data_00\.csv:2: column "weight" .*Failed to parse value "not-a-float"/)
+	expect(await refusal(table('t', '1,"a",1'))).toContain('ends inside of a line')
+	expect(await refusal(table('t', '1,"a",1\n\n'))).toContain('the line is empty')
+})
+
+test('files behind a gap are read, and the gap is a problem and not a silence', async () => {
+	const { sink, result } = await from({ ...table('t', ROWS[0]), 't/data_02.csv': ROWS[1]! })
+	expect(sink.rowCount('t')).toBe(2)
+	expect(result.outcome).toBe('partial')
+	expect(result.problems).toEqual([{ path: 't', message: expect.stringContaining('t/data_01.csv is not there') }])
+})
+
+test('lines that repeat a key leave fewer rows, which the result says', async () => {
+	const { sink, result } = await from({ ...table('t'), 't/data_01.csv': ROWS[1]! + ROWS[0]! })
+	expect(sink.rowCount('t')).toBe(3)
+	expect(result).toMatchObject({ outcome: 'partial', rows: 5 })
+	expect(result.problems[0]?.message).toContain('have 5 lines and the server counts 3 rows')
+})
+
+test('rows that a server lost are noticed although nobody counted them before', async () => {
+	const sink = new FakeDatabase()
+	sink.faults.loses = (id) => id === 2
+	const { result } = await from(table('t'), {}, sink)
+	expect(result.problems[0]?.message).toContain('3 lines and the server counts 2 rows')
+	const exported = new FakeDatabase()
+	exported.faults.loses = (id) => id === 2
+	const error = await from({ ...table('t'), 't/metadata.json': EXPORT }, {}, exported).catch(
+		(thrown: unknown) => thrown,
+	)
+	expect(isBackupError(error, 'COUNT_MISMATCH')).toBe(true)
+	expect(exported.nodes.size).toBe(0)
+})
+
+test('every kind that is not restored is named, with the place that its paths are from', async () => {
+	const files = {
+		...table('t'),
+		't/feed/changefeed_description.pb': 'name: "feed"',
+		't/stray/thing.txt': 'x',
+		'view/create_view.sql': '-- database: "/Root"\n-- backup root: "/Root/shop"\nCREATE VIEW `v` AS SELECT 1;',
+		'topic/create_topic.pb': 'retention_period { seconds: 1 }',
+		'node/create_coordination_node.pb': '',
+		'node/a/b/create_rate_limiter.pb': '',
+		'cold/scheme.pb': `${SCHEME}store_type: STORE_TYPE_COLUMN\n`,
+		'create_user.sql': 'CREATE USER `bob`;',
+		'permissions.pb': printProtoText(permissionsOf('root')),
+		'database.pb': 'path: "/Root/db"',
+	}
+	const { sink, result } = await from(files)
+	expect(Array.from(sink.nodes.keys())).toEqual(['t'])
+	expect(result.outcome).toBe('partial')
+	expect(result.problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+		expect.stringMatching(/^: users and groups .*create_user\.sql/),
+		expect.stringMatching(/^: owner and grants of the database itself/),
+		expect.stringMatching(/^cold: it is a column table/),
+		expect.stringMatching(/^node: it is a coordination-node with its 1 rate limiters/),
+		expect.stringMatching(/^t: its changefeed feed is not restored/),
+		expect.stringMatching(/^topic: it is a topic: .*topic\/create_topic\.pb/),
+		expect.stringMatching(/^view: it is a view: .*view\/create_view\.sql, with paths below \/Root\/shop/),
+	])
+	expect(result.warnings.map(({ message }) => message)).toContainEqual(expect.stringContaining('stray'))
+	expect((await from(files, { include: ['t'], exclude: ['t/feed'], dataOnly: false })).result.problems).toHaveLength(1)
+	const dry = await from(files, { dryRun: true })
+	expect(dry.sink.nodes.size).toBe(0)
+	expect(dry.result.problems).toHaveLength(7)
+	expect(dry.result.tables).toMatchObject([{ path: 't', action: 'create', rows: undefined }])
+})
+
+test('requests in the files do not decide where things go or how long they live', async () => {
+	const { sink } = await from({
+		't/scheme.pb': `path: "/other/place"\nsession_id: "x"\ntemporary: true\n${SCHEME}`,
+		't/permissions.pb': `path: "/other"\n${printProtoText(permissionsOf('alice'))}`,
+		't/data_00.csv': ROWS[0]!,
+	})
+	expect(Array.from(sink.nodes.keys())).toEqual(['t'])
+	const text = JSON.stringify(sink.picture())
+	expect(text).not.toMatch(/other|temporary|session_id/)
+})
+
+test('settings that the target does not know are left out and named', async () => {
+	const sink = new FakeDatabase()
+	const known = (tree: ReturnType<typeof schemeOf>): ReturnType<typeof schemeOf> =>
+		tree.filter(({ name }) => name !== 'novelty')
+	const { result } = await from(
+		{ 't/scheme.pb': `${SCHEME}novelty: 7\n`, 't/data_00.csv': ROWS[0]! },
+		{},
+		Object.assign(sink, {
+			knownPart: (_: string, tree: ReturnType<typeof schemeOf>) => ({ known: known(tree), unknown: ['novelty'] }),
+		}),
+	)
+	expect(result.problems).toEqual([
+		{ path: 't', message: expect.stringContaining('settings novelty are not restored') },
+	])
+	expect(JSON.stringify(sink.picture())).not.toContain('novelty')
+})
+
+test('existing tables keep scheme and rights, and take the rows only when that is asked for', async () => {
+	const first = await from(table('t', ROWS[0]))
+	const error = await from(table('t'), {}, first.sink).catch((thrown: unknown) => thrown)
+	expect(isBackupError(error, 'PATH_EXISTS')).toBe(true)
+	await from(
+		{ ...table('t', ROWS[1]), 't/permissions.pb': printProtoText(permissionsOf('eve')) },
+		{ existing: 'merge' },
+		first.sink,
+	)
+	expect(first.sink.rowCount('t')).toBe(2)
+	expect(JSON.stringify(first.sink.picture())).not.toContain('eve')
+})
+
+const GOLDEN = new URL('../../format/test/fixtures/native-export/', import.meta.url)
+const golden = (path: string): Buffer => readFileSync(new URL(path, GOLDEN))
+const GOLDEN_TABLE = ['metadata.json', 'scheme.pb', 'permissions.pb', 'data_00.csv'].flatMap((name) => [
+	name,
+	`${name}.sha256`,
+])
+
+/** A table of the server's own tests, byte for byte, in an export of either style. */
+function goldenExport(prefix: string): Record<string, Uint8Array> {
+	return Object.fromEntries(GOLDEN_TABLE.map((name) => [`${prefix}/${name}`, golden(`checksums-table/${name}`)]))
+}
+
+function mapped(objects: Readonly<Record<string, string>>, sidecars = true): Record<string, string> {
+	const exportedObjects = Object.fromEntries(
+		Object.entries(objects).map(([path, exportPrefix]) => [path, { exportPrefix }]),
+	)
+	const files: Record<string, string> = {
+		'metadata.json': sidecars ? '{"kind":"SimpleExportV0","checksum":"sha256"}' : '{"kind":"SimpleExportV0"}',
+		'SchemaMapping/metadata.json': '{"kind":"SchemaMappingV0"}',
+		'SchemaMapping/mapping.json': JSON.stringify({ exportedObjects }),
+	}
+	// The server's own tests have hashes without a name for these.
+	const hashes = Object.entries(files).map(([key, text]) => [`${key}.sha256`, sha256Hex(Buffer.from(text))])
+	return sidecars ? { ...files, ...Object.fromEntries(hashes) } : files
+}
+
+test("the server's own export is restored in both styles, byte for byte as its tests have it", async () => {
+	for (const files of [{ ...goldenExport('001'), ...mapped({ 'dir/Table': '001' }) }, goldenExport('dir/Table')]) {
+		const { sink, result } = await from(files, { verifyData: true })
+		expect(result).toMatchObject({
+			from: { layout: 'export' },
+			outcome: 'complete',
+			rows: 1,
+			problems: [],
+			warnings: [],
+		})
+		expect(sink.rowCount('dir/Table')).toBe(1)
+		expect(JSON.stringify(sink.picture()['dir/Table'])).toContain('root@builtin')
+	}
+})
+
+test('a flipped byte of any file with a hash is found, before the rows are there for good', async () => {
+	const whole = { ...goldenExport('001'), ...mapped({ t: '001' }) }
+	for (const key of [
+		'001/scheme.pb',
+		'001/permissions.pb',
+		'001/data_00.csv',
+		'001/metadata.json',
+		'SchemaMapping/mapping.json',
+	]) {
+		const bytes = Buffer.from(whole[key]!)
+		bytes[bytes.length - 3]! ^= 1
+		expect(await refusal({ ...whole, [key]: bytes }), key).toMatch(/^(OBJECT_DAMAGED|FORMAT_INVALID) /)
+	}
+})
+
+test('a missing sidecar stops the restore unless that is accepted; version 0 has none', async () => {
+	const { '001/data_00.csv.sha256': _, ...files } = { ...goldenExport('001'), ...mapped({ t: '001' }) }
+	expect(await refusal(files)).toContain('001/data_00.csv.sha256 is not on storage')
+	expect((await from(files, { acceptNativeDamage: true })).sink.rowCount('t')).toBe(1)
+	const bare = { ...table('001'), '001/metadata.json': EXPORT, ...mapped({ t: '001' }, false) }
+	expect((await from(bare)).result).toMatchObject({ outcome: 'complete', rows: 3 })
+})
+
+test('what an export lacks is refused: data files, rights that it promises, folders that it names, its own root', async () => {
+	const base = { '001/metadata.json': EXPORT, '001/scheme.pb': SCHEME, ...mapped({ t: '001' }, false) }
+	expect(await refusal(base)).toContain('001/data_00.csv is not on storage')
+	expect(await refusal({ ...base, '001/data_00.csv': '', '001/data_02.csv': '' })).toContain('001/data_01.csv is not')
+	const split = { ...base, '001/data_00.csv': ROWS[0]!, '001/scheme.pb': printProtoText(schemeOf({ splits: [2] })) }
+	expect(await refusal(split)).toContain('it makes 2 partitions, and there are 1 data files')
+	expect((await from(split, { acceptNativeDamage: true })).sink.rowCount('t')).toBe(1)
+	const promised = { ...base, '001/data_00.csv': '', '001/metadata.json': '{"version":0,"permissions":1}' }
+	expect(await refusal(promised)).toContain('001/permissions.pb is not on storage')
+	expect(await refusal({ ...base, ...mapped({ t: '002' }, false) })).toContain('002/scheme.pb is not on storage')
+	const half = { ...base, '001/data_00.csv': ROWS[0]!, ...mapped({ t: '001', gone: '002' }, false) }
+	expect(await refusal(half)).toContain('leave out gone')
+	expect((await from(half, { exclude: ['gone'] })).sink.rowCount('t')).toBe(1)
+	const rootless = Object.fromEntries(Object.entries(base).filter(([key]) => key !== 'metadata.json'))
+	expect(await refusal(rootless)).toContain('has a SchemaMapping and no metadata.json')
+	expect(await refusal({ ...base, 'metadata.json': '{"kind":"SimpleExportV0","encryption":"AES-128-GCM"}' })).toMatch(
+		/^UNSUPPORTED .*encrypted with AES-128-GCM/,
+	)
+	expect(await refusal({ ...base, '001/data_00.parquet': 'x' })).toContain('cannot be read')
+	expect(await refusal({ ...base, ...mapped({ '../t': '001' }, false) })).toContain('no path of an object')
+	expect(await refusal({ ...base, ...mapped({ t: '../001' }, false) })).toContain('no relative path')
+})
+
+test('rows of indexes are not needed and noted, changefeeds are named from metadata or from folders', async () => {
+	const { result } = await from({
+		...table('001'),
+		'001/metadata.json':
+			'{"version":0,"changefeeds":[{"prefix":"one","name":"one"}],"indexes":[{"export_prefix":"i/indexImplTable","impl_table_prefix":"i/indexImplTable"}],"novelty":{"x":1}}',
+		'001/two/changefeed_description.pb': 'name: "two"',
+		'001/i/indexImplTable/scheme.pb': SCHEME,
+		'001/i/indexImplTable/data_00.csv': ROWS[0]!,
+		'001/i/indexImplTable/metadata.json': EXPORT,
+		...mapped({ t: '001' }, false),
+	})
+	expect(result.problems.map(({ message }) => message).toSorted()).toEqual([
+		expect.stringContaining('changefeed one'),
+		expect.stringContaining('changefeed two'),
+	])
+	expect(result.notes).toEqual([{ path: 't', kind: 'index data', reason: expect.stringContaining('i/indexImplTable') }])
+	expect(result.tables).toHaveLength(1)
+})
+
+const DUMP = new URL('../../format/test/fixtures/native-dump/', import.meta.url)
+
+test("the documentation's dump goes in, and out again with the same bytes", async () => {
+	const scheme = readFileSync(new URL('series/scheme.pb', DUMP))
+	const rights = readFileSync(new URL('permissions/owner-and-grant.pb', DUMP))
+	const rows = '1,"%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82",null,17966\n2,"",null,null\n'
+	const files = {
+		'series/scheme.pb': scheme,
+		'series/permissions.pb': rights,
+		'series/data_00.csv': rows,
+		'series/updates_feed/changefeed_description.pb': 'name: "updates_feed"\n',
+		'series/updates_feed/topic_description.pb': readFileSync(new URL('series/updates_feed/topic_description.pb', DUMP)),
+		'old/scheme.pb': scheme,
+		'old/permissions.pb': readFileSync(new URL('permissions/owner-and-set-older-sdk.pb', DUMP)),
+		'old/data_00.csv': '',
+	}
+	const { sink, result } = await from(files, { verifyData: true })
+	expect(result.problems).toEqual([{ path: 'series', message: expect.stringContaining('updates_feed') }])
+	expect(JSON.stringify(sink.picture()['old'])).toContain('alice')
+
+	const storage = openMemory()
+	const world = new World(sink, storage, await Repository.init(storage))
+	await world.backup()
+	const written = new Map<string, string>()
+	const target: DumpTarget = {
+		location: 'memory',
+		prepare: async () => undefined,
+		makeDirectory: async () => undefined,
+		writeFile: async (path, pieces) => {
+			const taken: Uint8Array[] = []
+			for await (const piece of pieces) taken.push(piece)
+			written.set(path, Buffer.concat(taken).toString())
+		},
+		removeFile: async (path) => void written.delete(path),
+	}
+	await exportDump({ repository: world.repository, id: 'latest', target })
+	expect(Object.fromEntries(Array.from(written).filter(([path]) => path.startsWith('series/')))).toEqual({
+		'series/scheme.pb': scheme.toString(),
+		'series/permissions.pb': rights.toString(),
+		'series/data_00.csv': rows,
+	})
+})
+
+test('a stop ends the restore, and drops what is not complete', async () => {
+	const stop = new AbortController()
+	const sink = new FakeDatabase()
+	sink.faults.before = (call) => {
+		if (call === 'write') stop.abort(new Error('enough'))
+	}
+	const error = await from(table('t'), { signal: stop.signal }, sink).catch((thrown: unknown) => thrown)
+	expect(isBackupError(error, 'INTERRUPTED')).toBe(true)
+	expect(sink.nodes.size).toBe(0)
+})
+
+test('folders that the mapping does not name are warned about, and nothing in them is restored', async () => {
+	const { sink, result } = await from({
+		...table('001'),
+		'001/metadata.json': EXPORT,
+		...table('002'),
+		...mapped({ t: '001' }, false),
+	})
+	expect(Array.from(sink.nodes.keys())).toEqual(['t'])
+	expect(result.warnings).toEqual([
+		{ message: 'the mapping does not name the folder 002: nothing in there is restored' },
+	])
+})

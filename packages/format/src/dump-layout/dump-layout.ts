@@ -1,0 +1,18 @@
+export { type FoundData, type FoundDataFiles, findDataFiles } from './data-files.ts'
+export { findObject, findObjects, type FoundDirectory, type FoundObject, type FoundTree } from './find-objects.ts'
+export { type FolderFiles, FolderTree } from './folder-tree.ts'
+export {
+	ACCOUNTS,
+	CHANGEFEED,
+	DATABASE,
+	dumpDataName,
+	EMPTY_DIRECTORY,
+	type FoundKind,
+	INCOMPLETE,
+	isReservedName,
+	METADATA,
+	PERMISSIONS,
+	readDataName,
+	SCHEME,
+} from './names.ts'
+export { readSqlFile, type SqlFile } from './sql-file.ts'
