@@ -7,6 +7,7 @@ export default defineConfig({
 			'plugins/*/vitest.config.ts',
 			'apps/*/vitest.config.ts',
 			'test/*/vitest.config.ts',
+			'examples/*/vitest.config.ts',
 		],
 	},
 })

@@ -13,6 +13,7 @@ const MAY_LEAN_ON: Record<string, readonly string[]> = {
 	kit: ['contract'],
 	host: ['contract'],
 	driver: ['contract'],
+	example: ['contract'],
 	emulator: [],
 	app: ['contract', 'rows', 'format', 'storage', 'catalog', 'engine', 'ydb', 'kit', 'host', 'driver'],
 	test: [
@@ -37,6 +38,7 @@ interface Manifest {
 	nx?: { tags?: string[] }
 	dependencies?: Record<string, string>
 	devDependencies?: Record<string, string>
+	peerDependencies?: Record<string, string>
 }
 interface Room {
 	dir: string
@@ -48,7 +50,7 @@ const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'
 const complaints: string[] = []
 
 const rooms = new Map<string, Room>()
-for (const path of globSync('{packages,plugins,apps,test}/*/package.json')) {
+for (const path of globSync('{packages,plugins,apps,test,examples}/*/package.json')) {
 	const manifest = readJson(path) as Manifest
 	const kind = manifest.nx?.tags?.find((tag) => tag.startsWith('room:'))?.slice(5) ?? 'untagged'
 	if (!(kind in MAY_LEAN_ON)) complaints.push(`${path} has no known room tag (${kind})`)
@@ -57,16 +59,16 @@ for (const path of globSync('{packages,plugins,apps,test}/*/package.json')) {
 
 for (const { dir, kind, manifest } of rooms.values()) {
 	const allowed = MAY_LEAN_ON[kind] ?? []
-	const leansOn = Object.keys(manifest.dependencies ?? {}).filter((name) => rooms.has(name))
+	const needs = { ...manifest.peerDependencies, ...manifest.dependencies }
+	const leansOn = Object.keys(needs).filter((name) => rooms.has(name))
 	for (const name of leansOn) {
 		const target = rooms.get(name)!.kind
 		if (!allowed.includes(target)) complaints.push(`${manifest.name} (${kind}) leans on ${name} (${target})`)
 	}
 	for (const file of globSync(`${dir}/src/**/*.ts`)) {
 		for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(/(?:from|import\(?)\s*['"](@ydbackup\/[^'"/]+)/g)) {
-			const declared =
-				kind === 'test' ? { ...manifest.devDependencies, ...manifest.dependencies } : manifest.dependencies
-			if (name !== manifest.name && !declared?.[name])
+			const declared = kind === 'test' ? { ...manifest.devDependencies, ...needs } : needs
+			if (name !== manifest.name && !declared[name])
 				complaints.push(`${file} imports ${name}, which ${manifest.name} does not declare`)
 		}
 	}
