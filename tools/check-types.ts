@@ -4,7 +4,10 @@ import { globSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 let failed = false
-for (const config of [...globSync('{packages,plugins,apps,test}/*/tsconfig.test.json'), 'tools/tsconfig.json'].sort()) {
+for (const config of [
+	...globSync('{packages,plugins,apps,test,examples}/*/tsconfig.test.json'),
+	'tools/tsconfig.json',
+].sort()) {
 	const files = config.startsWith('tools') ? ['tools'] : globSync(`${dirname(config)}/test/**/*.ts`)
 	if (files.length === 0) continue
 	const { status, stdout } = spawnSync('tsc', ['-p', config], { encoding: 'utf8' })

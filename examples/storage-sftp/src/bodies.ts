@@ -4,8 +4,8 @@ import { storageError } from './failure.ts'
 import type { Files } from './files.ts'
 import { unlessAborted } from './waiting.ts'
 
-/** Every server takes and gives that much in one packet. */
-const PACKET_BYTES = 32_768
+/** Every server takes and gives that much in one request, and the client does not divide it. */
+const PACKET_BYTES = 31 * 1024
 /** Packets on the way at once: 2 MiB of one body. */
 const PACKETS = 64
 /** A reader that wants a little does not have the server read much. */
@@ -21,7 +21,7 @@ export async function writeBody(
 ): Promise<void> {
 	const { size: declared = Infinity, sha256, signal } = options
 	const hash = sha256 === undefined ? undefined : createHash('sha256')
-	const packet = Buffer.allocUnsafe(PACKET_BYTES)
+	let packet = Buffer.allocUnsafe(PACKET_BYTES)
 	const underWay: Promise<void>[] = []
 	let size = 0
 	let filled = 0
@@ -30,6 +30,7 @@ export async function writeBody(
 		const written = files.write(handle, packet.subarray(0, filled), position)
 		written.catch(() => undefined)
 		underWay.push(written)
+		packet = Buffer.allocUnsafe(PACKET_BYTES)
 		position += filled
 		filled = 0
 		if (underWay.length >= PACKETS) await unlessAborted(underWay.shift()!, signal, `writing ${key}`)

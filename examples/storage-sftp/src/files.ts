@@ -86,7 +86,7 @@ export class Files implements AsyncDisposable {
 		)
 	}
 
-	/** The bytes may be changed after the call: they are copied. */
+	/** The bytes stay as they are until it is over: of many, the client sends the second part when the first one is written. */
 	write(handle: Buffer, bytes: Buffer, position: number): Promise<void> {
 		return this.#request((sftp, done) => sftp.write(handle, bytes, 0, bytes.length, position, (error) => done(error)))
 	}

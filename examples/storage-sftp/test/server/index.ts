@@ -34,7 +34,7 @@ export interface SftpServer extends AsyncDisposable {
 	url(path: string, more?: Readonly<Record<string, string>>): URL
 }
 
-const PASSWORD = 'correct horse battery'
+export const PASSWORD = 'correct horse battery'
 
 /** Starts a server in a process of its own. */
 export async function startSftpServer(options: Partial<ServerOptions> = {}): Promise<SftpServer> {

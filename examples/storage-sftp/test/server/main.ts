@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { argv, stdin, stdout } from 'node:process'
 import ssh2, { type ServerChannel } from 'ssh2'
 import { fingerprintOf } from '../../src/host-key.ts'
@@ -61,8 +61,10 @@ const server = new Server({ hostKeys: [hostKey] }, (client) => {
 			})
 		})
 })
-server.listen(0, '127.0.0.1', () => {
-	const { port } = server.address() as AddressInfo
+// Answers are small: one that waits for the next one costs the client's patience of 40 ms.
+const listener = createServer({ noDelay: true }, (socket) => server.injectSocket(socket))
+listener.listen(0, '127.0.0.1', () => {
+	const { port } = listener.address() as AddressInfo
 	const publicKey = parsed.getPublicSSH()
 	stdout.write(
 		`${JSON.stringify({ port, fingerprint: fingerprintOf(publicKey), knownHost: `ssh-ed25519 ${publicKey.toString('base64')}` })}\n`,

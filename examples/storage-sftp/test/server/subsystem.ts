@@ -78,7 +78,7 @@ export function serveFiles(stream: Duplex, options: SubsystemOptions = {}): void
 		if (!('descriptor' in open)) throw failed('EBADF')
 		return open.descriptor
 	}
-	const done = (): Answer => status(OK)
+	const done = (_work: unknown): Answer => status(OK)
 
 	const requests: Readonly<Record<number, (it: Reader) => Answer>> = {
 		3(it) {
