@@ -5,6 +5,10 @@ export { compressFrame } from './compression/compress-frame.ts'
 export { type Compression, parseCompression } from './compression/compression.ts'
 export { decompress, type DecompressLimits } from './compression/decompress.ts'
 
+export * as encryption from './encryption/encryption.ts'
+export type { EncryptionAlgorithm } from './encryption/algorithm.ts'
+export type { EncryptionKey } from './encryption/key.ts'
+
 export { checksumFile, parseChecksumFile } from './hash/checksum-file.ts'
 export { createSha256, type Sha256, sha256Hex } from './hash/sha256.ts'
 
