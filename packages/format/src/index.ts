@@ -20,12 +20,20 @@ export { Fields, type TextRule } from './json/fields.ts'
 export { type Complain, type JsonLimits, parseJson } from './json/parse-json.ts'
 
 export { decodeManifest } from './manifest/decode-manifest.ts'
-export { encodeManifest, MAX_MANIFEST_BYTES } from './manifest/encode-manifest.ts'
-export type { Manifest, ManifestCounts, ManifestFile, ManifestNote, ManifestObject } from './manifest/manifest.ts'
+export { authenticateManifest, encodeManifest, MAX_MANIFEST_BYTES } from './manifest/encode-manifest.ts'
+export type {
+	Manifest,
+	ManifestCounts,
+	ManifestEncryption,
+	ManifestFile,
+	ManifestNote,
+	ManifestObject,
+} from './manifest/manifest.ts'
 export {
 	decodeObjects,
 	encodeObjects,
 	type ObjectsFile,
+	type SealedNames,
 	type StoredDirectoryEntry,
 	type StoredLink,
 } from './manifest/objects-file.ts'

@@ -64,7 +64,7 @@ export async function* decryptFile(
 		checkHeader(header, options)
 		let last: Buffer = await take(MAC_BYTES)
 		const first = openDecipher(header.algorithm, key, blockNonce(header.iv, 0))
-		first.setAAD(Buffer.concat([size, body]))
+		first.setAAD(Buffer.concat([size, body]), { plaintextLength: 0 })
 		if (!isAuthentic(first, last)) {
 			throw broken(name, 'header', 'its header was changed, or was written with another key')
 		}
@@ -77,7 +77,7 @@ export async function* decryptFile(
 			const max = options.maxBlockBytes ?? MAX_BLOCK
 			if (left > max) throw broken(name, 'block', `its block at byte ${at} says that it has ${left} bytes`)
 			const decipher = openDecipher(header.algorithm, key, blockNonce(header.iv, number))
-			decipher.setAAD(Buffer.concat([last, length]))
+			decipher.setAAD(Buffer.concat([last, length]), { plaintextLength: left })
 			const plain: Uint8Array[] = []
 			for await (const piece of upTo(left)) plain.push(decipher.update(piece))
 			last = await take(MAC_BYTES)

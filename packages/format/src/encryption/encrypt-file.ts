@@ -66,7 +66,7 @@ function createChain({ key, algorithm, iv, name }: EncryptFileOptions, made: Mac
 
 	function seal(open: Uint8Array, bytes: Uint8Array): Uint8Array[] {
 		const cipher = openCipher(algorithm, key, blockNonce(iv, number))
-		cipher.setAAD(last.length === 0 ? open : Buffer.concat([last, open]))
+		cipher.setAAD(last.length === 0 ? open : Buffer.concat([last, open]), { plaintextLength: bytes.length })
 		const sealed = bytes.length === 0 ? [] : [cipher.update(bytes)]
 		cipher.final()
 		const mac = cipher.getAuthTag()
