@@ -1,5 +1,5 @@
 export { backup } from './backup/backup.ts'
-export type { BackedUpTable, BackupOptions, BackupResult } from './backup/backup-options.ts'
+export type { BackedUpTable, BackupEncryption, BackupOptions, BackupResult } from './backup/backup-options.ts'
 export type { Note } from './backup/backup-plan.ts'
 export { restore } from './restore/restore.ts'
 export type {
@@ -20,3 +20,6 @@ export {
 	type ProgressEvent,
 } from './events/event.ts'
 export type { Warning } from './events/reporter.ts'
+
+export { createKeyring, type Keyring } from './encryption/keyring.ts'
+export { keysOf, type OpenedBackup, openBackup } from './encryption/open-backup.ts'

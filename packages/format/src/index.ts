@@ -7,6 +7,7 @@ export { decompress, type DecompressLimits } from './compression/decompress.ts'
 
 export * as encryption from './encryption/encryption.ts'
 export type { EncryptionAlgorithm } from './encryption/algorithm.ts'
+export type { FileEncryptor } from './encryption/encrypt-file.ts'
 export type { EncryptionKey } from './encryption/key.ts'
 
 export { checksumFile, parseChecksumFile } from './hash/checksum-file.ts'

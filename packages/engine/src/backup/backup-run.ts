@@ -5,6 +5,7 @@ import type { Compression } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
 import type { OpenedChain } from '../chain/open-chain.ts'
+import type { Seal } from '../encryption/seal.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
@@ -24,6 +25,8 @@ export interface BackupRun {
 	/** Where the copies are, relative to the database. */
 	readonly workDirectory: string
 	readonly ledger: Ledger
+	/** Encrypts what the run writes; undefined for a backup that is not encrypted. */
+	readonly seal: Seal | undefined
 	/** `committing` from the first byte of the manifest on: from then it can only be asked whether the backup exists. */
 	stage: 'working' | 'committing'
 	snapshot: Snapshot | undefined
@@ -43,6 +46,7 @@ export async function createRun(
 	compression: Compression,
 	concurrency: number,
 	parent: OpenedChain | undefined,
+	seal: Seal | undefined,
 ): Promise<BackupRun> {
 	const { repository, source } = options
 	const now = options.clock ?? ((): Date => new Date())
@@ -65,7 +69,8 @@ export async function createRun(
 		id,
 		createdAt,
 		workDirectory,
-		ledger: createLedger(repository.storage),
+		ledger: createLedger(repository.storage, seal),
+		seal,
 		stage: 'working',
 		snapshot: undefined,
 		parent,

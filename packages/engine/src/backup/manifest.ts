@@ -14,7 +14,7 @@ export interface ManifestParts {
 }
 
 /** The manifest of a finished run, but for its own hash. */
-export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest, 'sha256'> {
+export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest, 'sha256' | 'mac'> {
 	const { options, snapshot } = run
 	const { repository, source } = options
 	const finishedAt = run.now().toISOString()
@@ -52,8 +52,13 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 			storedBytes: files.reduce((sum, file) => sum + file.size, 0),
 			files: files.length,
 		},
-		notes: [...parts.plan.notes, ...patternNotes(options)],
+		notes: notesOf(parts.plan, options),
 	}
+}
+
+/** Everything that was not taken. */
+export function notesOf(plan: BackupPlan, options: BackupOptions): Note[] {
+	return [...plan.notes, ...patternNotes(options)]
 }
 
 /** Patterns stand among what was not taken: whoever restores must see that the backup is not of everything. */

@@ -8,9 +8,10 @@ import {
 	tableSchemaOf,
 } from '@ydbackup/format'
 
+import type { OpenedBackup } from '../encryption/open-backup.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
 import type { Finding } from '../part/finding.ts'
-import { inspect, type Inspection } from '../part/inspect.ts'
+import { inspect, type Inspection, type InspectLevel } from '../part/inspect.ts'
 
 /** A table in one backup of a chain. */
 export interface Layer {
@@ -46,11 +47,11 @@ export interface OpenedChain {
 
 export interface OpenChainOptions {
 	readonly storage: Storage
-	/** As `readChain` of the catalog gives it. */
-	readonly manifests: readonly Manifest[]
+	/** The full backup first, as `openBackups` gives them. */
+	readonly backups: readonly OpenedBackup[]
 	/** Prefixes in the last backup of the tables that matter; undefined for all. */
 	readonly tables?: ReadonlySet<string> | undefined
-	readonly level: 'sizes' | 'contents'
+	readonly level: InspectLevel
 	readonly signal: AbortSignal | undefined
 }
 
@@ -59,21 +60,23 @@ export interface OpenChainOptions {
  * the others only what those tables need is looked at. Throws only when the store cannot be asked; a layer that is missing is a finding.
  */
 export async function openChain(options: OpenChainOptions): Promise<OpenedChain> {
-	const { storage, manifests, level, signal } = options
+	const { storage, backups, level, signal } = options
+	const manifests = backups.map(({ manifest }) => manifest)
 	const last = manifests.at(-1)!
 	const wanted = last.objects.filter(
 		(object) => object.prefix !== undefined && options.tables?.has(object.prefix) !== false,
 	)
 	const paths = new Set(wanted.map((object) => object.path))
 	const inspections: Inspection[] = []
-	for (const manifest of manifests) {
+	for (const backup of backups) {
+		const { manifest } = backup
 		const needed = manifest.objects.flatMap(({ path, prefix }) => (paths.has(path) ? (prefix ?? []) : []))
 		const chosen = manifest === last && options.tables === undefined ? undefined : new Set(needed)
-		inspections.push(await inspect({ storage, manifest, tables: chosen, level, signal }))
+		inspections.push(await inspect({ storage, backup, tables: chosen, level, signal }))
 	}
 	const findings = inspections.flatMap((inspection) => inspection.findings)
 	const { directories } = inspections.at(-1)!
-	if (level === 'sizes') return { manifests, findings, tables: [], directories }
+	if (level !== 'contents') return { manifests, findings, tables: [], directories }
 
 	const tables: ChainTable[] = []
 	for (const object of wanted) {

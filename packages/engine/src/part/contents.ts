@@ -8,6 +8,8 @@ import {
 	tableSchemaOf,
 } from '@ydbackup/format'
 
+import type { Unseal } from '../encryption/unseal.ts'
+
 /** A table of a backup. Its scheme is kept as text: a backup may hold ten thousand of them. */
 export interface StoredTable {
 	readonly object: ManifestObject
@@ -20,6 +22,8 @@ export interface StoredTable {
 	readonly plainBytes: number
 	/** In the order of partitions; empty for a table whose rows are merged from a chain. */
 	readonly parts: readonly ManifestFile[]
+	/** Decrypts its files; undefined when they are not encrypted. */
+	readonly unseal: Unseal | undefined
 	readonly schemeKey: string
 	readonly schemeText: Uint8Array | string
 	readonly permissionsKey: string | undefined

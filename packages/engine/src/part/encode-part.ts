@@ -1,5 +1,5 @@
 import type { RowChunk, TableSchema } from '@ydbackup/core'
-import { type Compression, compressFrame, createCsvEncoder, createSha256 } from '@ydbackup/format'
+import { type Compression, compressFrame, createCsvEncoder, createSha256, type FileEncryptor } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
 import type { PartMeter } from '../events/meter.ts'
@@ -20,6 +20,7 @@ export interface PartFacts {
 export interface EncodePartOptions {
 	readonly schema: TableSchema
 	readonly compression: Compression
+	readonly encryptor?: FileEncryptor | undefined
 	readonly meter: PartMeter
 	/** Called once, when the last byte was taken. */
 	readonly onComplete: (facts: PartFacts) => void
@@ -34,16 +35,16 @@ function release(frame: Uint8Array): void {
 	if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
-/** Makes a data file of rows: CSV frames, hashed, each compressed by itself, hashed again. The same rows give the same bytes. */
+/** Makes a data file of rows: CSV frames, hashed, each compressed and encrypted by itself, hashed again. The same rows give the same bytes. */
 export async function* encodePart(
 	rows: AsyncIterable<RowChunk>,
 	options: EncodePartOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	const { schema, compression, meter } = options
+	const { schema, compression, encryptor, meter } = options
 	const hash = new RowHash(schema)
 	const plain = createSha256()
-	// Without compression what is stored is what was hashed before.
-	const stored = compression === 'none' ? undefined : createSha256()
+	// Without compression and encryption what is stored is what was hashed before.
+	const stored = compression === 'none' && encryptor === undefined ? undefined : createSha256()
 	let plainSize = 0
 	let size = 0
 
@@ -71,7 +72,8 @@ export async function* encodePart(
 		return bytes
 	}
 
-	for await (const frame of ahead(frames(), FRAMES_AHEAD, compressed)) {
+	const blocks = ahead(frames(), FRAMES_AHEAD, compressed)
+	for await (const frame of encryptor?.encrypt(blocks) ?? blocks) {
 		stored?.update(frame)
 		size += frame.length
 		meter.add(0, 0, frame.length)

@@ -9,6 +9,7 @@ import {
 import { type Compression, createCsvParser, createSha256, decompress, type ManifestFile } from '@ydbackup/format'
 import { createKeyComparator, isInRange, keyTypes, RowHash, showKey } from '@ydbackup/rows'
 
+import type { Unseal } from '../encryption/unseal.ts'
 import type { PartMeter } from '../events/meter.ts'
 import { objectDamaged } from './damage.ts'
 import { readObject } from './read-object.ts'
@@ -21,12 +22,14 @@ export interface ReadPartOptions {
 	/** The partition's keys: YDB's own import refuses rows outside of it. */
 	readonly range: KeyRange
 	readonly compression: Compression
+	/** Undefined for a file that is not encrypted. */
+	readonly unseal: Unseal | undefined
 	readonly meter: PartMeter
 	readonly signal: AbortSignal | undefined
 }
 
 /**
- * The one way by which data files are read, for verify and restore alike: stored bytes counted and hashed, decompressed, plain
+ * The one way by which data files are read, for verify and restore alike: stored bytes counted and hashed, decrypted, decompressed, plain
  * bytes counted and hashed, parsed, rows counted and hashed. It ends without an error only when all of it is as the manifest
  * says; rows handed on before an error must not be trusted. Errors: `OBJECT_MISSING`, `OBJECT_DAMAGED` naming the key.
  */
@@ -47,6 +50,9 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 		}
 	}
 
+	const plainOf = (bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
+		options.unseal?.decrypt(file, bytes) ?? bytes
+
 	function accept(chunks: readonly RowChunk[]): readonly RowChunk[] {
 		for (const chunk of chunks) {
 			checkKeys(chunk)
@@ -58,7 +64,9 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 
 	try {
 		const parser = createCsvParser(schema, { file: file.key })
-		for await (const csv of decompress(storedBytes(), options.compression, { maxTotalBytes: file.plainSize })) {
+		for await (const csv of decompress(plainOf(storedBytes()), options.compression, {
+			maxTotalBytes: file.plainSize,
+		})) {
 			plain.update(csv)
 			plainSize += csv.length
 			meter.add(0, csv.length, 0)
@@ -88,10 +96,15 @@ export async function checkPart(options: ReadPartOptions): Promise<void> {
 }
 
 /** For a data file whose table's scheme cannot be read: whether at least its bytes are those that were written. */
-export async function checkStoredBytes(options: Pick<ReadPartOptions, 'storage' | 'file' | 'signal'>): Promise<void> {
-	const { storage, file, signal } = options
+export async function checkStoredBytes(
+	options: Pick<ReadPartOptions, 'storage' | 'file' | 'meter' | 'signal'>,
+): Promise<void> {
+	const { storage, file, meter, signal } = options
 	const stored = createSha256()
-	for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal })) stored.update(bytes)
+	for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal })) {
+		stored.update(bytes)
+		meter.add(0, 0, bytes.length)
+	}
 	const found = stored.hex()
 	if (found !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is ${found}, and ${file.sha256} was written`)
 }

@@ -1,3 +1,4 @@
+import { keysOf } from '../encryption/open-backup.ts'
 import { openScheme } from '../part/contents.ts'
 import type { RestoredTable, RestoreResult } from './restore-options.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
@@ -18,6 +19,7 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreResult {
 			target,
 			action: existed ? 'exists' : 'create',
 		})),
+		keysUsed: keysOf(run.manifests),
 		notes: manifest.notes,
 		warnings: reporter.warnings,
 		rows: meter.rows,

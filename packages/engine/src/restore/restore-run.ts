@@ -36,6 +36,8 @@ export interface RestoreRun {
 	readonly sink: SnapshotSink
 	readonly storage: Storage
 	readonly manifest: Manifest
+	/** Of its chain, itself last. */
+	readonly manifests: readonly Manifest[]
 	readonly reporter: Reporter
 	readonly meter: Meter
 	readonly concurrency: number

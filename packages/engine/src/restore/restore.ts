@@ -6,6 +6,8 @@ import { openChain, type OpenedChain } from '../chain/open-chain.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
+import { createKeyring } from '../encryption/keyring.ts'
+import { type OpenedBackup, openBackups } from '../encryption/open-backup.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
@@ -30,7 +32,7 @@ const STALL_LIMIT_MS = 30 * 60_000
  *
  * After a failure or a stop, tables that this run created and that are not complete are dropped, everything else stays, and the
  * error's advice names both. Errors: `BACKUP_NOT_FOUND`, `PATH_EXISTS`, `PATH_NOT_FOUND`, `OBJECT_MISSING`, `OBJECT_DAMAGED`,
- * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, and those of the sink and of the store.
+ * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, `KEY_REQUIRED`, `KEY_WRONG`, `KEY_UNAVAILABLE`, and those of the sink and of the store.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	const startedAt = performance.now()
@@ -43,14 +45,16 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	const reporter = createReporter(options.onEvent)
 	try {
 		throwIfInterrupted(signal, 'starting the restore')
-		const manifests = await readChain(repository, options.id, { signal })
-		const manifest = manifests.at(-1)!
+		const keyring = createKeyring(options.keys ?? [], signal)
+		const stored = await readChain(repository, options.id, { signal })
+		const backups = await openBackups(repository.storage, stored, keyring, signal)
+		const { manifest } = backups.at(-1)!
 		const source = manifest.source.database
 		const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
 		const choice = chooseRestore(manifest, selection, createMapping(options, source, sink.database))
 		for (const warning of choice.warnings) reporter.warn(warning)
 
-		const chain = await checkBackup(manifests, choice, options, reporter)
+		const chain = await checkBackup(backups, choice, options, reporter)
 		reporter.phase('check', `looking at the target ${sink.database}`)
 		const found = await checkTargets(sink, choice, options)
 		const run = createRun({ options, manifest, choice, chain, found, reporter })
@@ -70,18 +74,18 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 }
 
 async function checkBackup(
-	manifests: readonly Manifest[],
+	backups: readonly OpenedBackup[],
 	choice: RestoreChoice,
 	options: RestoreOptions,
 	reporter: Reporter,
 ): Promise<OpenedChain> {
 	const { storage } = options.repository
-	const { id } = manifests.at(-1)!
-	const others = manifests.length > 1 ? ` and the ${manifests.length - 1} that it builds upon` : ''
+	const { id } = backups.at(-1)!.manifest
+	const others = backups.length > 1 ? ` and the ${backups.length - 1} that it builds upon` : ''
 	reporter.phase('check', `looking at the objects of ${id}${others}`)
 	const chain = await openChain({
 		storage,
-		manifests,
+		backups,
 		tables: new Set(choice.tables.flatMap((item) => item.prefix ?? [])),
 		level: 'contents',
 		signal: options.signal,
@@ -130,6 +134,7 @@ function createRun({ options, manifest, choice, chain, found, reporter }: Ingred
 		sink: options.sink,
 		storage,
 		manifest,
+		manifests: chain.manifests,
 		reporter,
 		meter: createMeter(reporter.emit, tables.length),
 		concurrency: mergeConcurrency(chooseConcurrency(options.concurrency, storage), chain.manifests.length),

@@ -73,12 +73,13 @@ function partUnit(
 	{ scheme, file, range }: StoredPart,
 ): Unit {
 	const { compression } = manifest
+	const { unseal } = work.stored
 	return {
 		work,
 		name: `${work.target} part ${file.partition ?? 0}`,
 		scheme,
 		read: (signal) =>
-			readPart({ storage, file, schema: scheme.schema, range, compression, meter: meter.openPart(), signal }),
+			readPart({ storage, file, schema: scheme.schema, range, compression, unseal, meter: meter.openPart(), signal }),
 	}
 }
 

@@ -1,4 +1,5 @@
 import type { Storage } from '@ydbackup/core'
+import type { ManifestFile } from '@ydbackup/format'
 
 import type { ChainTable, OpenedChain } from '../chain/open-chain.ts'
 import { readChainTable } from '../chain/read-chain-table.ts'
@@ -54,18 +55,37 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 	// Files of tables whose scheme is damaged: their bytes can still be right, and somebody may want them.
 	const last = manifests.at(-1)!
 	const read = new Set(tables.map((table) => table.stored.prefix))
-	const rest = last.files.filter(
-		(file) => file.role === 'data' && !read.has(file.object ?? '') && !broken.has(file.key),
-	)
-	await runAll(rest, concurrency, stalls.signal, async (file, signal) => {
+	const rest = last.files.filter(({ role, object = '' }) => role === 'data' && !read.has(object))
+	findings.push(...(await readBytes(options, rest, broken)))
+	meter.report()
+	return findings
+}
+
+/** Reads every data file of every backup of the chain for its stored bytes alone: what can be done without a key. */
+export async function readStored(options: ReadTablesOptions): Promise<Finding[]> {
+	const { chain, meter, reporter } = options
+	const files = chain.manifests.flatMap((manifest) => manifest.files.filter(({ role }) => role === 'data'))
+	meter.expect({ bytes: files.reduce((total, { plainSize }) => total + plainSize, 0) })
+	reporter.phase('data', `reading ${files.length} data files without a key`)
+	const findings = await readBytes(options, files, new Set(chain.findings.map((finding) => finding.key)))
+	meter.report()
+	return findings
+}
+
+async function readBytes(
+	{ storage, concurrency, meter, stalls }: ReadTablesOptions,
+	files: readonly ManifestFile[],
+	broken: ReadonlySet<string>,
+): Promise<Finding[]> {
+	const findings: Finding[] = []
+	const whole = files.filter(({ key }) => !broken.has(key))
+	await runAll(whole, concurrency, stalls.signal, async (file, signal) => {
 		try {
-			await checkStoredBytes({ storage, file, signal })
+			await checkStoredBytes({ storage, file, meter: meter.openPart(), signal })
 		} catch (error) {
 			findings.push(findingOf(error, file.key, 'data'))
 		}
-		meter.touch()
 	})
-	meter.report()
 	return findings
 }
 
@@ -87,7 +107,16 @@ function* unitsOf({ storage, chain, meter }: ReadTablesOptions): Generator<Unit>
 				table,
 				key: file.key,
 				check: (signal) =>
-					checkPart({ storage, file, schema: scheme.schema, range, compression, meter: meter.openPart(), signal }),
+					checkPart({
+						storage,
+						file,
+						schema: scheme.schema,
+						range,
+						compression,
+						unseal: table.stored.unseal,
+						meter: meter.openPart(),
+						signal,
+					}),
 			}
 		}
 	}
