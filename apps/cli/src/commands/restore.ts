@@ -2,6 +2,8 @@ import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../command.ts'
 import { connectionFlags } from '../connection/connection-flags.ts'
 import { openDatabase } from '../connection/open-database.ts'
+import { keyFlags, keysOfFlags } from '../encryption/key-flags.ts'
+import { noteKeys } from '../encryption/note-keys.ts'
 import { restoredBackupText, restoredFailure, type RestoredBackup } from '../report/restored-backup.ts'
 import { idOf, idUnlessAt, parseWanted } from '../repository/backup-id.ts'
 import { openRepository } from '../repository/open-repository.ts'
@@ -23,6 +25,7 @@ export default class Restore extends YdbackupCommand {
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		...keyFlags,
 		at: Flags.string({
 			helpValue: 'TIME',
 			description: 'instead of an id: the newest backup taken at or before this time, for example 2026-11-23T02:15:00Z',
@@ -63,6 +66,7 @@ export default class Restore extends YdbackupCommand {
 	async run(): Promise<RestoredBackup> {
 		const { args, flags } = await this.parse(Restore)
 		const wanted = parseWanted(args.id, flags.at)
+		const keys = keysOfFlags(flags)
 		const map = parsePairs(flags.map ?? [], '--map')
 		const { restore } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
@@ -73,6 +77,7 @@ export default class Restore extends YdbackupCommand {
 			sink: ydb.sink,
 			repository: opened.repository,
 			id,
+			keys,
 			to: flags.to,
 			map,
 			include: flags.include,
@@ -90,6 +95,8 @@ export default class Restore extends YdbackupCommand {
 			onEvent: work.onEvent,
 		})
 		work.complete()
+		const used = flags['dry-run'] ? [] : result.keysUsed
+		await noteKeys({ config: this.config, repo: flags.repo }, used, { backup: result.id, by: 'restore' })
 		const restored = { repository: opened.location, ...result }
 		this.failure = restoredFailure(restored)
 		this.show(flags, restoredBackupText(restored))

@@ -10,19 +10,25 @@ export interface VerifiedBackup extends VerifyReport {
 
 export function verifiedBackupText(verified: VerifiedBackup): string {
 	const { id, level, ok, findings, tables, files, links, rows, plainBytes, storedBytes, elapsedMs } = verified
+	const isStored = verified.checked === 'stored-bytes'
 	const facts = factsText({
 		repository: verified.repository,
-		level: level === 'full' ? 'full: every byte was read' : 'quick: presence and sizes; --level full reads every byte',
+		level: isStored
+			? 'full: every stored byte was read; give --encryption-key to look inside'
+			: level === 'full'
+				? 'full: every byte was read'
+				: 'quick: presence and sizes; --level full reads every byte',
 		tables: spellCount(tables),
 		chain: links.length === 1 ? undefined : `${links.length} backups, the first is ${links[0]}`,
 		objects: spellCount(files),
-		read:
-			level === 'full'
+		read: isStored
+			? `${spellBytes(storedBytes)} stored`
+			: level === 'full'
 				? `${spellCount(rows)} rows, ${spellBytes(plainBytes)}, ${spellBytes(storedBytes)} stored`
 				: undefined,
 		time: spellDuration(elapsedMs),
 	})
-	if (ok) return `backup ${id} is whole\n\n${facts}`
+	if (ok) return `backup ${id} is whole${isStored ? ' as far as can be seen without its key' : ''}\n\n${facts}`
 	const list = tableText(findings, [
 		{ title: 'CODE', cell: ({ code }) => code },
 		{ title: 'OBJECT', cell: ({ key }) => key },

@@ -71,6 +71,8 @@ export interface BackupResult {
 	readonly directories: readonly string[]
 	/** Undefined for a backup that is not encrypted. */
 	readonly encryption: { readonly algorithm: string; readonly keyId: string } | undefined
+	/** Ids of the keys that opened what the increment builds upon. */
+	readonly keysUsed: readonly string[]
 	/** What was left out, and why. */
 	readonly notes: readonly Note[]
 	readonly warnings: readonly Warning[]

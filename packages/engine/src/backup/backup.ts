@@ -106,6 +106,7 @@ async function dryResult(
 		tables: plan.tables.map(({ path }) => ({ path, rows: 0, partitions: 0, plainBytes: 0, storedBytes: 0 })),
 		directories: plan.directories.map(({ path }) => path),
 		encryption: encryptionOf(seal),
+		keysUsed: [],
 		notes: plan.notes,
 		warnings: reporter.warnings,
 		rows: 0,

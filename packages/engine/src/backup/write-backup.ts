@@ -2,6 +2,7 @@ import { BackupError, isBackupError, type Snapshot, throwIfInterrupted } from '@
 import { layout, type Manifest, type StoredLink } from '@ydbackup/format'
 
 import { linkSnapshot, type LinkSnapshot } from '../chain/link-snapshot.ts'
+import { keysOf } from '../encryption/open-backup.ts'
 import { encryptionOf } from '../encryption/seal.ts'
 import { sealedNames, sealManifest } from '../encryption/seal-manifest.ts'
 import { createMeter } from '../events/meter.ts'
@@ -165,6 +166,7 @@ function resultOf(
 		tables,
 		directories: plan.directories.map((directory) => directory.path),
 		encryption: encryptionOf(run.seal),
+		keysUsed: keysOf(run.parent?.manifests ?? []),
 		notes: plan.notes,
 		rows: tables.reduce((sum, table) => sum + table.rows, 0),
 		plainBytes: tables.reduce((sum, table) => sum + table.plainBytes, 0),

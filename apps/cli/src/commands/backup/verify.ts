@@ -1,5 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
+import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
+import { noteKeys } from '../../encryption/note-keys.ts'
 import { verifiedBackupText, verifiedFailure, type VerifiedBackup } from '../../report/verified-backup.ts'
 import { optionalId, parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
@@ -9,14 +11,16 @@ import { concurrencyFlag } from '../../run/selection-flags.ts'
 export default class BackupVerify extends YdbackupCommand {
 	static override summary = 'check that a backup could be restored; needs no database'
 	static override description =
-		'goes the same way as a restore: what passes at level full can be read by a restore. Every finding is listed, and the exit code is then 3'
+		'goes the same way as a restore: what passes at level full can be read by a restore. Every finding is listed, and the exit code is then 3. Of an encrypted backup without its key only the stored bytes are checked'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --level full --json',
+		'<%= config.bin %> <%= command.id %> latest --level full --encryption-key file:/etc/ydbackup/key',
 	]
 	static override args = { id: optionalId }
 	static override flags = {
 		...repositoryFlags,
+		...keyFlags,
 		level: Flags.option({
 			options: ['quick', 'full'] as const,
 			default: 'quick' as const,
@@ -28,12 +32,14 @@ export default class BackupVerify extends YdbackupCommand {
 	async run(): Promise<VerifiedBackup> {
 		const { args, flags } = await this.parse(BackupVerify)
 		const id = parseId(args.id)
+		const keys = keysOfFlags(flags)
 		const { verify } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
 		await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
 		const { level, concurrency } = flags
-		const report = await verify({ repository: opened.repository, id, level, concurrency, ...work })
+		const report = await verify({ repository: opened.repository, id, level, keys, concurrency, ...work })
 		work.complete()
+		await noteKeys({ config: this.config, repo: flags.repo }, report.keysUsed, { backup: report.id, by: 'verify' })
 		const verified = { repository: opened.location, ...report }
 		this.failure = verifiedFailure(verified)
 		this.show(flags, verifiedBackupText(verified))
