@@ -49,6 +49,9 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 		const stored = await readChain(repository, options.id, { signal })
 		const backups = await openBackups(repository.storage, stored, keyring, signal)
 		const { manifest } = backups.at(-1)!
+		if (!keyring.isEmpty && manifest.encryption === undefined) {
+			reporter.warn(`${manifest.id} is not encrypted, although a key is given: nothing proves who made it`)
+		}
 		const source = manifest.source.database
 		const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
 		const choice = chooseRestore(manifest, selection, createMapping(options, source, sink.database))
