@@ -312,7 +312,7 @@ test('a backup that is forged to be open is not taken for one', async () => {
 	const open = await createWorld()
 	await open.backup()
 	const restored = await open.restore(new FakeDatabase(), { keys: [provider] })
-	expect(restored.warnings.map(({ text }) => text)).toEqual([expect.stringContaining('is not encrypted')])
+	expect(restored.warnings.map(({ message }) => message)).toEqual([expect.stringContaining('is not encrypted')])
 })
 
 test('without the key, and with another one, nothing is written and the error says which key it is', async () => {
