@@ -37,18 +37,29 @@ import { Nodes } from './nodes.ts'
 import { Partitioner, partitionBySize } from './services/partitions.ts'
 import { Troubles } from './troubles.ts'
 import { type Node, SchemeTree } from './scheme/tree.ts'
+import { Accounts } from './scheme/accounts.ts'
+import { AccessControl } from './services/access.ts'
 import { Tokens } from './services/auth.ts'
 import { writtenRows } from './services/bulk-upsert.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
+import type { ControlMethods } from './services/control.ts'
+import { coordinationMethods } from './services/coordination.ts'
+import { rateLimiterMethods } from './services/rate-limiter.ts'
+import { topicMethods } from './services/topic.ts'
+import { viewMethods } from './services/view.ts'
+import { alterSequence, createObject, dropObject, movedSequences, OBJECT, setSequences } from './services/objects.ts'
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
 import { Sessions } from './services/sessions.ts'
 import { tableQueryMethods } from './services/table-queries.ts'
 import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
-import { alterTable, copyTables, createTable, describeTable, renameTables } from './services/table.ts'
 import { DataDirectory } from './store/data-directory.ts'
 import type { RowStore } from './store/row-store.ts'
+import { addSystemTables } from './services/system-tables.ts'
+import { alterTable } from './services/alter-table.ts'
+import { describeTable } from './services/describe-table.ts'
+import { copyTables, createTable, renameTables } from './services/table.ts'
 import { applyEffects, encodeEffects } from './store/transaction.ts'
 import type { Call, ServerOptions } from './transport/grpc-server.ts'
 import { field } from './wire/cursor.ts'
@@ -72,7 +83,7 @@ export interface EmulatorOptions {
 	readonly database?: string
 	/** Where an acknowledged write is kept; in memory only when absent. */
 	readonly dataDir?: string
-	/** Users and passwords. When given, every call but Login needs a token. */
+	/** Administrators and their passwords. When given, every call but Login needs a token, and users need rights. */
 	readonly auth?: { readonly users: Readonly<Record<string, string>> }
 	readonly faults?: Partial<Faults>
 	/** Hears what whoever started the emulator should know: a torn write that was cut off, a directory that was converted. */
@@ -106,6 +117,7 @@ export const VERSION: string = (
 ).version
 const DEFAULT_OWNER = 'root@builtin'
 const BULK = TableService.bulkUpsert.path
+const CONTROL: ControlMethods = { ...topicMethods, ...coordinationMethods, ...rateLimiterMethods, ...viewMethods }
 /** Changes that are kept: replayed in order, they make the same database. */
 const KEPT = new Set<string>([
 	Scheme.makeDirectory.path,
@@ -118,6 +130,7 @@ const KEPT = new Set<string>([
 	TableService.copyTables.path,
 	TableService.renameTables.path,
 	TableService.bulkUpsert.path,
+	...Object.keys(CONTROL).filter((path) => CONTROL[path]!.changes),
 ])
 const FALLIBLE = new Set<string>([
 	...KEPT,
@@ -129,7 +142,9 @@ const FALLIBLE = new Set<string>([
 class Server implements Emulator {
 	readonly #options: EmulatorOptions
 	readonly #tree: SchemeTree
+	readonly #accounts: Accounts
 	readonly #tokens: Tokens
+	readonly #access: AccessControl | undefined
 	readonly #around: Surroundings
 	readonly #waiting = new Set<Promise<void>>()
 	readonly #unary: ReadonlyMap<string, Unary>
@@ -148,7 +163,10 @@ class Server implements Emulator {
 		this.faults = { ...noFaults(), ...options.faults }
 		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER, limitsOf(options.limits))
 		const now = (): number => Date.now() + this.faults.clockOffsetMs
-		this.#tokens = new Tokens(this.database, options.auth?.users ?? {}, now)
+		this.#accounts = new Accounts(options.auth?.users ?? {})
+		addSystemTables(this.#tree, this.#accounts)
+		this.#tokens = new Tokens(this.database, this.#accounts, now)
+		this.#access = options.auth && new AccessControl(this.#tree, this.#accounts)
 		this.#unary = this.#routes()
 		const sessions = new Sessions(this.#tree)
 		this.#around = {
@@ -158,6 +176,7 @@ class Server implements Emulator {
 			version: `ydb-emulator ${VERSION}`,
 			nodeId: 1,
 			now,
+			access: this.#access,
 		}
 		this.#nodes = new Nodes({
 			host: this.#host,
@@ -178,11 +197,14 @@ class Server implements Emulator {
 	#changes(): Changes {
 		return {
 			scheme: (method, request, user) => {
+				this.#access?.check(method, Buffer.from(request), user)
 				void this.#unary.get(method)!(Buffer.from(request), user)
 				this.#keep(method, user, request).catch(() => {})
 			},
 			rows: (effects) => {
 				if (effects.length === 0) return
+				const moved = movedSequences(this.#tree, new Set(effects.map(({ path }) => path)))
+				if (moved.length > 0) this.#keep(OBJECT.sequences, '', Buffer.from(JSON.stringify(moved))).catch(() => {})
 				this.#keep(ROWS, '', encodeEffects(effects)).catch(() => {})
 				for (const { path, writes } of effects) {
 					const bytes = writes.flat().reduce((sum, { row }) => sum + (row?.length ?? 0), 0)
@@ -286,7 +308,7 @@ class Server implements Emulator {
 	}
 
 	async #answer(call: Call, around: Surroundings, user: string): Promise<void> {
-		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call)
+		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call, user)
 		const query = queryMethods.get(call.method)
 		if (query) return query(around, call, user)
 		if (call.method === Operations.listOperations.path)
@@ -296,7 +318,9 @@ class Server implements Emulator {
 		const ofTables = tableQueryMethods.get(call.method)
 		const handler: Unary | undefined = ofTables
 			? (bytes, who) => ofTables(around, bytes, who)
-			: this.#unary.get(call.method)
+			: call.method.startsWith('/')
+				? this.#unary.get(call.method)
+				: undefined
 		if (!handler) throw new GrpcError(GRPC.UNIMPLEMENTED, `${call.method} is not emulated`)
 		let operation: Operation
 		try {
@@ -304,6 +328,7 @@ class Server implements Emulator {
 				this.faults.unavailableTimes--
 				throw new YdbError('UNAVAILABLE', 'unavailable (a fault that was asked for)')
 			}
+			this.#access?.check(call.method, call.request, user)
 			if (call.method === TableService.copyTables.path) await this.faults.onCopyTables?.()
 			const answer = handler(call.request, user)
 			// Changes happen at once and are kept in the same turn.
@@ -334,9 +359,10 @@ class Server implements Emulator {
 		return user
 	}
 
-	async #streamRead({ request, reply }: Call): Promise<void> {
+	async #streamRead({ request, reply }: Call, user: string): Promise<void> {
 		try {
 			const read = fromBinary(ReadTableRequestSchema, request)
+			this.#access?.checkRead(read.path, user)
 			await this.faults.onReadTable?.(read.path)
 			await readTable(this.#tree.table(read.path), read, this.faults, reply)
 		} catch (error) {
@@ -420,7 +446,7 @@ class Server implements Emulator {
 				TableService.describeTable.path,
 				(bytes) => {
 					const request = fromBinary(DescribeTableRequestSchema, bytes)
-					return describeTable(tree, request.path, request, this.faults)
+					return describeTable(tree, request, this.faults)
 				},
 			],
 			[
@@ -451,6 +477,15 @@ class Server implements Emulator {
 				},
 			],
 			[TableService.bulkUpsert.path, (bytes) => this.#bulkUpsert(bytes)],
+			...Object.entries(CONTROL).map(([path, { run }]): [string, Unary] => [
+				path,
+				(bytes, user) => run(tree, bytes, user),
+			]),
+			[OBJECT.create, (bytes, user) => done(() => createObject(tree, JSON.parse(bytes.toString()), user))],
+			[OBJECT.alterSequence, (bytes) => done(() => alterSequence(tree, JSON.parse(bytes.toString())))],
+			[OBJECT.accounts, (bytes) => done(() => this.#accounts.apply(JSON.parse(bytes.toString())))],
+			[OBJECT.drop, (bytes) => done(() => dropObject(tree, JSON.parse(bytes.toString())))],
+			[OBJECT.sequences, (bytes) => done(() => setSequences(tree, JSON.parse(bytes.toString())))],
 		])
 	}
 

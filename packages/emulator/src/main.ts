@@ -13,7 +13,8 @@ const HELP = `ydb-emulator: a YDB that speaks the real protocol, for tests and t
   --control N       port of the control endpoint on 127.0.0.1 (none)
   --database PATH   path of the database (/local)
   --data DIR        keep what is written there; in memory only without it
-  --user NAME:PASSWORD   may be repeated; clients must log in then
+  --user NAME:PASSWORD   an administrator; may be repeated; clients must log in then
+  --auth            clients must log in; without --user, as root without a password
   --fault NAME=VALUE     may be repeated; those of the README: ${FAULT_NAMES.join(', ')}
   --version         the version
   --help            this text
@@ -43,6 +44,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 				'tls-key': { type: 'string' },
 				control: { type: 'string' },
 				user: { type: 'string', multiple: true, default: [] },
+				auth: { type: 'boolean', default: false },
 				fault: { type: 'string', multiple: true, default: [] },
 				help: { type: 'boolean', default: false },
 				version: { type: 'boolean', default: false },
@@ -62,6 +64,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 		const users = Object.fromEntries(
 			values.user.map((text) => [text.slice(0, text.indexOf(':')), text.slice(text.indexOf(':') + 1)]),
 		)
+		if (values.user.length === 0) users.root = ''
 		const emulator = await startEmulator({
 			port,
 			host: values.host,
@@ -73,7 +76,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 			faults: faultsOf(values.fault),
 			onNotice: (text) => console.error(text),
 			...(values.data !== undefined && { dataDir: values.data }),
-			...(values.user.length > 0 && { auth: { users } }),
+			...((values.auth || values.user.length > 0) && { auth: { users } }),
 		})
 		console.log(`ydb-emulator listens on ${emulator.connectionString}`)
 		if (emulator.controlUrl) console.log(`control endpoint: ${emulator.controlUrl}`)

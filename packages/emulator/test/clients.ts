@@ -1,5 +1,9 @@
 import { createRequire } from 'node:module'
 import type * as Sdk from 'ydb-sdk'
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
+import { AuthServiceDefinition, LoginResultSchema } from '@ydbjs/api/auth'
+import type { CredentialsProvider } from '@ydbjs/auth'
+import { AccessTokenCredentialsProvider } from '@ydbjs/auth/access-token'
 import { Driver } from '@ydbjs/core'
 import { QueryServiceDefinition, Syntax, ExecMode } from '@ydbjs/api/query'
 import type { ResultSet, TypedValue } from '@ydbjs/api/value'
@@ -51,6 +55,15 @@ function innermost(issue: IssueLike | undefined): Answer['issue'] {
 	return { message: issue?.message ?? '', code: issue?.issueCode ?? 0, row, column }
 }
 
+/** What a user who logged in sends along. */
+export async function credentials(emulator: Emulator, user: string, password = 'x'): Promise<CredentialsProvider> {
+	const driver = new Driver(emulator.connectionString, { 'ydb.sdk.enable_discovery': false })
+	const { operation } = await driver.createClient(AuthServiceDefinition).login({ user, password })
+	driver.close()
+	if (operation?.status !== 400000) throw new Error(`${operation?.status} ${operation?.issues[0]?.message}`)
+	return new AccessTokenCredentialsProvider({ token: anyUnpack(operation.result!, LoginResultSchema)!.token })
+}
+
 /** A session of the query service, through the official `@ydbjs` transport. */
 export class Client implements AsyncDisposable {
 	readonly driver: Driver
@@ -61,8 +74,11 @@ export class Client implements AsyncDisposable {
 		this.driver = driver
 	}
 
-	static async open(emulator: Emulator): Promise<Client> {
-		const driver = new Driver(emulator.connectionString, { 'ydb.sdk.enable_discovery': false })
+	static async open(emulator: Emulator, credentialsProvider?: CredentialsProvider): Promise<Client> {
+		const driver = new Driver(emulator.connectionString, {
+			'ydb.sdk.enable_discovery': false,
+			...(credentialsProvider && { credentialsProvider }),
+		})
 		await driver.ready()
 		const client = new Client(driver)
 		await client.attach()

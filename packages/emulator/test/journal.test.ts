@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AuthServiceDefinition } from '@ydbjs/api/auth'
 import { TableServiceDefinition } from '@ydbjs/api/table'
+import { Driver } from '@ydbjs/core'
 import { type Emulator, startEmulator } from '@ydbackup/emulator'
 import { Client } from './clients.ts'
 
@@ -17,8 +19,8 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
 /** The real program; the client sees what a connection to it needs. */
-async function start(): Promise<{ child: ChildProcess; emulator: Emulator }> {
-	const args = ['--conditions=@ydbackup/source', BINARY, '--port', '0', '--data', directory]
+async function start(...more: readonly string[]): Promise<{ child: ChildProcess; emulator: Emulator }> {
+	const args = ['--conditions=@ydbackup/source', BINARY, '--port', '0', '--data', directory, ...more]
 	const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
 	for await (const line of createInterface({ input: child.stdout! })) {
 		const connectionString = /grpc:\S+/.exec(line)?.[0]
@@ -252,6 +254,17 @@ test('faults do not reach what is kept', async () => {
 	await using emulator = await startEmulator({ dataDir: directory, faults: { overloadBulkUpsertTimes: 5 } })
 	await using client = await Client.open(emulator)
 	expect(await client.rows('SELECT id FROM t')).toEqual([[1]])
+})
+
+test('--auth without users: root logs in without a password, others do not', async () => {
+	const { child, emulator } = await start('--auth')
+	const driver = new Driver(emulator.connectionString, { 'ydb.sdk.enable_discovery': false })
+	const auth = driver.createClient(AuthServiceDefinition)
+	expect((await auth.login({ user: 'root', password: '' })).operation?.status).toBe(400000)
+	expect((await auth.login({ user: 'other', password: '' })).operation?.status).toBe(400020)
+	driver.close()
+	child.kill('SIGTERM')
+	await once(child, 'exit')
 })
 
 test('--version', async () => {

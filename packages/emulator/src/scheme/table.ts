@@ -1,5 +1,7 @@
 import { clone, create, toBinary } from '@bufbuild/protobuf'
 import {
+	type Changefeed,
+	type ColumnMeta,
 	ColumnMetaSchema,
 	type CreateTableRequest,
 	CreateTableRequestSchema,
@@ -13,12 +15,15 @@ import {
 	TypeSchema,
 	OptionalTypeSchema,
 	type Type,
+	type Value,
 	ValueSchema,
 } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
+import type { Contents } from './objects.ts'
+import { Sequence } from './sequence.ts'
 import { RowStore } from '../store/row-store.ts'
 import { type ColumnType, columnType, isOptional } from '../wire/column-type.ts'
-import { fields } from '../wire/cursor.ts'
+import { fields, putVarint, varintBytes } from '../wire/cursor.ts'
 import { addKeyCell, finishKey, startKey } from '../wire/key.ts'
 
 export interface Column {
@@ -27,9 +32,18 @@ export interface Column {
 	readonly type: Type
 	readonly cell: ColumnType
 	readonly notNull: boolean
+	/** What it holds when nothing is written to it, framed as a row has it. */
+	readonly otherwise: (() => Uint8Array) | undefined
 }
 
-const asOptional = (type: Type): Type =>
+/** A changefeed and the topic that it writes to. */
+export interface Feed {
+	readonly changefeed: Changefeed
+	readonly topic: Contents['topic']
+}
+
+/** A nullable column of that type. */
+export const asOptional = (type: Type): Type =>
 	isOptional(type)
 		? type
 		: create(TypeSchema, { type: { case: 'optionalType', value: create(OptionalTypeSchema, { item: type }) } })
@@ -39,7 +53,10 @@ export class Table {
 	/** As a CreateTableRequest without path; alterations change it. */
 	readonly spec: CreateTableRequest
 	readonly createdAt: number
-	rows: RowStore
+	#rows: RowStore
+	/** By the name of the column. */
+	readonly sequences: Map<string, Sequence> = new Map()
+	readonly changefeeds: Map<string, Feed> = new Map()
 	/** Rises with every alteration. */
 	schemaVersion = 0
 	columns: readonly Column[] = []
@@ -52,13 +69,41 @@ export class Table {
 	constructor(spec: CreateTableRequest, createdAt: number, rows: RowStore = new RowStore()) {
 		this.spec = spec
 		this.createdAt = createdAt
-		this.rows = rows
+		this.#rows = rows
 		this.#derive()
+	}
+
+	get rows(): RowStore {
+		return this.#rows
+	}
+
+	set rows(rows: RowStore) {
+		this.#rows = rows
+	}
+
+	/** Why no statement may write to it, if none may. */
+	get refusesWrites(): string | undefined {
+		return undefined
+	}
+
+	get isColumnTable(): boolean {
+		return this.spec.storeType === StoreType.COLUMN
+	}
+
+	/** Whether its rows come by queries only. */
+	get refusesStreams(): boolean {
+		return this.isColumnTable
+	}
+
+	/** Whether rows of the one are rows of the other. */
+	sameColumns(other: Table): boolean {
+		const shape = ({ columns, spec }: Table): string =>
+			JSON.stringify([columns.map(({ name, cell, notNull }) => [name, cell.name, notNull]), spec.primaryKey])
+		return shape(this) === shape(other)
 	}
 
 	#derive(): void {
 		const { spec } = this
-		if (spec.storeType === StoreType.COLUMN) throw new YdbError('UNSUPPORTED', 'column tables are not emulated yet')
 		if (spec.temporary) throw new YdbError('UNSUPPORTED', 'temporary tables are not emulated')
 		if (spec.columns.length === 0) throw new YdbError('SCHEME_ERROR', 'At least one column is needed')
 		if (spec.primaryKey.length === 0)
@@ -73,8 +118,12 @@ export class Table {
 			const optional = isOptional(meta.type)
 			const notNull = meta.notNull ?? !optional
 			const cell = columnType(meta.type)
-			return { name: meta.name, type: notNull ? cell.bare : asOptional(meta.type), cell, notNull }
+			const otherwise = this.#otherwise(meta, cell)
+			return { name: meta.name, type: notNull ? cell.bare : asOptional(meta.type), cell, notNull, otherwise }
 		})
+		for (const name of this.sequences.keys())
+			if (!spec.columns.some((meta) => meta.name === name && meta.defaultValue.case === 'fromSequence'))
+				this.sequences.delete(name)
 		this.key = spec.primaryKey.map((name) => {
 			const at = this.columns.findIndex((column) => column.name === name)
 			if (at < 0) throw new YdbError('SCHEME_ERROR', `Unknown column '${name}' specified in key column list`)
@@ -86,7 +135,56 @@ export class Table {
 			throw new YdbError('SCHEME_ERROR', 'A column stands twice in the primary key')
 		this.#checkTtl()
 		this.#checkIndexes()
+		this.#checkFamilies()
+		this.#checkColumnTable()
 		this.#derivePartitions()
+	}
+
+	#otherwise({ name, defaultValue }: ColumnMeta, cell: ColumnType): Column['otherwise'] {
+		if (defaultValue.case === 'fromLiteral') {
+			const { type, value } = defaultValue.value
+			if (!type || columnType(type).name !== cell.name)
+				throw new YdbError('SCHEME_ERROR', `Default of column '${name}' is of another type than ${cell.name}`)
+			const framed = framedCell(value)
+			return () => framed
+		}
+		if (defaultValue.case !== 'fromSequence') return undefined
+		let sequence = this.sequences.get(name)
+		if (!sequence) this.sequences.set(name, (sequence = new Sequence(defaultValue.value, name, cell.name)))
+		const of = sequence
+		// A number that does not fit wraps, as servers were measured to let it.
+		const bits = cell.name === 'Int16' ? 16 : 32
+		const narrowed = (value: bigint): number => Number(BigInt.asIntN(bits, value))
+		return () => {
+			const item = cell.tag === INT64 ? { case: 'int64Value' as const, value: of.take() } : undefined
+			return framedCell(create(ValueSchema, { value: item ?? { case: 'int32Value', value: narrowed(of.take()) } }))
+		}
+	}
+
+	/** Rules of tables by columns. Source: YDB's documentation of column-oriented tables; the texts are guesses. */
+	#checkColumnTable(): void {
+		if (!this.isColumnTable) return
+		const { indexes, columnFamilies } = this.spec
+		if (indexes.length > 0) throw new YdbError('SCHEME_ERROR', 'Secondary indexes are not supported by column tables')
+		for (const at of this.key)
+			if (!this.columns[at]!.notNull)
+				throw new YdbError('SCHEME_ERROR', `Nullable key column '${this.columns[at]!.name}'`)
+		if (columnFamilies.some(({ data }) => data?.media))
+			throw new YdbError('SCHEME_ERROR', 'Field `DATA` is not supported for OLAP tables')
+		if (this.columns.some(({ otherwise }) => otherwise))
+			throw new YdbError('UNSUPPORTED', 'defaults of columns of a column table are not emulated')
+	}
+
+	#checkFamilies(): void {
+		const names = new Set(['', 'default'])
+		const { columnFamilies, columns } = this.spec
+		for (const { name } of columnFamilies) {
+			if (name !== 'default' && names.has(name)) throw new YdbError('SCHEME_ERROR', `Duplicate family name: ${name}`)
+			names.add(name)
+		}
+		for (const { name, family } of columns)
+			if (!names.has(family))
+				throw new YdbError('SCHEME_ERROR', `Unknown column family '${family}' of column '${name}'`)
 	}
 
 	/** Source of the rules: YDB's documentation of TTL. */
@@ -104,13 +202,23 @@ export class Table {
 
 	#checkIndexes(): void {
 		const names = new Set<string>()
-		for (const { name, indexColumns, dataColumns } of this.spec.indexes) {
+		for (const { name, indexColumns, dataColumns, type } of this.spec.indexes) {
 			if (names.has(name)) throw new YdbError('SCHEME_ERROR', `Index ${name} is declared twice`)
 			names.add(name)
 			if (indexColumns.length === 0) throw new YdbError('SCHEME_ERROR', `Index ${name} has no columns`)
+			if (type.case === undefined) throw new YdbError('BAD_REQUEST', 'Unknown index type')
+			if (this.changefeeds.has(name)) throw new YdbError('SCHEME_ERROR', `A changefeed has the name of index ${name}`)
 			for (const wanted of [...indexColumns, ...dataColumns])
 				if (!this.columns.some((column) => column.name === wanted))
 					throw new YdbError('SCHEME_ERROR', `Index ${name} needs the unknown column '${wanted}'`)
+			for (const wanted of indexColumns) {
+				const { cell } = this.columns.find((column) => column.name === wanted)!
+				if (!cell.mayBeKey)
+					throw new YdbError(
+						'SCHEME_ERROR',
+						`Column '${wanted}' has wrong key type ${cell.name} for being key of table with name '${name}'`,
+					)
+			}
 		}
 	}
 
@@ -165,7 +273,9 @@ export class Table {
 	/** An independent table with the same rows, for the cost of nothing. */
 	copy(createdAt: number): Table {
 		const spec = clone(CreateTableRequestSchema, this.spec)
-		return new Table(spec, createdAt, this.rows.snapshot())
+		const copy = new Table(spec, createdAt, this.rows.snapshot())
+		for (const [column, sequence] of this.sequences) copy.sequences.get(column)?.continueFrom(sequence)
+		return copy
 	}
 
 	/** Re-reads the spec after an alteration. */
@@ -176,14 +286,28 @@ export class Table {
 
 	/** Why bulk writes are refused, if they are. Source: YDB's documentation of BulkUpsert. */
 	get bulkRefusal(): string | undefined {
+		if (this.refusesWrites) return this.refusesWrites
 		const index: TableIndex | undefined = this.spec.indexes.find(({ type }) => type.case !== 'globalAsyncIndex')
 		return index && `Only async-indexed tables are supported by BulkUpsert: index ${index.name}`
 	}
 
-	columnMetas(): ReturnType<typeof create<typeof ColumnMetaSchema>>[] {
+	/** As DescribeTable tells them; with the state of sequences when that is asked for. */
+	columnMetas(withValues = false): ReturnType<typeof create<typeof ColumnMetaSchema>>[] {
 		return this.spec.columns.map((meta, at) => {
 			const { type, notNull } = this.columns[at]!
-			return create(ColumnMetaSchema, { ...meta, type, notNull })
+			const sequence = this.sequences.get(meta.name)
+			const told = sequence && { defaultValue: { case: 'fromSequence' as const, value: sequence.describe(withValues) } }
+			return create(ColumnMetaSchema, { ...meta, type, notNull, ...told })
 		})
 	}
+}
+
+const INT64 = 0x21
+
+function framedCell(value: Value | undefined): Uint8Array {
+	const bytes = toBinary(ValueSchema, value ?? create(ValueSchema))
+	const framed = new Uint8Array(1 + varintBytes(bytes.length) + bytes.length)
+	framed[0] = 0x62
+	framed.set(bytes, putVarint(framed as Buffer, 1, bytes.length))
+	return framed
 }

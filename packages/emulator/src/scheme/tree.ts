@@ -1,19 +1,50 @@
 import { YdbError } from '../error.ts'
 import { checkShape, type Limits, limitsOf } from '../limits.ts'
+import { IndexTable } from './index-table.ts'
+import type { Contents } from './objects.ts'
 import type { Table } from './table.ts'
 
+/** Kinds that hold no other paths and stand in a directory. */
+export type ObjectKind = keyof Contents
+/** `index`, `changefeed` and `sequence` stand below a table: YDB shows them only to those who name them. */
+export type NodeKind = 'directory' | 'table' | 'systemView' | 'index' | 'changefeed' | 'sequence' | ObjectKind
+
 export interface Node {
-	readonly kind: 'directory' | 'table'
+	readonly kind: NodeKind
 	name: string
 	owner: string
 	/** Rights by subject, in the order in which they were granted. */
 	readonly grants: Map<string, Set<string>>
+	/** Whether the rights of the parents count here. */
+	inherits: boolean
 	readonly children: Map<string, Node>
 	readonly createdAt: number
 	readonly table?: Table
+	readonly contents: Partial<Contents>
 }
 
+const SYSTEM = '.sys'
 const NAME = /^[^/\0]+$/
+
+/** How messages name a kind. Source: schemeshard's path checks, as YDB's tests quote them; where they do not, a guess. */
+const KIND_NAMES: Readonly<Record<NodeKind, string>> = {
+	directory: 'a directory',
+	table: 'a table',
+	systemView: 'a system view',
+	index: 'a table index',
+	changefeed: 'a cdc stream',
+	sequence: 'a sequence',
+	topic: 'a topic',
+	view: 'a view',
+	coordination: 'a coordination node',
+	externalDataSource: 'a external data source',
+	externalTable: 'a external table',
+	replication: 'a replication',
+	transfer: 'a transfer',
+}
+
+const pathExists = (path: string): YdbError =>
+	new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: path exist, request accepts it`, 2003)
 
 /** The paths of one database. */
 export class SchemeTree {
@@ -29,18 +60,21 @@ export class SchemeTree {
 		this.database = database
 		this.limits = limits
 		this.root = this.#node('directory', database.slice(1), owner)
+		this.root.children.set(SYSTEM, this.#node('directory', SYSTEM, owner))
 	}
 
-	#node(kind: Node['kind'], name: string, owner: string, table?: Table): Node {
+	#node(kind: NodeKind, name: string, owner: string, more: { table?: Table; contents?: Partial<Contents> } = {}): Node {
 		this.#count++
 		return {
 			kind,
 			name,
 			owner,
 			grants: new Map(),
+			inherits: true,
 			children: new Map(),
 			createdAt: this.step++,
-			...(table && { table }),
+			contents: more.contents ?? {},
+			...(more.table && { table: more.table }),
 		}
 	}
 
@@ -55,10 +89,25 @@ export class SchemeTree {
 			.filter((name) => name !== '')
 	}
 
+	/** The absolute form of a path. */
+	absolute(path: string): string {
+		return [this.database, ...this.segments(path)].join('/')
+	}
+
+	/** The nodes from the database to the path, as far as they exist. */
+	walk(path: string): Node[] {
+		const nodes = [this.root]
+		for (const name of this.segments(path)) {
+			const next = nodes.at(-1)!.children.get(name)
+			if (!next) break
+			nodes.push(next)
+		}
+		return nodes
+	}
+
 	find(path: string): Node | undefined {
-		let node: Node | undefined = this.root
-		for (const name of this.segments(path)) node = node?.children.get(name)
-		return node
+		const nodes = this.walk(path)
+		return nodes.length === this.segments(path).length + 1 ? nodes.at(-1) : undefined
 	}
 
 	get(path: string): Node {
@@ -102,8 +151,26 @@ export class SchemeTree {
 			throw new YdbError('PRECONDITION_FAILED', `paths count limit exceeded, limit: ${limits.paths}`)
 	}
 
+	/** What stands at a path that must be of that kind. */
+	contents<K extends ObjectKind>(path: string, kind: K): Contents[K] {
+		const found = this.get(path).contents[kind]
+		if (!found) throw this.#otherKind(path, kind)
+		return found
+	}
+
+	#otherKind(path: string, kind: NodeKind): YdbError {
+		const message = `Check failed: path: '${this.absolute(path)}', error: path is not ${KIND_NAMES[kind]}`
+		return new YdbError('SCHEME_ERROR', message, 2003)
+	}
+
 	#directory(names: readonly string[], owner: string): Node {
 		this.#checkNew(names)
+		if (names[0] === SYSTEM)
+			throw new YdbError(
+				'SCHEME_ERROR',
+				`Check failed: path: '${this.database}/${SYSTEM}', error: path is reserved`,
+				2003,
+			)
 		let node = this.root
 		for (const name of names) {
 			if (node.kind !== 'directory') throw new YdbError('SCHEME_ERROR', `${node.name} is not a directory`)
@@ -112,7 +179,7 @@ export class SchemeTree {
 			node = next
 		}
 		if (node.kind !== 'directory')
-			throw new YdbError('SCHEME_ERROR', `Check failed: path exists and is a table: ${names.join('/')}`)
+			throw new YdbError('SCHEME_ERROR', `Check failed: path exists and is a ${node.kind}: ${names.join('/')}`)
 		return node
 	}
 
@@ -121,27 +188,76 @@ export class SchemeTree {
 		this.#directory(this.segments(path), owner)
 	}
 
-	addTable(path: string, table: Table, owner: string): void {
+	#add(path: string, owner: string, kind: NodeKind, more: { table?: Table; contents?: Partial<Contents> }): Node {
 		const names = this.segments(path)
 		const name = names.pop()
 		if (name === undefined) throw new YdbError('SCHEME_ERROR', `Invalid path '${path}'`)
-		checkShape(this.limits, table.spec)
+		if (more.table) checkShape(this.limits, more.table.spec)
 		this.#checkNew([...names, name])
 		const parent = this.#directory(names, owner)
-		if (parent.children.has(name))
-			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: path exist`, 2003)
-		parent.children.set(name, this.#node('table', name, owner, table))
+		const taken = parent.children.get(name)
+		if (taken && taken.kind !== kind)
+			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: unexpected path type`, 2003)
+		if (taken) throw pathExists(path)
+		const node = this.#node(kind, name, owner, more)
+		parent.children.set(name, node)
+		return node
 	}
 
-	remove(path: string, kind: Node['kind']): Node {
+	addTable(path: string, table: Table, owner: string): void {
+		this.#reflect(this.#add(path, owner, 'table', { table }))
+	}
+
+	/** Only when the tree is new. */
+	addSystemTable(name: string, table: Table): void {
+		this.root.children.get(SYSTEM)!.children.set(name, this.#node('systemView', name, this.root.owner, { table }))
+	}
+
+	addObject<K extends ObjectKind>(path: string, kind: K, contents: Contents[K], owner: string): void {
+		this.#add(path, owner, kind, { contents: { [kind]: contents } })
+	}
+
+	/** Puts what belongs to a table below it: indexes with their tables, changefeeds with their topics, sequences. */
+	reflect(path: string): void {
+		const node = this.get(path)
+		if (node.table) this.#reflect(node)
+	}
+
+	#reflect(node: Node): void {
+		const { children, owner } = node
+		const table = node.table!
+		const before = new Map(children)
+		children.clear()
+		const add = (kind: NodeKind, name: string, more: { contents?: Partial<Contents> }): void => {
+			const known = before.get(name)
+			const same = known?.kind === kind && known.contents.topic === more.contents?.topic
+			children.set(name, same ? known : this.#node(kind, name, owner, more))
+		}
+		for (const index of table.spec.indexes) {
+			const implementation = new IndexTable(table, index)
+			const known = before.get(index.name)
+			const same = known?.children.get(INDEX_TABLE)?.table?.sameColumns(implementation)
+			const node = same ? known! : this.#node('index', index.name, owner)
+			if (!same) node.children.set(INDEX_TABLE, this.#node('table', INDEX_TABLE, owner, { table: implementation }))
+			children.set(index.name, node)
+		}
+		for (const [name, { topic }] of table.changefeeds) add('changefeed', name, { contents: { topic } })
+		for (const { name } of table.sequences.values()) add('sequence', name, {})
+	}
+
+	remove(path: string, kind: NodeKind): Node {
 		const node = this.get(path)
 		const names = this.segments(path)
 		const name = names.pop()
 		if (name === undefined) throw new YdbError('BAD_REQUEST', 'the database itself cannot be removed')
-		if (node.kind !== kind) throw new YdbError('SCHEME_ERROR', `${path} is not a ${kind}`)
+		if (node.kind !== kind) throw this.#otherKind(path, kind)
+		if (name === SYSTEM) throw new YdbError('SCHEME_ERROR', `${path} cannot be removed`)
 		if (kind === 'directory' && node.children.size > 0)
 			throw new YdbError('SCHEME_ERROR', `Directory ${path} is not empty`)
-		this.get(`${this.database}/${names.join('/')}`).children.delete(name)
+		const parent = this.get(`${this.database}/${names.join('/')}`)
+		if (parent.kind !== 'directory')
+			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: path is not a common path`, 2003)
+		parent.children.delete(name)
 		this.#count--
 		return node
 	}
@@ -151,11 +267,13 @@ export class SchemeTree {
 		const names = this.segments(to)
 		const name = names.pop()!
 		const parent = this.#directory(names, node.owner)
-		if (parent.children.has(name))
-			throw new YdbError('SCHEME_ERROR', `Check failed: path: '${to}', error: path exist`, 2003)
+		if (parent.children.has(name)) throw pathExists(to)
 		this.remove(from, node.kind)
 		this.#count++
 		node.name = name
 		parent.children.set(name, node)
 	}
 }
+
+/** The name of the table that holds an index. Source: ydb/core/base/table_index. */
+export const INDEX_TABLE = 'indexImplTable'

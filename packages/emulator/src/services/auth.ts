@@ -3,6 +3,7 @@ import { LoginRequestSchema, LoginResultSchema } from '@ydbjs/api/auth'
 import type { Operation } from '@ydbjs/api/operation'
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { YdbError } from '../error.ts'
+import type { Accounts } from '../scheme/accounts.ts'
 import { success } from './envelope.ts'
 
 const LIFE_SECONDS = 43_200
@@ -11,14 +12,13 @@ const LIFE_SECONDS = 43_200
 export class Tokens {
 	readonly #secret = randomBytes(32)
 	readonly #database: string
-	readonly #users: Readonly<Record<string, string>>
-
+	readonly #accounts: Accounts
 	readonly #now: () => number
 
-	constructor(database: string, users: Readonly<Record<string, string>>, now: () => number) {
+	constructor(database: string, accounts: Accounts, now: () => number) {
 		this.#now = now
 		this.#database = database
-		this.#users = users
+		this.#accounts = accounts
 	}
 
 	#sign(head: string, body: string): string {
@@ -32,13 +32,12 @@ export class Tokens {
 		const given = Buffer.from(signature)
 		if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined
 		const { sub, exp } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { sub: string; exp: number }
-		return exp * 1000 > this.#now() ? sub : undefined
+		return exp * 1000 > this.#now() && this.#accounts.knows(sub) ? sub : undefined
 	}
 
 	login(bytes: Buffer): Operation {
 		const { user, password } = fromBinary(LoginRequestSchema, bytes)
-		if (!Object.hasOwn(this.#users, user) || this.#users[user] !== password)
-			throw new YdbError('UNAUTHORIZED', 'Invalid login or password')
+		if (!this.#accounts.mayLogIn(user, password)) throw new YdbError('UNAUTHORIZED', 'Invalid login or password')
 		const now = Math.floor(this.#now() / 1000)
 		const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 		const head = part({ alg: 'HS256', typ: 'JWT' })

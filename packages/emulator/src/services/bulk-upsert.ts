@@ -260,6 +260,13 @@ class RowBuilder {
 	}
 }
 
+/** A cell without its tag and length. */
+function contentOf(framed: Uint8Array): Buffer {
+	let start = 1
+	while (framed[start]! > 127) start++
+	return Buffer.from(framed.buffer, framed.byteOffset + start + 1, framed.length - start - 1)
+}
+
 export function frameRow(cells: readonly Uint8Array[]): Buffer {
 	const size = cells.reduce((sum, part) => sum + part.length, 0)
 	const out = Buffer.allocUnsafe(1 + varintBytes(size) + size)

@@ -11,6 +11,7 @@ import type { Accesses } from '../yql/access.ts'
 import type { Statement } from '../yql/ast.ts'
 import type { Selected } from '../yql/select.ts'
 import { toProto } from '../yql/types.ts'
+import type { AccessControl } from './access.ts'
 import type { Session, Sessions } from './sessions.ts'
 
 export interface Changes {
@@ -31,6 +32,8 @@ export interface Surroundings {
 	readonly nodeId: number
 	/** Milliseconds since 1970 by the server's clock. */
 	now(): number
+	/** Only when users have to log in. */
+	readonly access?: AccessControl | undefined
 }
 
 export type Control =
@@ -134,6 +137,7 @@ export async function execute(around: Surroundings, query: Query): Promise<Outco
 		const statements = parse(query.text)
 		const compiledUs = microseconds() - start
 		checkKinds(statements, query.only, transaction.readOnly)
+		around.access?.checkQuery(statements, user)
 		const scope = new QueryScope(tree, transaction, query.parameters, {
 			now: BigInt(around.now()) * 1000n,
 			version,

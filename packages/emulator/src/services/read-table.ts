@@ -133,6 +133,7 @@ function project(rows: Buffer, positions: readonly number[]): Buffer {
 
 /** Streams a table's rows as StreamReadTable does. */
 export async function readTable(table: Table, request: ReadTableRequest, faults: Faults, reply: Reply): Promise<void> {
+	if (table.refusesStreams) throw new YdbError('SCHEME_ERROR', 'Got ResolveError response from TxProxy')
 	const names = request.columns.length > 0 ? request.columns : table.columns.map(({ name }) => name)
 	const positions = names.map((name) => {
 		const at = table.columns.findIndex((column) => column.name === name)

@@ -62,6 +62,8 @@ export class Transaction {
 	write(path: string, entries: readonly Entry[]): void {
 		if (entries.length === 0) return
 		const touched = this.#touch(path)
+		const refusal = touched.table.refusesWrites
+		if (refusal) throw new YdbError('BAD_REQUEST', refusal)
 		touched.staged ??= touched.base.snapshot()
 		touched.staged.apply(entries)
 		touched.writes.push(entries)

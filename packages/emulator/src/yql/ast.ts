@@ -1,5 +1,6 @@
 import type { Typed } from './datum.ts'
 import type { Position } from './lexer.ts'
+import type { AccessAction, ObjectAction } from './object-ast.ts'
 import type { YqlType } from './types.ts'
 
 interface Placed {
@@ -108,6 +109,20 @@ export interface ColumnDefinition extends Placed {
 	readonly name: string
 	readonly type: YqlType
 	readonly notNull: boolean
+	readonly serial: boolean
+	readonly otherwise: Expression | undefined
+	readonly family: string | undefined
+}
+
+/** `FAMILY name (DATA = …, COMPRESSION = …)` */
+export interface FamilyDefinition extends Placed {
+	readonly name: string
+	readonly settings: readonly Setting[]
+}
+
+export interface FeedDefinition extends Placed {
+	readonly name: string
+	readonly settings: readonly Setting[]
 }
 
 export interface IndexDefinition {
@@ -121,6 +136,7 @@ export type SettingValue =
 	| { readonly kind: 'word'; readonly word: string }
 	| { readonly kind: 'number'; readonly value: bigint }
 	| { readonly kind: 'text'; readonly text: string }
+	| { readonly kind: 'expression'; readonly expression: Expression }
 	| { readonly kind: 'keys'; readonly keys: readonly (readonly Expression[])[] }
 	| {
 			readonly kind: 'ttl'
@@ -144,6 +160,12 @@ export type Alteration = Placed &
 		| { readonly kind: 'addIndex'; readonly index: IndexDefinition }
 		| { readonly kind: 'dropIndex'; readonly name: string }
 		| { readonly kind: 'renameIndex'; readonly from: string; readonly to: string }
+		| { readonly kind: 'setIndex'; readonly name: string; readonly settings: readonly Setting[] }
+		| { readonly kind: 'addFamily' | 'alterFamily'; readonly family: FamilyDefinition }
+		| { readonly kind: 'setFamily'; readonly column: string; readonly family: string }
+		| { readonly kind: 'dropNotNull'; readonly column: string }
+		| { readonly kind: 'addFeed'; readonly feed: FeedDefinition }
+		| { readonly kind: 'dropFeed'; readonly name: string }
 	)
 
 export type SchemeStatement = Placed &
@@ -155,9 +177,21 @@ export type SchemeStatement = Placed &
 				readonly columns: readonly ColumnDefinition[]
 				readonly primaryKey: readonly string[]
 				readonly indexes: readonly IndexDefinition[]
+				readonly families: readonly FamilyDefinition[]
+				readonly hash: readonly string[]
 				readonly settings: readonly Setting[]
 		  }
 		| { readonly kind: 'dropTable'; readonly path: string; readonly ifExists: boolean }
+		| { readonly kind: 'object'; readonly action: ObjectAction }
+		| { readonly kind: 'access'; readonly action: AccessAction }
+		| {
+				readonly kind: 'alterSequence'
+				readonly path: string
+				readonly ifExists: boolean
+				readonly start?: bigint
+				readonly increment?: bigint
+				readonly restart?: bigint | 'start'
+		  }
 		| { readonly kind: 'alterTable'; readonly path: string; readonly actions: readonly Alteration[] }
 	)
 

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { type StructMember, StructMemberSchema, TypeSchema, ValueSchema } from '@ydbjs/api/value'
+import { type StructMember, StructMemberSchema, TypeSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import type { Table } from '../scheme/table.ts'
 import { cellsOf, frameRow } from '../services/bulk-upsert.ts'
@@ -9,16 +9,12 @@ import type { TypedRows } from './write-source.ts'
 
 /** Whether a row may leave a column out because the table knows a value for it. */
 export function hasDefault(table: Table, column: number): boolean {
-	return table.spec.columns[column]?.defaultValue.case !== undefined
+	return table.columns[column]!.otherwise !== undefined
 }
 
 /** The framed cell that a new row has in a column which it does not name. Each call is for one row. */
 function defaultCell(table: Table, column: number): Buffer {
-	const { name, defaultValue } = table.spec.columns[column]!
-	if (defaultValue.case !== 'fromLiteral')
-		throw new YdbError('UNSUPPORTED', `a default of column ${name} from a ${defaultValue.case} is not emulated`)
-	const { value } = defaultValue.value
-	return framed(0x62, [value ? toBinary(ValueSchema, value) : Buffer.alloc(0)])
+	return Buffer.from(table.columns[column]!.otherwise!())
 }
 
 /** Rows with cells of more columns behind those that they have. */

@@ -5,19 +5,26 @@ import {
 	DropTableRequestSchema,
 	PartitioningSettingsSchema,
 	RenameTablesRequestSchema,
+	StoreType,
 	TableServiceDefinition as TableService,
 	type TableIndexSchema,
 	ValueSinceUnixEpochModeSettings_Unit as Unit,
 } from '@ydbjs/api/table'
-import { ValueSchema } from '@ydbjs/api/value'
+import { type TypedValueSchema, ValueSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
-import type { ColumnDefinition, IndexDefinition, SchemeStatement, Setting } from './ast.ts'
+import { INDEX_TABLE } from '../scheme/tree.ts'
+import { alterKinds } from '../services/alter-kinds.ts'
+import type { ColumnDefinition, Expression, IndexDefinition, SchemeStatement, Setting } from './ast.ts'
 import { convert, typeError } from './convert.ts'
 import { encode } from './datum.ts'
 import { constantOf } from './evaluate.ts'
 import { type Position, syntaxError } from './lexer.ts'
+import { accessChanges } from './access-changes.ts'
+import { objectChanges } from './object-changes.ts'
 import type { QueryScope } from './query-scope.ts'
-import { mayBeNull, optional, toProto, typeName, type YqlType } from './types.ts'
+import { sequenceChanges } from './sequence.ts'
+import { changefeedOf, familyOf } from './table-settings.ts'
+import { bare, mayBeNull, optional, toProto, typeName, type YqlType } from './types.ts'
 
 /** A change of the scheme as a request of the table service. */
 export interface SchemeChange {
@@ -26,14 +33,41 @@ export interface SchemeChange {
 }
 
 type TableInit = MessageInitShape<typeof CreateTableRequestSchema>
+type TypedValueInit = MessageInitShape<typeof TypedValueSchema>
 type PartitioningInit = MessageInitShape<typeof PartitioningSettingsSchema>
 
 const ENABLED = 1
 const DISABLED = 2
 
-function columnOf({ name, type, notNull }: ColumnDefinition): NonNullable<TableInit['columns']>[number] {
+type ColumnInit = NonNullable<TableInit['columns']>[number]
+
+function columnOf(column: ColumnDefinition, scope: QueryScope): ColumnInit {
+	const { name, type, notNull, serial, otherwise, family } = column
 	const nullable = !notNull || mayBeNull(type)
-	return { name, type: toProto(nullable ? optional(type) : type), notNull }
+	const about = { name, type: toProto(nullable ? optional(type) : type), notNull, ...(family && { family }) }
+	if (serial) return { ...about, defaultValue: { case: 'fromSequence', value: { name: `_serial_column_${name}` } } }
+	if (!otherwise) return about
+	return { ...about, defaultValue: { case: 'fromLiteral', value: defaultOf(otherwise, type, name, nullable, scope) } }
+}
+
+function defaultOf(
+	value: Expression,
+	type: YqlType,
+	name: string,
+	nullable: boolean,
+	scope: QueryScope,
+): TypedValueInit {
+	const given = constantOf(value, scope)
+	if (given.value === null && !nullable)
+		throw typeError(value.at, `Default expr ${name} is nullable or optional, but column has not null constraint. `)
+	const wanted = given.value === null ? optional(type) : bare(type)
+	const found = convert(given.value, given.type, wanted, given.literal)
+	if (!found)
+		throw typeError(
+			value.at,
+			`Default expr ${name} type mismatch, expected: ${typeName(wanted)}, actual: ${typeName(given.type)}`,
+		)
+	return { type: toProto(wanted), value: fromBinary(ValueSchema, encode(found.value, wanted)) }
 }
 
 function indexOf({ name, kind, columns, cover }: IndexDefinition): MessageInitShape<typeof TableIndexSchema> {
@@ -133,7 +167,10 @@ function settingsOf(settings: readonly Setting[], scope: QueryScope, keyTypes?: 
 			}
 			case 'STORE':
 				if (value.kind === 'word' && value.word === 'ROW') break
-				throw new YdbError('UNSUPPORTED', 'column tables are not emulated', 0, { at })
+				mustCreate(keyTypes, name, at)
+				if (value.kind !== 'word' || value.word !== 'COLUMN') throw syntaxError(at, 'STORE takes ROW or COLUMN')
+				out.storeType = StoreType.COLUMN
+				break
 			default:
 				throw new YdbError('UNSUPPORTED', `the table setting ${name} is not emulated`, 0, { at })
 		}
@@ -150,22 +187,32 @@ function mustCreate(keyTypes: readonly YqlType[] | undefined, name: string, at: 
 /** The requests that carry out a statement, in order. */
 export function schemeChanges(statement: SchemeStatement, scope: QueryScope): SchemeChange[] {
 	const { at } = statement
+	if (statement.kind === 'object') return objectChanges(statement, scope)
+	if (statement.kind === 'access') return accessChanges(statement, scope)
 	const path = scope.path(statement.path)
 	switch (statement.kind) {
+		case 'alterSequence':
+			return sequenceChanges(statement, scope)
 		case 'createTable': {
 			if (statement.ifNotExists && scope.tree.find(path)?.table) return []
-			const columns = statement.columns.map(columnOf)
+			const columns = statement.columns.map((column) => columnOf(column, scope))
 			const keyTypes = statement.primaryKey.map((name) => {
 				const found = statement.columns.find((column) => column.name === name)
 				if (!found) throw typeError(at, `Undefined column: ${name}`)
 				return optional(found.type)
 			})
+			const settings = settingsOf(statement.settings, scope, keyTypes)
+			if (statement.hash.length > 0) {
+				if (settings.storeType !== StoreType.COLUMN) throw typeError(at, 'PARTITION BY HASH is for column tables only')
+				settings.partitioningSettings = { ...settings.partitioningSettings, partitionBy: [...statement.hash] }
+			}
 			const request = create(CreateTableRequestSchema, {
 				path,
 				columns,
 				primaryKey: [...statement.primaryKey],
 				indexes: statement.indexes.map(indexOf),
-				...settingsOf(statement.settings, scope, keyTypes),
+				columnFamilies: statement.families.map((family) => familyOf(family, scope)),
+				...settings,
 			})
 			return [{ method: TableService.createTable.path, request: toBinary(CreateTableRequestSchema, request) }]
 		}
@@ -185,13 +232,21 @@ export function schemeChanges(statement: SchemeStatement, scope: QueryScope): Sc
 				const request = create(RenameTablesRequestSchema, { tables })
 				return [{ method: TableService.renameTables.path, request: toBinary(RenameTablesRequestSchema, request) }]
 			}
-			return [{ method: TableService.alterTable.path, request: alterRequest(statement, path, scope) }]
+			const ofIndexes = statement.actions.filter((action) => action.kind === 'setIndex')
+			const others = statement.actions.filter((action) => action.kind !== 'setIndex')
+			const requests = ofIndexes.map(({ name, settings }): Uint8Array => {
+				const { partitioningSettings } = settingsOf(settings, scope)
+				const init = { path: `${path}/${name}/${INDEX_TABLE}`, alterPartitioningSettings: partitioningSettings ?? {} }
+				return toBinary(AlterTableRequestSchema, create(AlterTableRequestSchema, init))
+			})
+			if (others.length > 0) requests.push(alterRequest({ ...statement, actions: others }, path, scope))
+			return requests.map((request) => ({ method: TableService.alterTable.path, request }))
 		}
 	}
 }
 
 function alterRequest(
-	{ actions }: Extract<SchemeStatement, { kind: 'alterTable' }>,
+	{ actions, at }: Extract<SchemeStatement, { kind: 'alterTable' }>,
 	path: string,
 	scope: QueryScope,
 ): Uint8Array {
@@ -202,7 +257,7 @@ function alterRequest(
 	for (const action of actions) {
 		switch (action.kind) {
 			case 'addColumn':
-				addColumns.push(columnOf(action.column))
+				addColumns.push(columnOf(action.column, scope))
 				break
 			case 'dropColumn':
 				request.dropColumns.push(action.name)
@@ -231,13 +286,31 @@ function alterRequest(
 				if (found.readReplicasSettings) init.setReadReplicasSettings = found.readReplicasSettings
 				break
 			}
+			case 'addFamily':
+				init.addColumnFamilies = [...(init.addColumnFamilies ?? []), familyOf(action.family, scope)]
+				break
+			case 'alterFamily':
+				init.alterColumnFamilies = [...(init.alterColumnFamilies ?? []), familyOf(action.family, scope)]
+				break
+			case 'setFamily':
+				init.alterColumns = [...(init.alterColumns ?? []), { name: action.column, family: action.family }]
+				break
+			case 'dropNotNull':
+				init.alterColumns = [...(init.alterColumns ?? []), { name: action.column, notNull: false }]
+				break
+			case 'addFeed':
+				init.addChangefeeds = [...(init.addChangefeeds ?? []), changefeedOf(action.feed, scope)]
+				break
+			case 'dropFeed':
+				init.dropChangefeeds = [...(init.dropChangefeeds ?? []), action.name]
+				break
 			default:
 				throw new YdbError('INTERNAL_ERROR', `${action.kind} came here`)
 		}
 	}
 	const { dropColumns, dropIndexes } = request
-	return toBinary(
-		AlterTableRequestSchema,
-		create(AlterTableRequestSchema, { ...init, addColumns, addIndexes, dropColumns, dropIndexes }),
-	)
+	const whole = create(AlterTableRequestSchema, { ...init, addColumns, addIndexes, dropColumns, dropIndexes })
+	// Source: PrepareAlterTable in kqp_gateway_proxy.cpp.
+	if (alterKinds(whole) !== 1) throw new YdbError('BAD_REQUEST', 'Unqualified alter table request.', 0, { at })
+	return toBinary(AlterTableRequestSchema, whole)
 }

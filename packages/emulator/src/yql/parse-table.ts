@@ -1,7 +1,17 @@
-import type { Alteration, ColumnDefinition, IndexDefinition, SchemeStatement, Setting, SettingValue } from './ast.ts'
+import type {
+	Alteration,
+	ColumnDefinition,
+	FamilyDefinition,
+	FeedDefinition,
+	IndexDefinition,
+	SchemeStatement,
+	Setting,
+	SettingValue,
+} from './ast.ts'
 import { grammarError, type Position, syntaxError } from './lexer.ts'
 import { parseExpression } from './parse-expression.ts'
-import { parseType } from './parse-type.ts'
+import { parseSettings } from './parse-settings.ts'
+import { parseSerial, parseType } from './parse-type.ts'
 import type { TokenCursor } from './token-cursor.ts'
 
 /** What stands after CREATE TABLE. */
@@ -10,6 +20,7 @@ export function parseCreateTable(cursor: TokenCursor, at: Position): SchemeState
 	const path = cursor.name('a table name')
 	const columns: ColumnDefinition[] = []
 	const indexes: IndexDefinition[] = []
+	const families: FamilyDefinition[] = []
 	let primaryKey: readonly string[] = []
 	if (cursor.isWord('AS')) throw cursor.unsupported('CREATE TABLE AS')
 	cursor.list(() => {
@@ -19,24 +30,49 @@ export function parseCreateTable(cursor: TokenCursor, at: Position): SchemeState
 			if (primaryKey.length > 0) throw syntaxError(here, 'PRIMARY KEY statement must be specified only once')
 			primaryKey = cursor.nameList('a column name')
 		} else if (cursor.isWord('INDEX') && cursor.after(2).kind === 'word') indexes.push(parseIndex(cursor))
-		else if (cursor.isWord('FAMILY') && cursor.after(2).text === '(') throw cursor.unsupported('FAMILY')
-		else if (cursor.isWord('CHANGEFEED')) throw cursor.unsupported('CHANGEFEED')
+		else if (cursor.isWord('FAMILY') && cursor.after(2).text === '(') families.push(parseFamily(cursor))
+		else if (cursor.isWord('CHANGEFEED') && /^with$/i.test(cursor.after(2).text))
+			throw cursor.unsupported('CHANGEFEED in CREATE TABLE')
 		else columns.push(parseColumn(cursor))
 	})
-	if (cursor.isWord('PARTITION', 'BY', 'HASH')) throw cursor.unsupported('PARTITION BY HASH')
+	const hash = cursor.takeWord('PARTITION', 'BY', 'HASH') ? cursor.nameList('a column name') : []
 	const settings = cursor.takeWord('WITH') ? cursor.list(() => parseSetting(cursor)) : []
 	if (cursor.isWord('AS')) throw cursor.unsupported('CREATE TABLE AS')
-	return { kind: 'createTable', at, path, ifNotExists, columns, primaryKey, indexes, settings }
+	return { kind: 'createTable', at, path, ifNotExists, columns, primaryKey, indexes, families, hash, settings }
 }
 
 function parseColumn(cursor: TokenCursor): ColumnDefinition {
 	const at = cursor.here
 	const name = cursor.name('a column name')
-	const type = parseType(cursor)
-	const notNull = cursor.takeWord('NOT', 'NULL')
-	if (!notNull) cursor.takeWord('NULL')
-	for (const word of ['DEFAULT', 'FAMILY', 'COMPRESSION']) if (cursor.isWord(word)) throw cursor.unsupported(word)
-	return { at, name, type, notNull }
+	const serial = parseSerial(cursor)
+	const type = serial ?? parseType(cursor)
+	let notNull = serial !== undefined
+	let otherwise: ColumnDefinition['otherwise']
+	let family: string | undefined
+	for (;;) {
+		if (cursor.takeWord('NOT', 'NULL')) notNull = true
+		else if (cursor.takeWord('NULL')) notNull = serial !== undefined
+		else if (cursor.takeWord('DEFAULT')) otherwise = parseExpression(cursor)
+		else if (cursor.takeWord('FAMILY')) family = cursor.name('a family name')
+		else if (cursor.isWord('COMPRESSION')) throw cursor.unsupported('COMPRESSION of a column')
+		else break
+	}
+	if (serial && otherwise) throw syntaxError(at, `Column "${name}": serial types have no DEFAULT`)
+	return { at, name, type, notNull, serial: serial !== undefined, otherwise, family }
+}
+
+function parseFamily(cursor: TokenCursor): FamilyDefinition {
+	const at = cursor.here
+	cursor.expectWord('FAMILY')
+	return { at, name: cursor.name('a family name'), settings: parseSettings(cursor) }
+}
+
+function parseFeed(cursor: TokenCursor): FeedDefinition {
+	const at = cursor.here
+	cursor.expectWord('CHANGEFEED')
+	const name = cursor.name('a changefeed name')
+	cursor.expectWord('WITH')
+	return { at, name, settings: parseSettings(cursor) }
 }
 
 function parseIndex(cursor: TokenCursor): IndexDefinition {
@@ -99,13 +135,15 @@ function parseAction(cursor: TokenCursor): Alteration {
 	const at = cursor.here
 	if (cursor.takeWord('ADD')) {
 		if (cursor.isWord('INDEX')) return { kind: 'addIndex', at, index: parseIndex(cursor) }
-		for (const word of ['CHANGEFEED', 'FAMILY']) if (cursor.isWord(word)) throw cursor.unsupported(`ADD ${word}`)
+		if (cursor.isWord('CHANGEFEED')) return { kind: 'addFeed', at, feed: parseFeed(cursor) }
+		if (cursor.isWord('FAMILY') && cursor.after(2).text === '(')
+			return { kind: 'addFamily', at, family: parseFamily(cursor) }
 		cursor.takeWord('COLUMN')
 		return { kind: 'addColumn', at, column: parseColumn(cursor) }
 	}
 	if (cursor.takeWord('DROP')) {
 		if (cursor.takeWord('INDEX')) return { kind: 'dropIndex', at, name: cursor.name('an index name') }
-		if (cursor.isWord('CHANGEFEED')) throw cursor.unsupported('DROP CHANGEFEED')
+		if (cursor.takeWord('CHANGEFEED')) return { kind: 'dropFeed', at, name: cursor.name('a changefeed name') }
 		cursor.takeWord('COLUMN')
 		return { kind: 'dropColumn', at, name: cursor.name('a column name') }
 	}
@@ -125,6 +163,36 @@ function parseAction(cursor: TokenCursor): Alteration {
 	}
 	if (cursor.takeWord('RESET'))
 		return { kind: 'reset', at, names: cursor.list(() => cursor.name('a setting').toUpperCase()) }
-	if (cursor.isWord('ALTER')) throw cursor.unsupported('ALTER TABLE … ALTER')
+	if (cursor.takeWord('ALTER')) return parseInnerAlter(cursor, at)
 	throw cursor.unexpected('an alteration of a table')
+}
+
+/** `ALTER FAMILY f SET …`, `ALTER INDEX i SET …`, `ALTER COLUMN c …` */
+function parseInnerAlter(cursor: TokenCursor, at: Position): Alteration {
+	if (cursor.takeWord('FAMILY')) {
+		const name = cursor.name('a family name')
+		cursor.expectWord('SET')
+		const here = cursor.here
+		const setting = cursor.name('a setting').toUpperCase()
+		const value = parseSettingValue(cursor, setting)
+		return { kind: 'alterFamily', at, family: { at, name, settings: [{ at: here, name: setting, value }] } }
+	}
+	if (cursor.takeWord('INDEX')) {
+		const name = cursor.name('an index name')
+		cursor.expectWord('SET')
+		if (cursor.isSign('(')) return { kind: 'setIndex', at, name, settings: cursor.list(() => parseSetting(cursor)) }
+		const here = cursor.here
+		const setting = cursor.name('a setting').toUpperCase()
+		return {
+			kind: 'setIndex',
+			at,
+			name,
+			settings: [{ at: here, name: setting, value: parseSettingValue(cursor, setting) }],
+		}
+	}
+	cursor.expectWord('COLUMN')
+	const column = cursor.name('a column name')
+	if (cursor.takeWord('DROP', 'NOT', 'NULL')) return { kind: 'dropNotNull', at, column }
+	if (cursor.takeWord('SET', 'FAMILY')) return { kind: 'setFamily', at, column, family: cursor.name('a family name') }
+	throw cursor.unsupported(`ALTER COLUMN ${cursor.token.text}`)
 }

@@ -1,13 +1,32 @@
 import { decimalType, typeNamed } from '../wire/column-type.ts'
 import { grammarError, syntaxError } from './lexer.ts'
 import type { TokenCursor } from './token-cursor.ts'
-import { mayBeNull, type YqlType } from './types.ts'
+import { data, mayBeNull, type YqlType } from './types.ts'
 
 const UNKNOWN_HERE = new Set(
-	'DICT SET VARIANT ENUM TAGGED RESOURCE CALLABLE STREAM FLOW VOID TZDATE TZDATETIME TZTIMESTAMP TZDATE32 TZDATETIME64 TZTIMESTAMP64 EMPTYLIST SERIAL BIGSERIAL SMALLSERIAL SERIAL2 SERIAL4 SERIAL8 PGINT4 PGTEXT'.split(
+	'DICT SET VARIANT ENUM TAGGED RESOURCE CALLABLE STREAM FLOW VOID TZDATE TZDATETIME TZTIMESTAMP TZDATE32 TZDATETIME64 TZTIMESTAMP64 EMPTYLIST PGINT4 PGTEXT'.split(
 		' ',
 	),
 )
+
+/** Types of columns whose numbers come from a sequence. Source: YDB's documentation of Serial types. */
+const SERIAL: Readonly<Record<string, string>> = {
+	SMALLSERIAL: 'Int16',
+	SERIAL2: 'Int16',
+	SERIAL: 'Int32',
+	SERIAL4: 'Int32',
+	BIGSERIAL: 'Int64',
+	SERIAL8: 'Int64',
+}
+
+/** The type of the numbers of a serial column, if a serial type comes next. */
+export function parseSerial(cursor: TokenCursor): YqlType | undefined {
+	const { token } = cursor
+	const name = token.kind === 'word' ? SERIAL[token.upper] : undefined
+	if (name === undefined) return undefined
+	cursor.next()
+	return data(name)
+}
 
 /** `Type`, `Type?`, `Optional<…>`, `List<…>`, `Tuple<…>`, `Struct<a:…,…>`, `Decimal(p,s)`. */
 export function parseType(cursor: TokenCursor): YqlType {

@@ -1,10 +1,13 @@
 import { YdbError } from '../error.ts'
 import type { Expression, Returning, Statement, WriteMode, WriteSource } from './ast.ts'
 import { grammarError, type Position, syntaxError } from './lexer.ts'
+import { parseAccounts, parseGrant } from './parse-access.ts'
 import { parseExpression } from './parse-expression.ts'
+import { parseObject } from './parse-object.ts'
 import { parseSelect } from './parse-select.ts'
 import { parseAlterTable, parseCreateTable } from './parse-table.ts'
 import { parseType } from './parse-type.ts'
+import { parseAlterSequence } from './sequence.ts'
 import { TokenCursor } from './token-cursor.ts'
 
 /** The statements of a query. */
@@ -85,22 +88,31 @@ function parseStatement(cursor: TokenCursor): Statement {
 			return { kind: 'update', at, path, set, where, returning: parseReturning(cursor) }
 		}
 		case 'CREATE':
-			if (cursor.takeWord('TABLE')) return parseCreateTable(cursor, at)
-			break
 		case 'ALTER':
-			if (cursor.takeWord('TABLE')) return parseAlterTable(cursor, at)
+		case 'DROP': {
+			const found = parseScheme(cursor, token.upper, at)
+			if (found) return found
 			break
-		case 'DROP':
-			if (cursor.takeWord('TABLE')) {
-				const ifExists = cursor.takeWord('IF', 'EXISTS')
-				return { kind: 'dropTable', at, path: cursor.name('a table name'), ifExists }
-			}
-			break
+		}
+		case 'GRANT':
+		case 'REVOKE':
+			return parseGrant(cursor, token.upper, at)
 		default:
 	}
 	if (!STATEMENTS.has(token.upper)) throw grammarError(at, `mismatched input '${token.text}' expecting a statement`)
 	const what = cursor.token.kind === 'word' ? `${token.upper} ${cursor.token.upper}` : token.upper
 	throw cursor.unsupported(`the statement ${what}`, at)
+}
+
+function parseScheme(cursor: TokenCursor, verb: 'CREATE' | 'ALTER' | 'DROP', at: Position): Statement | undefined {
+	if (cursor.takeWord('TABLE')) {
+		if (verb === 'CREATE') return parseCreateTable(cursor, at)
+		if (verb === 'ALTER') return parseAlterTable(cursor, at)
+		const ifExists = cursor.takeWord('IF', 'EXISTS')
+		return { kind: 'dropTable', at, path: cursor.name('a table name'), ifExists }
+	}
+	if (verb === 'ALTER' && cursor.takeWord('SEQUENCE')) return parseAlterSequence(cursor, at)
+	return parseAccounts(cursor, verb, at) ?? parseObject(cursor, verb, at)
 }
 
 function parsePragma(cursor: TokenCursor, at: Position): Statement {

@@ -25,6 +25,16 @@ export function givenParameter(bytes: Buffer, typed: Span): GivenParameter {
 	return { bytes, typed, type: fromProto(fromBinary(TypeSchema, bytes.subarray(type.start, type.end))) }
 }
 
+/** The refusal of a table that is not there, or not there for this user. */
+export function noSuchTable(path: string, at: Position): YdbError {
+	return new YdbError(
+		'SCHEME_ERROR',
+		`Cannot find table 'db.[${path}]' because it does not exist or you do not have access permissions. Please check correctness of table path and user permissions.`,
+		2003,
+		{ at, within: [['Type annotation', 1030]] },
+	)
+}
+
 /** What the names of a query mean. */
 export class QueryScope implements Scope {
 	readonly tree: SchemeTree
@@ -108,13 +118,9 @@ export class QueryScope implements Scope {
 		const path = this.path(name)
 		const inside = path === this.tree.database || path.startsWith(`${this.tree.database}/`)
 		const table = inside ? this.tree.find(path)?.table : undefined
-		if (!table)
-			throw new YdbError(
-				'SCHEME_ERROR',
-				`Cannot find table 'db.[${path}]' because it does not exist or you do not have access permissions. Please check correctness of table path and user permissions.`,
-				2003,
-				{ at, within: [['Type annotation', 1030]] },
-			)
+		if (inside && this.tree.find(path)?.kind === 'view')
+			throw new YdbError('UNSUPPORTED', `${path} is a view: reading it is not emulated`, 0, { at })
+		if (!table) throw noSuchTable(path, at)
 		return { path, table }
 	}
 

@@ -14,8 +14,10 @@ const WITHOUT_EFFECT = new Set(
 	),
 )
 
+const SCHEME_KINDS = new Set<string>(['createTable', 'dropTable', 'alterTable', 'alterSequence', 'object', 'access'])
+
 export function isScheme({ kind }: Statement): boolean {
-	return kind === 'createTable' || kind === 'dropTable' || kind === 'alterTable'
+	return SCHEME_KINDS.has(kind)
 }
 
 function touchesTables(statement: Statement): boolean {
@@ -58,6 +60,9 @@ export function run(statements: readonly Statement[], { scope, inTransaction, ch
 			case 'createTable':
 			case 'dropTable':
 			case 'alterTable':
+			case 'alterSequence':
+			case 'object':
+			case 'access':
 				for (const each of schemeChanges(statement, scope)) change(each)
 				break
 			default:

@@ -22,9 +22,11 @@ const RESERVED = new Set(
 /** Tokens read one by one. */
 export class TokenCursor {
 	readonly #tokens: readonly Token[]
+	readonly #text: string
 	#at = 0
 
 	constructor(text: string) {
+		this.#text = text
 		this.#tokens = tokenize(text)
 	}
 
@@ -80,6 +82,36 @@ export class TokenCursor {
 
 	expectSign(text: string): void {
 		if (!this.takeSign(text)) throw this.unexpected(`'${text}'`)
+	}
+
+	/** The text from a token to the last one that was taken, as it was written. */
+	textFrom(first: Token): string {
+		const offset = ({ row, column }: Position): number => {
+			let at = 0
+			for (let line = 1; line < row; line++) at = this.#text.indexOf('\n', at) + 1
+			return at + column - 1
+		}
+		const last = this.#tokens[this.#at - 1]!
+		return this.#text.slice(offset(first.at), offset(last.at) + last.text.length)
+	}
+
+	/** The same, with the tokens joined by single spaces and without comments. */
+	tokensFrom(first: Token): string {
+		return this.#tokens
+			.slice(this.#tokens.indexOf(first), this.#at)
+			.map(({ text }) => text)
+			.join(' ')
+	}
+
+	/** Goes over what is not looked at, to the end of the statement or until that is so outside of brackets. */
+	skipUntil(over: () => boolean): void {
+		let depth = 0
+		for (; !this.atEnd; this.#at++) {
+			if (depth === 0 && (this.isSign(';') || over())) return
+			if (this.token.kind !== 'sign') continue
+			if ('([{'.includes(this.token.text)) depth++
+			else if (')]}'.includes(this.token.text)) depth--
+		}
 	}
 
 	/** Whether a name comes next: between backticks, or a word that is not reserved. */

@@ -1,0 +1,104 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import {
+	AlterTopicRequestSchema,
+	CreateTopicRequestSchema,
+	DropTopicRequestSchema,
+	TopicServiceDefinition as TopicService,
+} from '@ydbjs/api/topic'
+import { YdbError } from '../error.ts'
+import type { Definition } from '../scheme/objects.ts'
+import { type CreateObject, type DropObject, OBJECT } from '../services/objects.ts'
+import type { SchemeStatement, Setting } from './ast.ts'
+import type { SchemeChange } from './ddl.ts'
+import { constantOf } from './evaluate.ts'
+import type { Position } from './lexer.ts'
+import type { ObjectAction } from './object-ast.ts'
+import type { QueryScope } from './query-scope.ts'
+import { booleanOf, textOf } from './table-settings.ts'
+import { alterTopicOf, createTopicOf } from './topic-changes.ts'
+import { typeName } from './types.ts'
+
+type Action<K extends ObjectAction['kind']> = Extract<ObjectAction, { kind: K }>
+
+const json = (value: object): Buffer => Buffer.from(JSON.stringify(value))
+
+/** The requests that carry out a statement about an object that is not a table. */
+export function objectChanges(
+	{ action, at }: Extract<SchemeStatement, { kind: 'object' }>,
+	scope: QueryScope,
+): SchemeChange[] {
+	const path = scope.path(action.path)
+	switch (action.kind) {
+		case 'createView':
+			return [{ method: OBJECT.create, request: json(viewOf(action, path, at, scope)) }]
+		case 'createDefinition':
+			return [{ method: OBJECT.create, request: json(definitionOf(action, path, at, scope)) }]
+		case 'createTopic': {
+			if (action.ifNotExists && scope.tree.find(path)?.kind === 'topic') return []
+			const request = createTopicOf(action, path, scope)
+			return [{ method: TopicService.createTopic.path, request: toBinary(CreateTopicRequestSchema, request) }]
+		}
+		case 'alterTopic': {
+			const request = alterTopicOf(action, path, scope)
+			return [{ method: TopicService.alterTopic.path, request: toBinary(AlterTopicRequestSchema, request) }]
+		}
+		case 'drop': {
+			if (action.what !== 'topic') {
+				const request: DropObject = { path, kind: action.what, ifExists: action.ifExists }
+				return [{ method: OBJECT.drop, request: json(request) }]
+			}
+			if (action.ifExists && !scope.tree.find(path)) return []
+			const request = create(DropTopicRequestSchema, { path })
+			return [{ method: TopicService.dropTopic.path, request: toBinary(DropTopicRequestSchema, request) }]
+		}
+	}
+}
+
+/** Source of the refusal: YDB's tests of views, KqpView ParsingSecurityInvoker; its issue code was not seen. */
+function viewOf(action: Action<'createView'>, path: string, at: Position, scope: QueryScope): CreateObject {
+	let invoker = false
+	for (const setting of action.settings) {
+		// Names are in upper case here; the right one must have been written in lower case, which the parser does not tell.
+		if (setting.name !== 'SECURITY_INVOKER')
+			throw new YdbError('GENERIC_ERROR', `${setting.name} parameter is not supported for views`, 0, { at })
+		invoker = booleanOf(setting, scope)
+	}
+	if (!invoker)
+		throw new YdbError('GENERIC_ERROR', 'security_invoker option must be explicitly enabled', 0, {
+			at,
+			within: [['Execution', 1060]],
+		})
+	const context = scope.prefix === '' ? '' : `PRAGMA TablePathPrefix = "${scope.prefix}";\n`
+	const contents = { query: context + action.query }
+	return { path, kind: 'view', contents, unless: action.ifNotExists, replace: false }
+}
+
+/** A setting of an object that is only kept, as text. */
+function settingText(setting: Setting, scope: QueryScope): string {
+	const { value } = setting
+	if (value.kind === 'word') return value.word
+	if (value.kind === 'expression') {
+		const { value: given } = constantOf(value.expression, scope)
+		if (typeof given === 'bigint' || typeof given === 'boolean') return String(given)
+	}
+	return textOf(setting, scope)
+}
+
+const REQUIRED: Readonly<Record<Action<'createDefinition'>['what'], readonly string[]>> = {
+	externalDataSource: ['SOURCE_TYPE'],
+	externalTable: ['DATA_SOURCE', 'LOCATION'],
+	replication: ['CONNECTION_STRING'],
+	transfer: [],
+}
+
+function definitionOf(action: Action<'createDefinition'>, path: string, at: Position, scope: QueryScope): CreateObject {
+	const settings: Record<string, string> = {}
+	for (const setting of action.settings) settings[setting.name] = settingText(setting, scope)
+	for (const name of REQUIRED[action.what])
+		if (settings[name] === undefined) throw new YdbError('GENERIC_ERROR', `${name} requires key`, 0, { at })
+	if (settings.DATA_SOURCE !== undefined) settings.DATA_SOURCE = scope.path(settings.DATA_SOURCE)
+	for (const { name, type, notNull } of action.columns)
+		settings[`column ${name}`] = typeName(type) + (notNull ? ' NOT NULL' : '')
+	const contents: Definition = { settings, text: action.text }
+	return { path, kind: action.what, contents, unless: action.ifNotExists, replace: action.replace }
+}
