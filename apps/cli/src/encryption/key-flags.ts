@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import type { KeyProvider } from '@ydbackup/core'
 
 import { keyProvider } from './key-providers.ts'
-import { parseKeySource } from './key-source.ts'
+import { type KeySource, parseKeySource } from './key-source.ts'
 
 export const keyFlags = {
 	'encryption-key': Flags.string({
@@ -11,12 +11,13 @@ export const keyFlags = {
 		helpValue: 'SOURCE',
 		helpGroup: 'ENCRYPTION',
 		description:
-			'where a key is: file:PATH (raw bytes), env:NAME or command:COMMAND (hex or base64); may be given more than once, where backups have different keys; default: YDBACKUP_ENCRYPTION_KEY',
+			'where a key is: file:PATH (raw bytes), env:NAME or command:COMMAND (hex or base64); may be given more than once, where backups have different keys; default: YDBACKUP_ENCRYPTION_KEY, which holds such a source',
 	}),
 	'encryption-key-file': Flags.string({
 		helpValue: 'PATH',
 		helpGroup: 'ENCRYPTION',
-		description: 'the same as --encryption-key file:PATH; default: YDB_ENCRYPTION_KEY_FILE',
+		description:
+			'the same as --encryption-key file:PATH; default: YDB_ENCRYPTION_KEY (hex) or YDB_ENCRYPTION_KEY_FILE, as the ydb CLI has them',
 	}),
 }
 
@@ -32,14 +33,14 @@ export function keysOfFlags(flags: KeyFlags, environment: NodeJS.ProcessEnv = pr
 		...(file === undefined ? [] : [{ kind: 'file', path: file } as const]),
 		...sources.map((text) => parseKeySource(text, '--encryption-key')),
 	]
-	const { YDBACKUP_ENCRYPTION_KEY: source, YDB_ENCRYPTION_KEY_FILE: path } = environment
-	const chosen =
-		given.length > 0
-			? given
-			: source
-				? [parseKeySource(source, 'YDBACKUP_ENCRYPTION_KEY')]
-				: path
-					? [{ kind: 'file', path } as const]
-					: []
+	const chosen = given.length > 0 ? given : sourcesOfEnvironment(environment)
 	return chosen.map((one) => keyProvider(one, environment))
+}
+
+/** The two names of the `ydb` CLI come behind our own. */
+function sourcesOfEnvironment(environment: NodeJS.ProcessEnv): KeySource[] {
+	const { YDBACKUP_ENCRYPTION_KEY: source, YDB_ENCRYPTION_KEY: key, YDB_ENCRYPTION_KEY_FILE: path } = environment
+	if (source) return [parseKeySource(source, 'YDBACKUP_ENCRYPTION_KEY')]
+	if (key) return [{ kind: 'env', name: 'YDB_ENCRYPTION_KEY' }]
+	return path ? [{ kind: 'file', path }] : []
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
 
 import { BackupError, type KeyProvider, throwIfInterrupted } from '@ydbackup/core'
@@ -61,37 +61,49 @@ function keyOfText(text: string, from: string): Uint8Array {
 	})
 }
 
-/** What a command prints. It is run by the shell, with our stderr, and must end within a minute. */
+/**
+ * What a command prints. It is run by the shell in a group of its own, with our stderr and no input, and the whole group is ended when
+ * it takes longer than a minute, prints too much, or the run is stopped.
+ */
 async function keyOfCommand(command: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
 	throwIfInterrupted(signal, 'running the key command')
 	const limit = AbortSignal.timeout(COMMAND_MS)
-	const child = spawn(command, {
-		shell: true,
-		stdio: ['ignore', 'pipe', 'inherit'],
-		signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
-	})
+	const stop = signal === undefined ? limit : AbortSignal.any([limit, signal])
+	const child = spawn(command, { shell: true, detached: HAS_GROUPS, stdio: ['ignore', 'pipe', 'inherit'] })
+	const { promise, resolve } = Promise.withResolvers<string | undefined>()
+	function end(why: string): void {
+		resolve(why)
+		endGroup(child)
+	}
+	const onStop = (): void => end(`it did not end within ${COMMAND_MS / 1000} s`)
+	stop.addEventListener('abort', onStop, { once: true })
 	const pieces: Buffer[] = []
 	let size = 0
 	child.stdout.on('data', (piece: Buffer) => {
 		size += piece.length
 		if (size <= MAX_BYTES) pieces.push(piece)
-		else child.kill()
+		else end('it prints far more than a key')
 	})
-	const { promise, resolve } = Promise.withResolvers<string | undefined>()
-	child.once('error', () => resolve('it could not be run, or was stopped'))
-	child.once('close', (code, by) =>
-		resolve(code === 0 ? undefined : `it ended with ${code === null ? by : `code ${code}`}`),
-	)
+	child.once('error', () => end('it could not be run'))
+	child.once('close', (code, by) => resolve(code === 0 ? undefined : `it ended with ${by ?? `code ${code}`}`))
 	const trouble = await promise
+	stop.removeEventListener('abort', onStop)
 	child.stdout.destroy()
 	throwIfInterrupted(signal, 'running the key command')
-	const reason = limit.aborted
-		? `it did not end within ${COMMAND_MS / 1000} s`
-		: size > MAX_BYTES
-			? 'it prints far more than a key'
-			: trouble
-	if (reason === undefined) return keyOfText(Buffer.concat(pieces).toString('latin1'), 'the key command')
-	throw new BackupError('KEY_UNAVAILABLE', `the key command gives no key: ${reason}`, {
+	if (trouble === undefined) return keyOfText(Buffer.concat(pieces).toString('latin1'), 'the key command')
+	throw new BackupError('KEY_UNAVAILABLE', `the key command gives no key: ${trouble}`, {
 		advice: 'run it by hand; it must print the key in hex or base64, and nothing else',
 	})
+}
+
+const HAS_GROUPS = process.platform !== 'win32'
+
+function endGroup(child: ChildProcess): void {
+	if (child.pid === undefined) return
+	try {
+		if (HAS_GROUPS) process.kill(-child.pid, 'SIGKILL')
+		else child.kill()
+	} catch {
+		// It has ended by itself.
+	}
 }
