@@ -35,6 +35,17 @@ function release(frame: Uint8Array): void {
 	if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
+/** Below this size a buffer may be a slice of one that others hold too. */
+const SURELY_OWN = 64 << 10
+
+/** Gives blocks back when the next one is asked for: an encrypted block is a copy. */
+async function* released(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+	for await (const block of blocks) {
+		yield block
+		if (block.length >= SURELY_OWN) release(block)
+	}
+}
+
 /** Makes a data file of rows: CSV frames, hashed, each compressed and encrypted by itself, hashed again. The same rows give the same bytes. */
 export async function* encodePart(
 	rows: AsyncIterable<RowChunk>,
@@ -73,7 +84,7 @@ export async function* encodePart(
 	}
 
 	const blocks = ahead(frames(), FRAMES_AHEAD, compressed)
-	for await (const frame of encryptor?.encrypt(blocks) ?? blocks) {
+	for await (const frame of encryptor?.encrypt(released(blocks)) ?? blocks) {
 		stored?.update(frame)
 		size += frame.length
 		meter.add(0, 0, frame.length)
