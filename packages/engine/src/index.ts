@@ -10,6 +10,7 @@ export type {
 	RestoreResult,
 } from './restore/restore-options.ts'
 export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.ts'
+export { type NativeReport, verifyNative, type VerifyNativeOptions } from './verify/verify-native.ts'
 export type { Finding } from './part/finding.ts'
 export {
 	type EngineEvent,

@@ -10,6 +10,14 @@ export type { EncryptionAlgorithm } from './encryption/algorithm.ts'
 export type { FileEncryptor } from './encryption/encrypt-file.ts'
 export type { EncryptionKey } from './encryption/key.ts'
 
+export {
+	checkNativeExport,
+	type NativeCheck,
+	type NativeCheckOptions,
+	type NativeFiles,
+} from './native-check/check-export.ts'
+export type { NativeProblem } from './native-check/problem.ts'
+
 export { checksumFile, parseChecksumFile } from './hash/checksum-file.ts'
 export { createSha256, type Sha256, sha256Hex } from './hash/sha256.ts'
 

@@ -44,6 +44,10 @@ test(
 		})
 		expect(second, second.stderr).toMatchObject({ code: 0 })
 		const changed = await theirPicture(endpoint, database)
+		for (const id of [first.result.id, 'latest']) {
+			const native = await world.run(['backup', 'verify', id, '--level', 'full', '--layout', 'native', ...key])
+			expect(native, native.stdout).toMatchObject({ code: 0, result: { ok: true, native: { ok: true } } })
+		}
 
 		for (const [name, object] of await stored(repo)) {
 			for (const word of ['cities', 'geo', 'population', bytes.toString('hex')]) {

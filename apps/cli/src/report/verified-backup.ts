@@ -1,11 +1,31 @@
 import { BackupError, ERROR_CODES, type ErrorCode } from '@ydbackup/core'
-import type { VerifyReport } from '@ydbackup/engine'
+import type { Finding, NativeReport, VerifyReport } from '@ydbackup/engine'
 import { spellBytes, spellCount, spellDuration } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
 
 /** The result of `backup verify`. */
 export interface VerifiedBackup extends VerifyReport {
 	readonly repository: string
+	/** With `--layout native`: what was looked at as an export of YDB; its findings stand among the others. */
+	readonly native?: { readonly ok: boolean; readonly objects: number; readonly files: number; readonly rows: number }
+}
+
+export function verifiedBackup(
+	report: VerifyReport,
+	native: NativeReport | undefined,
+	repository: string,
+): VerifiedBackup {
+	if (native === undefined) return { repository, ...report }
+	const { ok, objects, files, rows } = native
+	const isNew = ({ key, message }: Finding): boolean =>
+		!report.findings.some((one) => one.key === key && one.message === message)
+	return {
+		repository,
+		...report,
+		ok: report.ok && ok,
+		findings: [...report.findings, ...native.findings.filter(isNew)],
+		native: { ok, objects, files, rows },
+	}
 }
 
 export function verifiedBackupText(verified: VerifiedBackup): string {
@@ -26,6 +46,9 @@ export function verifiedBackupText(verified: VerifiedBackup): string {
 			: level === 'full'
 				? `${spellCount(rows)} rows, ${spellBytes(plainBytes)}, ${spellBytes(storedBytes)} stored`
 				: undefined,
+		native:
+			verified.native &&
+			`${spellCount(verified.native.objects)} objects in ${spellCount(verified.native.files)} files, as YDB's own import reads them`,
 		time: spellDuration(elapsedMs),
 	})
 	if (ok) return `backup ${id} is whole${isStored ? ' as far as can be seen without its key' : ''}\n\n${facts}`

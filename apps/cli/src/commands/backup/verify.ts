@@ -2,7 +2,12 @@ import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
 import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
 import { noteKeys } from '../../encryption/note-keys.ts'
-import { verifiedBackupText, verifiedFailure, type VerifiedBackup } from '../../report/verified-backup.ts'
+import {
+	verifiedBackup,
+	verifiedBackupText,
+	verifiedFailure,
+	type VerifiedBackup,
+} from '../../report/verified-backup.ts'
 import { optionalId, parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
@@ -16,6 +21,7 @@ export default class BackupVerify extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> latest --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --level full --json',
 		'<%= config.bin %> <%= command.id %> latest --level full --encryption-key file:/etc/ydbackup/key',
+		'<%= config.bin %> <%= command.id %> latest --level full --layout native',
 	]
 	static override args = { id: optionalId }
 	static override flags = {
@@ -26,6 +32,11 @@ export default class BackupVerify extends YdbackupCommand {
 			default: 'quick' as const,
 			description: 'quick: every object is there with its size; full: every byte is read, hashed, parsed and counted',
 		})(),
+		layout: Flags.option({
+			options: ['native'] as const,
+			description:
+				"also check the files by the documented rules of YDB's own import and of ydb tools validate, by a checker that shares nothing with what wrote them",
+		})(),
 		concurrency: concurrencyFlag('data files that are read at once'),
 	}
 
@@ -33,14 +44,16 @@ export default class BackupVerify extends YdbackupCommand {
 		const { args, flags } = await this.parse(BackupVerify)
 		const id = parseId(args.id)
 		const keys = keysOfFlags(flags)
-		const { verify } = await import('@ydbackup/engine')
+		const { verify, verifyNative } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
 		await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
-		const { level, concurrency } = flags
-		const report = await verify({ repository: opened.repository, id, level, keys, concurrency, ...work })
+		const { level, concurrency, layout } = flags
+		const { repository } = opened
+		const report = await verify({ repository, id, level, keys, concurrency, ...work })
+		const native = layout && (await verifyNative({ repository, id: report.id, level, keys, signal: work.signal }))
 		work.complete()
 		await noteKeys({ config: this.config, repo: flags.repo }, report.keysUsed, { backup: report.id, by: 'verify' })
-		const verified = { repository: opened.location, ...report }
+		const verified = verifiedBackup(report, native, opened.location)
 		this.failure = verifiedFailure(verified)
 		this.show(flags, verifiedBackupText(verified))
 		return verified
