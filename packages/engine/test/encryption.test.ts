@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 
 import { Repository } from '@ydbackup/catalog'
-import { BackupError, isBackupError, type KeyProvider, type PutBody, type RowChunk } from '@ydbackup/core'
+import { BackupError, isBackupError, type KeyProvider, type PutBody } from '@ydbackup/core'
 import { canonicalJson, encodeManifest, layout, type Manifest, sha256Hex } from '@ydbackup/format'
 import { openMemory, retrying } from '@ydbackup/storage'
 import { expect, test } from 'vitest'
@@ -305,7 +305,7 @@ test('a backup that is forged to be open is not taken for one', async () => {
 	const world = await createWorld()
 	const { provider } = keyed()
 	const { id } = await world.backup(with1(provider))
-	await forge(world, id, ({ encryption: _, mac: __, ...rest }) => rest)
+	await forge(world, id, (manifest) => ({ ...manifest, encryption: undefined, mac: undefined }))
 	expect((await check(world, [provider])).ok).toBe(false)
 	expect((await failure(world.restore(new FakeDatabase(), { keys: [provider] }))).kind).toBe('damaged')
 

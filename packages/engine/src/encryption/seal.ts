@@ -23,7 +23,10 @@ export function encryptionOf(
 	return seal && { algorithm: seal.algorithm, keyId: seal.key.id }
 }
 
-/** The IV is new with every call: two runs never share a nonce, whatever they write and however the first one ended. */
+/**
+ * The IV is new with every call: two runs never share a nonce, whatever they write and however the first one ended. Whoever goes on with
+ * a run that was cut off makes a new seal and writes its files anew: the MACs that allow a retry die with the process.
+ */
 export function createSeal(key: EncryptionKey, algorithm: EncryptionAlgorithm): Seal {
 	encryption.assertFits(key, algorithm)
 	const exportIv = encryption.newExportIv()

@@ -30,7 +30,7 @@ interface Unit {
 
 /** Reads every data file that is there, and collects what is wrong. */
 export async function readTables(options: ReadTablesOptions): Promise<Finding[]> {
-	const { storage, chain, concurrency, meter, reporter, stalls } = options
+	const { chain, concurrency, meter, reporter, stalls } = options
 	const { tables, manifests } = chain
 	const findings: Finding[] = []
 	const broken = new Set(chain.findings.map((finding) => finding.key))
