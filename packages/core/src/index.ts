@@ -8,6 +8,8 @@ export {
 } from './errors/backup-error.ts'
 export { ERROR_CODES, type ErrorCode, type ErrorKind } from './errors/codes.ts'
 
+export type { KeyProvider } from './encryption/key-provider.ts'
+
 export type { Capabilities, Lacking } from './storage/capabilities.ts'
 export {
 	defineStorageDriver,

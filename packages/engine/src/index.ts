@@ -1,5 +1,5 @@
 export { backup } from './backup/backup.ts'
-export type { BackedUpTable, BackupOptions, BackupResult } from './backup/backup-options.ts'
+export type { BackedUpTable, BackupEncryption, BackupOptions, BackupResult } from './backup/backup-options.ts'
 export type { Note } from './backup/backup-plan.ts'
 export { restore } from './restore/restore.ts'
 export { restoreFrom } from './restore/restore-from.ts'
@@ -17,6 +17,7 @@ export type {
 export { exportDump } from './export/export-dump.ts'
 export type { DumpTarget, ExportDumpOptions, ExportDumpResult, ExportedTable } from './export/export-options.ts'
 export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.ts'
+export { type NativeReport, verifyNative, type VerifyNativeOptions } from './verify/verify-native.ts'
 export type { Finding } from './part/finding.ts'
 export {
 	type EngineEvent,
@@ -35,3 +36,6 @@ export {
 	type PruneCollectionResult,
 	type PrunedChain,
 } from './collection/prune-collection.ts'
+
+export { createKeyring, type Keyring } from './encryption/keyring.ts'
+export { keysOf, type OpenedBackup, openBackup } from './encryption/open-backup.ts'

@@ -5,6 +5,8 @@ import type { RestoreSettings } from '@ydbackup/engine'
 import { YdbackupCommand } from '../command.ts'
 import { connectionFlags } from '../connection/connection-flags.ts'
 import { openDatabase } from '../connection/open-database.ts'
+import { keyFlags, keysOfFlags } from '../encryption/key-flags.ts'
+import { noteKeys } from '../encryption/note-keys.ts'
 import { openForeign } from '../foreign/open-foreign.ts'
 import { restoredBackupText, restoredFailure, type RestoredBackup } from '../report/restored-backup.ts'
 import { idOf, idUnlessAt, parseWanted } from '../repository/backup-id.ts'
@@ -28,6 +30,7 @@ export default class Restore extends YdbackupCommand {
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		...keyFlags,
 		at: Flags.string({
 			helpValue: 'TIME',
 			description: 'instead of an id: the newest backup taken at or before this time, for example 2026-11-23T02:15:00Z',
@@ -77,12 +80,15 @@ export default class Restore extends YdbackupCommand {
 		let restored: RestoredBackup
 		if (flags.from === undefined) {
 			const wanted = parseWanted(args.id, flags.at)
+			const keys = keysOfFlags(flags)
 			const { restore } = await import('@ydbackup/engine')
 			await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
 			const { repository, location } = opened
 			const id = await idOf(repository, wanted, work.signal)
 			await using ydb = await openDatabase(flags, work)
-			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id })
+			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id, keys })
+			const used = flags['dry-run'] ? [] : result.keysUsed
+			await noteKeys({ config: this.config, repo: flags.repo }, used, { backup: result.id, by: 'restore' })
 			restored = { repository: location, ...result }
 		} else {
 			const isRepoGiven = raw.some((token) => token.type === 'flag' && token.flag === 'repo')

@@ -70,6 +70,7 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 		choice,
 		tables: found.tables.map((stored) => ({ stored, full: undefined, links: [] })),
 		directories: found.directories,
+		keysUsed: [],
 		notes: found.notes,
 		problems: found.problems.map(({ path, message }) => ({ path: path === '' ? '' : mapping(path), message })),
 	}
