@@ -25,6 +25,7 @@ export default class Restore extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> --at 2026-11-23T02:15:00Z --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
 		'<%= config.bin %> <%= command.id %> --from /srv/dumps/monday --to /local/rescued',
+		'<%= config.bin %> <%= command.id %> --from s3://bucket/exports/monday --encryption-key file:/etc/ydbackup/key',
 	]
 	static override args = { id: idUnlessAt }
 	static override flags = {
@@ -76,11 +77,11 @@ export default class Restore extends YdbackupCommand {
 	async run(): Promise<RestoredBackup> {
 		const { args, flags, raw } = await this.parse(Restore)
 		const settings = settingsOf(flags)
+		const keys = keysOfFlags(flags)
 		using work = this.startWork(flags)
 		let restored: RestoredBackup
 		if (flags.from === undefined) {
 			const wanted = parseWanted(args.id, flags.at)
-			const keys = keysOfFlags(flags)
 			const { restore } = await import('@ydbackup/engine')
 			await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
 			const { repository, location } = opened
@@ -97,7 +98,7 @@ export default class Restore extends YdbackupCommand {
 			await using opened = await openForeign(flags.from, { config: this.config, ...work })
 			const { storage, name } = opened
 			await using ydb = await openDatabase(flags, work)
-			restored = await restoreFrom({ ...settings, ...work, sink: ydb.sink, storage, name })
+			restored = await restoreFrom({ ...settings, ...work, sink: ydb.sink, storage, name, keys })
 		}
 		work.complete()
 		this.failure = restoredFailure(restored)

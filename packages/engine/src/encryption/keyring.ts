@@ -6,6 +6,8 @@ export interface Keyring {
 	readonly isEmpty: boolean
 	/** The key that new backups are encrypted with: the first one. Errors: `KEY_REQUIRED`, `KEY_UNAVAILABLE`. */
 	first(): Promise<EncryptionKey>
+	/** Every key, for what does not say which one it needs. Errors: `KEY_REQUIRED` without any, `KEY_UNAVAILABLE`. */
+	all(what: string): Promise<EncryptionKey[]>
 	/** Errors: `KEY_REQUIRED` without any key, `KEY_WRONG` when none has the id, `KEY_UNAVAILABLE`. `what` is what it shall open. */
 	find(id: string, what: string): Promise<EncryptionKey>
 }
@@ -25,6 +27,16 @@ export function createKeyring(providers: readonly KeyProvider[], signal: AbortSi
 			const [provider] = providers
 			if (provider === undefined) throw new BackupError('KEY_REQUIRED', 'no encryption key is given')
 			return load(provider)
+		},
+		async all(what) {
+			if (providers.length === 0) {
+				throw new BackupError('KEY_REQUIRED', `${what} is encrypted, and no key is given`, {
+					advice: 'give the key that it was written with by --encryption-key',
+				})
+			}
+			const keys: EncryptionKey[] = []
+			for (const provider of providers) keys.push(await load(provider))
+			return keys
 		},
 		async find(id, what) {
 			if (providers.length === 0) {
