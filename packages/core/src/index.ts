@@ -57,6 +57,13 @@ export type {
 } from './snapshot/source.ts'
 
 export type { ChainBreak, Change, ChangedColumn, Position, TableChanges } from './incremental/change.ts'
-export type { CollectionContents, CollectionLink, CollectionSource, LiveObject } from './incremental/collection.ts'
+export type {
+	CollectionAdmin,
+	CollectionContents,
+	CollectionLink,
+	CollectionSource,
+	CollectionSpec,
+	LiveObject,
+} from './incremental/collection.ts'
 export type { ChangeSink } from './incremental/sink.ts'
 export type { ChangeLink, ChangeSource } from './incremental/source.ts'

@@ -28,6 +28,22 @@ export {
 	type ProgressEvent,
 } from './events/event.ts'
 export type { Warning } from './events/reporter.ts'
+export {
+	createCollection,
+	type CreateCollectionOptions,
+	type CreateCollectionResult,
+} from './collection/create-collection.ts'
+export {
+	describeCollection,
+	type DescribeCollectionOptions,
+	type DescribedCollection,
+	type DescribedLink,
+	listCollections,
+	type ListedCollection,
+} from './collection/describe-collection.ts'
+export { dropCollection, type DropCollectionOptions, type DropCollectionResult } from './collection/drop-collection.ts'
+export { takeLink, type TakeLinkOptions, type TakeLinkResult } from './collection/take-link.ts'
+export { STREAM_HOURS } from './collection/chain-state.ts'
 export { shipCollection } from './collection/ship-collection.ts'
 export type { ShippedLinkResult, ShipOptions, ShipResult } from './collection/ship-options.ts'
 export {
