@@ -96,6 +96,7 @@ test('a dry run of a backup names what would be taken and what would not', () =>
 })
 
 const restored: RestoredBackup = {
+	keysUsed: [],
 	repository: '/srv/backups',
 	id: ID,
 	dryRun: false,
@@ -135,6 +136,8 @@ test('a restore that was done in part is shown as such and exits with 9', () => 
 })
 
 const verified: VerifiedBackup = {
+	checked: 'contents',
+	keysUsed: [],
 	repository: '/srv/backups',
 	id: ID,
 	level: 'full',

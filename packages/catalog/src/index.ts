@@ -2,6 +2,7 @@ export { compareBackupIds, type BackupIdParts, formatBackupId, nextBackupId, par
 export type { BackupEntry, DamagedBackup, ReadableBackup } from './repository/backup-entry.ts'
 export { type InitOptions, type ListBackupsOptions, type ReadBackup, Repository } from './repository/repository.ts'
 export type { ListedRun } from './runs/list-runs.ts'
+export type { KeyUse } from './keys/key-use.ts'
 export type { RunRecord } from './runs/run-record.ts'
 export { checkLink } from './chain/check-chain.ts'
 export { type ChainPlace, chainPlaces } from './chain/draw-chains.ts'

@@ -8,6 +8,8 @@ export {
 } from './errors/backup-error.ts'
 export { ERROR_CODES, type ErrorCode, type ErrorKind } from './errors/codes.ts'
 
+export type { KeyProvider } from './encryption/key-provider.ts'
+
 export type { Capabilities, Lacking } from './storage/capabilities.ts'
 export {
 	defineStorageDriver,
@@ -55,6 +57,13 @@ export type {
 } from './snapshot/source.ts'
 
 export type { ChainBreak, Change, ChangedColumn, Position, TableChanges } from './incremental/change.ts'
-export type { CollectionContents, CollectionLink, CollectionSource, LiveObject } from './incremental/collection.ts'
+export type {
+	CollectionAdmin,
+	CollectionContents,
+	CollectionLink,
+	CollectionSource,
+	CollectionSpec,
+	LiveObject,
+} from './incremental/collection.ts'
 export type { ChangeSink } from './incremental/sink.ts'
 export type { ChangeLink, ChangeSource } from './incremental/source.ts'

@@ -1,11 +1,11 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary } from '@bufbuild/protobuf'
 import { AuthServiceDefinition as Auth } from '@ydbjs/api/auth'
 import {
 	DiscoveryServiceDefinition as Discovery,
 	ListEndpointsResultSchema,
 	WhoAmIResultSchema,
 } from '@ydbjs/api/discovery'
-import { ListOperationsResponseSchema, OperationServiceDefinition as Operations } from '@ydbjs/api/operation'
+import { OperationServiceDefinition as Operations } from '@ydbjs/api/operation'
 import {
 	DescribePathRequestSchema,
 	ListDirectoryRequestSchema,
@@ -26,9 +26,13 @@ import {
 	TableServiceDefinition as TableService,
 } from '@ydbjs/api/table'
 import { createRequire } from 'node:module'
+import { setTimeout as setTimer } from 'node:timers'
 import { setTimeout } from 'node:timers/promises'
 import type { Operation } from '@ydbjs/api/operation'
-import { GRPC, GrpcError, STATUS, YdbError } from './error.ts'
+import { type CollectionChange, Collections } from './collections/collections.ts'
+import { answerOperations, type Running } from './collections/operations.ts'
+import { logChanges } from './collections/stream.ts'
+import { GRPC, GrpcError, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
 import { type Control, controlOf } from './control.ts'
 import { listenForControl } from './control-server.ts'
@@ -40,7 +44,8 @@ import { type Node, SchemeTree } from './scheme/tree.ts'
 import { Accounts } from './scheme/accounts.ts'
 import { AccessControl } from './services/access.ts'
 import { Tokens } from './services/auth.ts'
-import { writtenRows } from './services/bulk-upsert.ts'
+import { writtenColumns, writtenRows } from './services/bulk-upsert.ts'
+import { entriesOf } from './store/batch.ts'
 import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
 import type { ControlMethods } from './services/control.ts'
@@ -115,6 +120,8 @@ const ROWS = 'rows'
 export const VERSION: string = (
 	createRequire(import.meta.url)('@ydbackup/emulator/package.json') as { version: string }
 ).version
+const OPERATIONS = Operations.listOperations.path.replace(/[^/]+$/, '')
+const json = (value: object): Buffer => Buffer.from(JSON.stringify(value))
 const DEFAULT_OWNER = 'root@builtin'
 const BULK = TableService.bulkUpsert.path
 const CONTROL: ControlMethods = { ...topicMethods, ...coordinationMethods, ...rateLimiterMethods, ...viewMethods }
@@ -152,6 +159,9 @@ class Server implements Emulator {
 	readonly #nodes: Nodes
 	readonly #troubles: Troubles
 	readonly #partitioner = new Partitioner()
+	readonly #collections: Collections
+	#background: NodeJS.Timeout | undefined
+	#closed = false
 	#controlServer: Awaited<ReturnType<typeof listenForControl>> | undefined
 	readonly control: Control
 	readonly faults: Faults
@@ -163,6 +173,8 @@ class Server implements Emulator {
 		this.faults = { ...noFaults(), ...options.faults }
 		this.#tree = new SchemeTree(this.database, DEFAULT_OWNER, limitsOf(options.limits))
 		const now = (): number => Date.now() + this.faults.clockOffsetMs
+		this.#tree.now = now
+		this.#collections = new Collections(this.#tree, this.faults)
 		this.#accounts = new Accounts(options.auth?.users ?? {})
 		addSystemTables(this.#tree, this.#accounts)
 		this.#tokens = new Tokens(this.database, this.#accounts, now)
@@ -196,10 +208,13 @@ class Server implements Emulator {
 	/** Carries out what a query changes, and keeps it in the order in which it happened. */
 	#changes(): Changes {
 		return {
-			scheme: (method, request, user) => {
-				this.#access?.check(method, Buffer.from(request), user)
+			scheme: (method, given, user) => {
+				this.#check(method, Buffer.from(given), user)
+				const request =
+					method === OBJECT.collection ? json(this.#collections.prepare(JSON.parse(given.toString()))) : given
 				void this.#unary.get(method)!(Buffer.from(request), user)
 				this.#keep(method, user, request).catch(() => {})
+				if (method === OBJECT.collection) this.#goOn()
 			},
 			rows: (effects) => {
 				if (effects.length === 0) return
@@ -213,6 +228,49 @@ class Server implements Emulator {
 			},
 			kept: async () => void (await Promise.all(this.#waiting)),
 		}
+	}
+
+	#check(method: string, request: Buffer, user: string): void {
+		this.#access?.check(method, request, user)
+		if (method !== TableService.alterTable.path) return
+		const { path, addColumns, dropColumns, alterColumns, addIndexes, dropIndexes, renameIndexes } = fromBinary(
+			AlterTableRequestSchema,
+			request,
+		)
+		const ofScheme = [addColumns, dropColumns, alterColumns, addIndexes, dropIndexes, renameIndexes]
+		if (ofScheme.some(({ length }) => length > 0)) this.#collections.checkAlter(path)
+	}
+
+	/** Work that goes on after its statement was answered: one step of each operation at a time. */
+	#goOn(): void {
+		if (this.#background || this.#closed || this.#collections.operations.running().length === 0) return
+		this.#background = setTimer(() => {
+			this.#background = undefined
+			if (!this.faults.stuckOperations)
+				for (const operation of this.#collections.operations.running()) this.#step(operation)
+			this.#goOn()
+		}, this.faults.operationDelayMs)
+	}
+
+	#step(operation: Running): void {
+		const { txId } = operation
+		const change = (what: CollectionChange): void => {
+			this.#collections.apply(what, DEFAULT_OWNER)
+			this.#keep(OBJECT.collection, DEFAULT_OWNER, json(what)).catch(() => {})
+		}
+		if (this.faults.failOperations > 0) {
+			this.faults.failOperations--
+			return change({
+				kind: 'end',
+				txId,
+				failure: `Non-retriable failure of the operation (a fault that was asked for)`,
+			})
+		}
+		if (operation.done === operation.total) return change({ kind: 'end', txId })
+		const worked = this.#collections.work(operation)
+		if ('failure' in worked) return change({ kind: 'end', txId, failure: worked.failure })
+		if (worked.effects.length > 0) this.#keep(ROWS, '', encodeEffects(worked.effects)).catch(() => {})
+		change({ kind: 'step', txId })
 	}
 
 	/** Hands a change that has just happened to the journal: in the same turn, so that the journal has the order of the changes. */
@@ -276,6 +334,7 @@ class Server implements Emulator {
 				this.#options.compactAfterBytes,
 			)
 		try {
+			this.#goOn()
 			for (const path of this.#tables().keys()) partitionBySize(this.#tree.table(path))
 			await this.#nodes.startAll(port)
 			const { controlPort } = this.#options
@@ -288,6 +347,8 @@ class Server implements Emulator {
 	}
 
 	async close(): Promise<void> {
+		this.#closed = true
+		clearTimeout(this.#background)
 		await this.#controlServer?.close()
 		await this.#nodes.close()
 		await this.#journal?.close()
@@ -311,10 +372,14 @@ class Server implements Emulator {
 		if (call.method === TableService.streamReadTable.path) return this.#streamRead(call, user)
 		const query = queryMethods.get(call.method)
 		if (query) return query(around, call, user)
-		if (call.method === Operations.listOperations.path)
-			return call.reply.send(
-				toBinary(ListOperationsResponseSchema, create(ListOperationsResponseSchema, { status: STATUS.SUCCESS })),
-			)
+		if (call.method.startsWith(OPERATIONS)) {
+			const answer = answerOperations(this.#collections.operations, call.method, call.request, (txId) => {
+				const change: CollectionChange = { kind: 'forget', txId }
+				this.#collections.apply(change, user)
+				this.#keep(OBJECT.collection, user, json(change)).catch(() => {})
+			})
+			if (answer) return call.reply.send(answer)
+		}
 		const ofTables = tableQueryMethods.get(call.method)
 		const handler: Unary | undefined = ofTables
 			? (bytes, who) => ofTables(around, bytes, who)
@@ -328,7 +393,7 @@ class Server implements Emulator {
 				this.faults.unavailableTimes--
 				throw new YdbError('UNAVAILABLE', 'unavailable (a fault that was asked for)')
 			}
-			this.#access?.check(call.method, call.request, user)
+			this.#check(call.method, call.request, user)
 			if (call.method === TableService.copyTables.path) await this.faults.onCopyTables?.()
 			const answer = handler(call.request, user)
 			// Changes happen at once and are kept in the same turn.
@@ -396,14 +461,6 @@ class Server implements Emulator {
 				},
 			],
 			[Discovery.whoAmI.path, (_, user) => success(WhoAmIResultSchema, create(WhoAmIResultSchema, { user }))],
-			...[Operations.getOperation.path, Operations.forgetOperation.path, Operations.cancelOperation.path].map(
-				(path): [string, Unary] => [
-					path,
-					() => {
-						throw new YdbError('NOT_FOUND', 'Operation not found')
-					},
-				],
-			),
 
 			[
 				Scheme.makeDirectory.path,
@@ -484,6 +541,10 @@ class Server implements Emulator {
 			[OBJECT.create, (bytes, user) => done(() => createObject(tree, JSON.parse(bytes.toString()), user))],
 			[OBJECT.alterSequence, (bytes) => done(() => alterSequence(tree, JSON.parse(bytes.toString())))],
 			[OBJECT.accounts, (bytes) => done(() => this.#accounts.apply(JSON.parse(bytes.toString())))],
+			[
+				OBJECT.collection,
+				(bytes, user) => done(() => this.#collections.apply(JSON.parse(bytes.toString()) as CollectionChange, user)),
+			],
 			[OBJECT.drop, (bytes) => done(() => dropObject(tree, JSON.parse(bytes.toString())))],
 			[OBJECT.sequences, (bytes) => done(() => setSequences(tree, JSON.parse(bytes.toString())))],
 		])
@@ -503,7 +564,24 @@ class Server implements Emulator {
 		if (refusal) throw new YdbError('SCHEME_ERROR', refusal)
 		if (rows) {
 			const batch = writtenRows(table, bytes, rows)
-			if (replayed || !this.faults.dropBulkUpsertSilently) table.rows.applyBatch(batch)
+			if (replayed || !this.faults.dropBulkUpsertSilently) {
+				// That streams see bulk writes as updates: datashard_common_upload.cpp.
+				if (table.streams.size > 0) {
+					const changed = {
+						op: 'update' as const,
+						entries: entriesOf(batch),
+						columns: writtenColumns(table, bytes, rows),
+					}
+					logChanges(
+						table,
+						this.#tree.absolute(bytes.toString('utf8', path.start, path.end)),
+						table.rows,
+						[changed],
+						this.#tree.now(),
+					)
+				}
+				table.rows.applyBatch(batch)
+			}
 			if (!replayed) this.#partitioner.wrote(table, rows.end - rows.start)
 		}
 		return success()

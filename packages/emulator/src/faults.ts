@@ -49,6 +49,26 @@ export interface Faults {
 	clockOffsetMs: number
 	/** Most tables in one CopyTables; YDB's limit (see limits.ts) at first. */
 	maxCopyTargets: number
+	/** Backup collections are switched off. */
+	collectionsDisabled: boolean
+	/** Milliseconds before each step of what goes on after BACKUP … INCREMENTAL and RESTORE were answered. */
+	operationDelayMs: number
+	/** These steps do not come. */
+	stuckOperations: boolean
+	/** That many of these operations fail. */
+	failOperations: number
+	/** Minutes by which the server's local time, of which names of backups are made, is ahead of UTC; negative: behind. */
+	stampOffsetMinutes: number
+	/** A new full backup leaves the streams of the chain before it. */
+	keepStreams: boolean
+	/** Several changes of a row within an interval become one; else the metadata of the last one stands alone. */
+	mergeChanges: boolean
+	/** Streams lose changes that are older. */
+	streamRetentionMs: number | undefined
+	/** Change tables in the form of older servers: 1, with `deleted` and `columnStates`; 2, with `deleted` only. */
+	olderChangeTables: number
+	/** Tables of a collection may be altered, as older servers let it. */
+	alterMembers: boolean
 	/** Called before a CopyTables is carried out (in-process use only). */
 	onCopyTables: (() => void | Promise<void>) | undefined
 	/** Called before the rows of a read are sent (in-process use only). */
@@ -84,13 +104,33 @@ export function noFaults(): Faults {
 		delayOperationsMs: 0,
 		clockOffsetMs: 0,
 		maxCopyTargets: LIMITS.tablesToCopy.value,
+		collectionsDisabled: false,
+		operationDelayMs: 20,
+		stuckOperations: false,
+		failOperations: 0,
+		stampOffsetMinutes: 0,
+		keepStreams: false,
+		mergeChanges: false,
+		streamRetentionMs: undefined,
+		olderChangeTables: 0,
+		alterMembers: false,
 		onCopyTables: undefined,
 		onReadTable: undefined,
 		unknownTypeOf: undefined,
 	}
 }
 
-const FLAGS = new Set(['emptyMessages', 'dropBulkUpsertSilently', 'sessionCloseHint'])
+const FLAGS = new Set([
+	'emptyMessages',
+	'dropBulkUpsertSilently',
+	'sessionCloseHint',
+	'collectionsDisabled',
+	'stuckOperations',
+	'keepStreams',
+	'mergeChanges',
+	'alterMembers',
+])
+const SIGNED = new Set(['clockOffsetMs', 'stampOffsetMinutes'])
 const IN_PROCESS = new Set(['onCopyTables', 'onReadTable'])
 
 /** The switches that can be set from outside of the process. */
@@ -113,7 +153,7 @@ export function faultValue(name: string, value: unknown): unknown {
 }
 
 function isCount(name: string, value: unknown): boolean {
-	return Number.isSafeInteger(value) && ((value as number) >= 0 || name === 'clockOffsetMs')
+	return Number.isSafeInteger(value) && ((value as number) >= 0 || SIGNED.has(name))
 }
 
 /** Switches as `name=value` words of a command line. */

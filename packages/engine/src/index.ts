@@ -1,5 +1,5 @@
 export { backup } from './backup/backup.ts'
-export type { BackedUpTable, BackupOptions, BackupResult } from './backup/backup-options.ts'
+export type { BackedUpTable, BackupEncryption, BackupOptions, BackupResult } from './backup/backup-options.ts'
 export type { Note } from './backup/backup-plan.ts'
 export { restore } from './restore/restore.ts'
 export { restoreFrom } from './restore/restore-from.ts'
@@ -17,6 +17,7 @@ export type {
 export { exportDump } from './export/export-dump.ts'
 export type { DumpTarget, ExportDumpOptions, ExportDumpResult, ExportedTable } from './export/export-options.ts'
 export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.ts'
+export { type NativeReport, verifyNative, type VerifyNativeOptions } from './verify/verify-native.ts'
 export type { Finding } from './part/finding.ts'
 export {
 	type EngineEvent,
@@ -27,6 +28,22 @@ export {
 	type ProgressEvent,
 } from './events/event.ts'
 export type { Warning } from './events/reporter.ts'
+export {
+	createCollection,
+	type CreateCollectionOptions,
+	type CreateCollectionResult,
+} from './collection/create-collection.ts'
+export {
+	describeCollection,
+	type DescribeCollectionOptions,
+	type DescribedCollection,
+	type DescribedLink,
+	listCollections,
+	type ListedCollection,
+} from './collection/describe-collection.ts'
+export { dropCollection, type DropCollectionOptions, type DropCollectionResult } from './collection/drop-collection.ts'
+export { takeLink, type TakeLinkOptions, type TakeLinkResult } from './collection/take-link.ts'
+export { STREAM_HOURS } from './collection/chain-state.ts'
 export { shipCollection } from './collection/ship-collection.ts'
 export type { ShippedLinkResult, ShipOptions, ShipResult } from './collection/ship-options.ts'
 export {
@@ -35,3 +52,6 @@ export {
 	type PruneCollectionResult,
 	type PrunedChain,
 } from './collection/prune-collection.ts'
+
+export { createKeyring, type Keyring } from './encryption/keyring.ts'
+export { keysOf, type OpenedBackup, openBackup } from './encryption/open-backup.ts'

@@ -1,5 +1,6 @@
 import { BackupError, isBackupError } from '@ydbackup/core'
 import { openMemory } from '@ydbackup/storage'
+import { randomBytes } from 'node:crypto'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -257,4 +258,18 @@ test('a stop leaves the mark and says what is left', async () => {
 	const error = await exported(world, { target, signal: stop.signal }).catch((thrown: unknown) => thrown)
 	expect(isBackupError(error, 'INTERRUPTED') && error.advice).toContain('left unfinished')
 	expect(target.files.has('incomplete')).toBe(true)
+})
+
+test('an encrypted backup is written as an open dump, with its key alone', async () => {
+	const world = await createWorld()
+	const keys = [{ name: 'a test', getKey: async () => Uint8Array.from(randomBytes(32)) }]
+	const key = randomBytes(32)
+	const right = [{ name: 'a test', getKey: async () => Uint8Array.from(key) }]
+	await world.backup()
+	const open = await exported(world)
+	await world.backup({ encryption: { keys: right } })
+	const target = await exported(world, { keys: right })
+	expect(Array.from(target.files)).toEqual(Array.from(open.files))
+	await expect(exported(world)).rejects.toMatchObject({ code: 'KEY_REQUIRED' })
+	await expect(exported(world, { keys })).rejects.toMatchObject({ code: 'KEY_WRONG' })
 })

@@ -254,6 +254,10 @@ export class FakeCollection implements CollectionSource {
 		return Promise.resolve(BigInt(this.#tableOf(name, path).frames.length))
 	}
 
+	storedBytes({ name }: CollectionLink, { path }: SnapshotTable): Promise<bigint> {
+		return Promise.resolve(BigInt(this.#tableOf(name, path).frames.reduce((sum, { length }) => sum + length, 0)))
+	}
+
 	live(path: string): Promise<LiveObject | undefined> {
 		const table = this.tables.get(path)
 		if (table !== undefined) {

@@ -1,7 +1,8 @@
 import { Repository } from '@ydbackup/catalog'
-import { isBackupError } from '@ydbackup/core'
-import { printProtoText, sha256Hex } from '@ydbackup/format'
+import { isBackupError, type KeyProvider } from '@ydbackup/core'
+import { layout, printProtoText, sha256Hex } from '@ydbackup/format'
 import { openMemory } from '@ydbackup/storage'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
@@ -14,7 +15,7 @@ import {
 } from '../src/index.ts'
 import { FakeDatabase } from './fake-database.ts'
 import { permissionsOf, schemeOf } from './row-bytes.ts'
-import { World } from './world.ts'
+import { createWorld, World } from './world.ts'
 
 const SCHEME = printProtoText(schemeOf())
 const ROWS = ['1,"one",1.5\n', '2,null,nan\n', '3,"t%2Cwo+^",inf\n']
@@ -282,8 +283,8 @@ test('what an export lacks is refused: data files, rights that it promises, fold
 	expect((await from(half, { exclude: ['gone'] })).sink.rowCount('t')).toBe(1)
 	const rootless = Object.fromEntries(Object.entries(base).filter(([key]) => key !== 'metadata.json'))
 	expect(await refusal(rootless)).toContain('has a SchemaMapping and no metadata.json')
-	expect(await refusal({ ...base, 'metadata.json': '{"kind":"SimpleExportV0","encryption":"AES-128-GCM"}' })).toMatch(
-		/^UNSUPPORTED .*encrypted with AES-128-GCM/,
+	expect(await refusal({ ...base, 'metadata.json': '{"kind":"SimpleExportV0","encryption":"AES-512"}' })).toMatch(
+		/^UNSUPPORTED .*encrypted with AES-512, which is not known/,
 	)
 	expect(await refusal({ ...base, '001/data_00.parquet': 'x' })).toContain('cannot be read')
 	expect(await refusal({ ...base, ...mapped({ '../t': '001' }, false) })).toContain('no path of an object')
@@ -374,4 +375,82 @@ test('folders that the mapping does not name are warned about, and nothing in th
 	expect(result.warnings).toEqual([
 		{ message: 'the mapping does not name the folder 002: nothing in there is restored' },
 	])
+})
+
+/** An encrypted backup as an export: what lies in its folder. */
+async function encryptedExport(key: Uint8Array): Promise<Record<string, Uint8Array>> {
+	const world = await createWorld()
+	const { id } = await world.backup({ encryption: { keys: [providerOf(key)] } })
+	const files: Record<string, Uint8Array> = {}
+	const root = `${layout.backupPrefix(id)}/`
+	for (const name of await world.keys()) {
+		if (name.startsWith(root)) files[name.slice(root.length)] = await world.bytes(name)
+	}
+	return files
+}
+
+const providerOf = (key: Uint8Array): KeyProvider => ({ name: 'a test', getKey: async () => Uint8Array.from(key) })
+
+test.for([16, 32])('an encrypted export comes back with the key of %d bytes that fits, among others', async (size) => {
+	const key = randomBytes(size)
+	const files = await encryptedExport(key)
+	expect(Object.keys(files).filter((name) => name.endsWith('.csv.zst.enc')).length).toBeGreaterThan(2)
+	const keys = [providerOf(randomBytes(32)), providerOf(randomBytes(16)), providerOf(key)]
+	const { sink, result } = await from(files, { keys, verifyData: true })
+	const { result: open } = await from(table('t'), {})
+	expect(result.keysUsed).toHaveLength(1)
+	expect(open.keysUsed).toEqual([])
+	const world = await createWorld()
+	const expected = world.database.picture()
+	for (const path of Object.keys(expected)) {
+		if (result.tables.some(({ target }) => target === path)) expect(sink.picture()[path]).toEqual(expected[path])
+	}
+	expect(result.tables.map(({ path }) => path)).toEqual(['dir/sub/split', 'none', 'plain'])
+})
+
+test('an encrypted export is refused without its key, and every change of it before its rows are there for good', async () => {
+	const key = randomBytes(32)
+	const files = await encryptedExport(key)
+	const keys = [providerOf(key)]
+	expect(await refusal(files)).toMatch(/^KEY_REQUIRED memory.* is encrypted, and no key is given: give the key/u)
+	expect(await refusal(files, { keys: [providerOf(randomBytes(32))] })).toMatch(
+		/^KEY_WRONG .* not with the key [0-9a-f]{32}: /u,
+	)
+
+	const names = Object.keys(files).filter(
+		(name) => name.endsWith('.enc') && /^\d{3}\/(?:scheme|permissions|metadata|data_00)/u.test(name),
+	)
+	const data = names.filter((name) => name.includes('data_00'))
+	const schemes = names.filter((name) => name.includes('scheme'))
+	expect(data.length).toBeGreaterThan(2)
+	const changed = (name: string, bytes: Uint8Array): Files => ({ ...files, [name]: bytes })
+	for (const [a, b] of [data, schemes] as [string, string][]) {
+		expect(await refusal(changed(a, files[b]!), { keys })).toMatch(
+			/it is another file: its header has the IV of another place/u,
+		)
+	}
+	for (const name of names) {
+		const flipped = Uint8Array.from(files[name]!)
+		flipped[flipped.length - 1]! ^= 1
+		expect(await refusal(changed(name, flipped), { keys })).toContain(`${name} does not decrypt`)
+		expect(await refusal(changed(name, files[name]!.subarray(0, -20)), { keys })).toContain(`${name} does not decrypt`)
+	}
+	const first = 'SchemaMapping/metadata.json.enc'
+	expect(await refusal(changed(first, files['SchemaMapping/mapping.json.enc']!), { keys })).toMatch(
+		/SchemaMapping\/metadata\.json has kind, which is missing/u,
+	)
+})
+
+test('an open file in an encrypted export is never read in place of the encrypted one', async () => {
+	const key = randomBytes(32)
+	const files: Record<string, Uint8Array> = await encryptedExport(key)
+	const open = Object.keys(files)
+		.find((name) => name.endsWith('data_00.csv.zst.enc'))!
+		.replace('.zst.enc', '')
+	const { result } = await from({ ...files, [open]: '9,"forged",1\n' }, { keys: [providerOf(key)], verifyData: true })
+	expect(result.warnings.map(({ message }) => message)).toContain(
+		`${open} is not encrypted although the export is: it is not read`,
+	)
+	const { result: same } = await from(files, { keys: [providerOf(key)] })
+	expect(result.rows).toBe(same.rows)
 })

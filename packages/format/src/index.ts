@@ -5,6 +5,19 @@ export { compressFrame } from './compression/compress-frame.ts'
 export { type Compression, parseCompression } from './compression/compression.ts'
 export { decompress, type DecompressLimits } from './compression/decompress.ts'
 
+export * as encryption from './encryption/encryption.ts'
+export type { EncryptionAlgorithm } from './encryption/algorithm.ts'
+export type { FileEncryptor } from './encryption/encrypt-file.ts'
+export type { EncryptionKey } from './encryption/key.ts'
+
+export {
+	checkNativeExport,
+	type NativeCheck,
+	type NativeCheckOptions,
+	type NativeFiles,
+} from './native-check/check-export.ts'
+export type { NativeProblem } from './native-check/problem.ts'
+
 export { checksumFile, parseChecksumFile } from './hash/checksum-file.ts'
 export { createSha256, type Sha256, sha256Hex } from './hash/sha256.ts'
 
@@ -16,10 +29,11 @@ export { Fields, type TextRule } from './json/fields.ts'
 export { type Complain, type JsonLimits, parseJson } from './json/parse-json.ts'
 
 export { decodeManifest } from './manifest/decode-manifest.ts'
-export { encodeManifest, MAX_MANIFEST_BYTES } from './manifest/encode-manifest.ts'
+export { authenticateManifest, encodeManifest, MAX_MANIFEST_BYTES } from './manifest/encode-manifest.ts'
 export type {
 	Manifest,
 	ManifestCounts,
+	ManifestEncryption,
 	ManifestFile,
 	ManifestNote,
 	ManifestObject,
@@ -29,6 +43,7 @@ export {
 	decodeObjects,
 	encodeObjects,
 	type ObjectsFile,
+	type SealedNames,
 	type StoredDirectoryEntry,
 	type StoredLink,
 } from './manifest/objects-file.ts'

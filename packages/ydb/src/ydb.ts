@@ -1,5 +1,12 @@
 import type { Driver } from '@ydbjs/core'
-import type { CallOptions, ChangeSink, CollectionSource, SnapshotSink, SnapshotSource } from '@ydbackup/core'
+import type {
+	CallOptions,
+	ChangeSink,
+	CollectionAdmin,
+	CollectionSource,
+	SnapshotSink,
+	SnapshotSource,
+} from '@ydbackup/core'
 import { unlessAborted } from './call/bounded.ts'
 import { patiently } from './call/patience.ts'
 import { query } from './call/query.ts'
@@ -9,6 +16,7 @@ import { normalDatabase, normalEndpoint, type Target } from './connect/target.ts
 import { ByteBudget } from './rows/byte-budget.ts'
 import { walk } from './scheme/walk.ts'
 import { createChangeSink } from './changes/change-sink.ts'
+import { createCollectionAdmin } from './collections/collection-admin.ts'
 import { openCollection } from './collections/collection-source.ts'
 import { createSink } from './sink.ts'
 import { takeSnapshot } from './snapshot/take.ts'
@@ -32,6 +40,7 @@ export interface Ydb extends AsyncDisposable {
 	readonly changeSink: ChangeSink
 	/** A backup collection by its bare name; whether it is there is asked later. Errors: `CONFIG_INVALID`. */
 	collection(name: string): CollectionSource
+	readonly collections: CollectionAdmin
 	/** What the server says of its version; undefined where it does not say. */
 	serverVersion(options?: CallOptions): Promise<string | undefined>
 	close(): Promise<void>
@@ -65,6 +74,7 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 	}
 	const close = async (): Promise<void> => channels[Symbol.dispose]()
 	const sink = createSink({ control, database, data })
+	const collection = (name: string): CollectionSource => openCollection({ control, database, sink, data }, name)
 	return {
 		endpoint,
 		database,
@@ -74,7 +84,8 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 			take: (request) => takeSnapshot({ control, database, data }, request),
 		},
 		sink,
-		collection: (name) => openCollection({ control, database, sink, data }, name),
+		collection,
+		collections: createCollectionAdmin(control, database, collection),
 		changeSink: createChangeSink({ control, database, data }),
 		async serverVersion(more) {
 			try {

@@ -14,18 +14,45 @@ export async function writeBody(
 ): Promise<void> {
 	const { size: declared = Infinity, sha256 } = options
 	const hash = sha256 === undefined ? undefined : createHash('sha256')
+	const write = createWriter(handle)
 	let size = 0
 	for await (const bytes of pieces) {
 		size += bytes.length
 		if (size > declared)
 			throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${declared} bytes and has more`)
 		hash?.update(bytes)
-		for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at)).bytesWritten
+		await write(bytes)
 	}
+	await write(undefined)
 	if (options.size !== undefined && size !== declared)
 		throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${declared} bytes and has ${size}`)
 	if (hash && hash.digest('hex') !== sha256)
 		throw new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
+}
+
+/** Pieces below this wait for the next one: a trip to the thread pool costs more than they do. */
+const SMALL_BYTES = 16 << 10
+
+/** Writes pieces in order; undefined says that there are no more. */
+function createWriter(handle: FileHandle): (bytes: Uint8Array | undefined) => Promise<void> {
+	const held: Uint8Array[] = []
+	let heldBytes = 0
+	return async (bytes) => {
+		if (bytes !== undefined && heldBytes + bytes.length < SMALL_BYTES) {
+			// The source may use its piece again.
+			if (bytes.length > 0) held.push(Uint8Array.from(bytes))
+			heldBytes += bytes.length
+			return
+		}
+		const pieces = [...held, ...(bytes === undefined ? [] : [bytes])]
+		held.length = 0
+		heldBytes = 0
+		while (pieces.length > 0) {
+			let { bytesWritten } = await handle.writev(pieces)
+			while (pieces[0] !== undefined && bytesWritten >= pieces[0].length) bytesWritten -= pieces.shift()!.length
+			if (pieces[0] !== undefined) pieces[0] = pieces[0].subarray(bytesWritten)
+		}
+	}
 }
 
 /** A stream that is left at once when the signal aborts, even while its source is silent. */

@@ -19,6 +19,8 @@ export interface Job {
 	readonly id?: string
 	readonly compression?: 'none' | 'zstd-1'
 	readonly to?: string
+	/** Encrypt the backup by this algorithm. */
+	readonly encryption?: string
 }
 
 const job = JSON.parse(process.argv[2]!) as Job
@@ -65,6 +67,8 @@ const jobs: Record<Job['name'], () => Promise<object>> = {
 			await using storage = await openRepo(job.repo!)
 			const repository = await Repository.open(storage)
 			let id = ''
+			let storedBytes = 0
+			const key = { name: 'the bench', getKey: async () => new Uint8Array(job.encryption === 'aes-128-gcm' ? 16 : 32) }
 			const cost = await measure(async () => {
 				const { compression = 'zstd-1' } = job
 				const signal = AbortSignal.timeout(600_000)
@@ -73,13 +77,15 @@ const jobs: Record<Job['name'], () => Promise<object>> = {
 					repository,
 					paths: ['bench'],
 					compression,
+					encryption: job.encryption === undefined ? undefined : { keys: [key], algorithm: job.encryption },
 					tool,
 					signal,
 					onEvent() {},
 				})
 				id = done.id
+				storedBytes = done.storedBytes
 			})
-			return { ...cost, id, rss: peakRssMiB() }
+			return { ...cost, id, storedBytes, rss: peakRssMiB() }
 		}),
 
 	restore: () =>

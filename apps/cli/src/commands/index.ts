@@ -3,8 +3,13 @@ import BackupExport from './backup/export.ts'
 import BackupList from './backup/list.ts'
 import BackupShow from './backup/show.ts'
 import BackupVerify from './backup/verify.ts'
+import CollectionBackup from './collection/backup.ts'
+import CollectionCreate from './collection/create.ts'
+import CollectionDrop from './collection/drop.ts'
+import CollectionList from './collection/list.ts'
 import CollectionPrune from './collection/prune.ts'
 import CollectionShip from './collection/ship.ts'
+import CollectionShow from './collection/show.ts'
 import DriverAdd from './driver/add.ts'
 import DriverCheck from './driver/check.ts'
 import DriverList from './driver/list.ts'
@@ -20,8 +25,13 @@ export const COMMANDS = {
 	'backup:list': BackupList,
 	'backup:show': BackupShow,
 	'backup:verify': BackupVerify,
+	'collection:backup': CollectionBackup,
+	'collection:create': CollectionCreate,
+	'collection:drop': CollectionDrop,
+	'collection:list': CollectionList,
 	'collection:prune': CollectionPrune,
 	'collection:ship': CollectionShip,
+	'collection:show': CollectionShow,
 	'driver:add': DriverAdd,
 	'driver:check': DriverCheck,
 	'driver:list': DriverList,

@@ -5,6 +5,8 @@ import type { RestoreSettings } from '@ydbackup/engine'
 import { YdbackupCommand } from '../command.ts'
 import { connectionFlags } from '../connection/connection-flags.ts'
 import { openDatabase } from '../connection/open-database.ts'
+import { keyFlags, keysOfFlags } from '../encryption/key-flags.ts'
+import { noteKeys } from '../encryption/note-keys.ts'
 import { openForeign } from '../foreign/open-foreign.ts'
 import { restoredBackupText, restoredFailure, type RestoredBackup } from '../report/restored-backup.ts'
 import { idOf, idUnlessAt, parseWanted } from '../repository/backup-id.ts'
@@ -23,11 +25,13 @@ export default class Restore extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> --at 2026-11-23T02:15:00Z --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
 		'<%= config.bin %> <%= command.id %> --from /srv/dumps/monday --to /local/rescued',
+		'<%= config.bin %> <%= command.id %> --from s3://bucket/exports/monday --encryption-key file:/etc/ydbackup/key',
 	]
 	static override args = { id: idUnlessAt }
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		...keyFlags,
 		at: Flags.string({
 			helpValue: 'TIME',
 			description: 'instead of an id: the newest backup taken at or before this time, for example 2026-11-23T02:15:00Z',
@@ -73,6 +77,7 @@ export default class Restore extends YdbackupCommand {
 	async run(): Promise<RestoredBackup> {
 		const { args, flags, raw } = await this.parse(Restore)
 		const settings = settingsOf(flags)
+		const keys = keysOfFlags(flags)
 		using work = this.startWork(flags)
 		let restored: RestoredBackup
 		if (flags.from === undefined) {
@@ -82,7 +87,9 @@ export default class Restore extends YdbackupCommand {
 			const { repository, location } = opened
 			const id = await idOf(repository, wanted, work.signal)
 			await using ydb = await openDatabase(flags, work)
-			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id })
+			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id, keys })
+			const used = flags['dry-run'] ? [] : result.keysUsed
+			await noteKeys({ config: this.config, repo: flags.repo }, used, { backup: result.id, by: 'restore' })
 			restored = { repository: location, ...result }
 		} else {
 			const isRepoGiven = raw.some((token) => token.type === 'flag' && token.flag === 'repo')
@@ -91,7 +98,7 @@ export default class Restore extends YdbackupCommand {
 			await using opened = await openForeign(flags.from, { config: this.config, ...work })
 			const { storage, name } = opened
 			await using ydb = await openDatabase(flags, work)
-			restored = await restoreFrom({ ...settings, ...work, sink: ydb.sink, storage, name })
+			restored = await restoreFrom({ ...settings, ...work, sink: ydb.sink, storage, name, keys })
 		}
 		work.complete()
 		this.failure = restoredFailure(restored)

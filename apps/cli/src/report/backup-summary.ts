@@ -13,6 +13,8 @@ export interface BackupSummary {
 	readonly clock: string
 	readonly database: string
 	readonly compression: string
+	/** Of an encrypted backup: how, and with which key, by its id. */
+	readonly encryption?: { readonly algorithm: string; readonly keyId: string }
 	readonly readBack: string
 	/** Where it stood in the cluster, when it is a link of a backup collection. */
 	readonly collection?: NonNullable<Manifest['source']['collection']>
@@ -31,7 +33,7 @@ export interface BackupCounts {
 }
 
 export function summaryOf(manifest: Manifest): BackupSummary {
-	const { id, kind, parent, createdAt, finishedAt, snapshotAfter, snapshotBefore, clock } = manifest
+	const { id, kind, parent, createdAt, finishedAt, snapshotAfter, snapshotBefore, clock, encryption } = manifest
 	const { tables, directories, rows, plainBytes, storedBytes, files } = manifest.counts
 	return {
 		id,
@@ -44,11 +46,16 @@ export function summaryOf(manifest: Manifest): BackupSummary {
 		clock,
 		database: manifest.source.database,
 		compression: manifest.compression,
+		...(encryption && { encryption: { algorithm: encryption.algorithm, keyId: encryption.keyId } }),
 		readBack: manifest.readBack,
 		...(manifest.source.collection && { collection: manifest.source.collection }),
 		labels: manifest.labels,
 		counts: { tables, directories, rows, plainBytes, storedBytes, files },
 	}
+}
+
+export function encryptionText(by: BackupSummary['encryption']): string | undefined {
+	return by && `${by.algorithm}, key ${by.keyId}`
 }
 
 export function labelsText(labels: Readonly<Record<string, string>>): string | undefined {

@@ -2,9 +2,11 @@ import type { BackupResult } from '@ydbackup/engine'
 import { printable } from '../output/printable.ts'
 import { spellBytes, spellCount, spellDuration, spellRate, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
+import { encryptionText } from './backup-summary.ts'
 
 /** The result of `backup create`. */
-export interface CreatedBackup extends Omit<BackupResult, 'manifest' | 'id'> {
+export interface CreatedBackup extends Omit<BackupResult, 'manifest' | 'id' | 'encryption' | 'keysUsed'> {
+	readonly encryption?: { readonly algorithm: string; readonly keyId: string }
 	/** Absent in a dry run. */
 	readonly id?: string
 	readonly repository: string
@@ -14,11 +16,12 @@ export interface CreatedBackup extends Omit<BackupResult, 'manifest' | 'id'> {
 }
 
 export function createdBackup(result: BackupResult, repository: string): CreatedBackup {
-	const { manifest, id, ...rest } = result
+	const { manifest, id, encryption, keysUsed: _, ...rest } = result
 	return {
 		...(id === undefined ? {} : { id }),
 		repository,
 		...rest,
+		...(encryption && { encryption }),
 		...(manifest && {
 			snapshotAfter: manifest.snapshotAfter,
 			snapshotBefore: manifest.snapshotBefore,
@@ -41,6 +44,7 @@ export function createdBackupText(created: CreatedBackup): string {
 			directories: spellCount(directories.length),
 			size: `${spellBytes(plainBytes)} of data, ${spellBytes(storedBytes)} stored`,
 			time: `${spellDuration(elapsedMs)}, ${spellRate((plainBytes / Math.max(1, elapsedMs)) * 1000)}`,
+			encrypted: encryptionText(created.encryption),
 			'read back': created.readBack === 'done' ? 'yes' : 'no: the store does not allow it',
 			'left out': notes.length === 0 ? undefined : `${spellCount(notes.length)} objects, see the warnings`,
 		}),

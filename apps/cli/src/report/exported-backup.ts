@@ -3,7 +3,7 @@ import { spellBytes, spellCount, spellDuration, spellRate } from '../output/quan
 import { factsText, tableText } from '../output/table.ts'
 
 /** The result of `backup export`. */
-export interface ExportedBackup extends ExportDumpResult {
+export interface ExportedBackup extends Omit<ExportDumpResult, 'keysUsed'> {
 	readonly repository: string
 }
 

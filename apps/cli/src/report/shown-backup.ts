@@ -1,7 +1,7 @@
 import type { Manifest } from '@ydbackup/format'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
-import { type BackupSummary, labelsText, summaryOf } from './backup-summary.ts'
+import { type BackupSummary, encryptionText, labelsText, summaryOf } from './backup-summary.ts'
 import { notesText } from './created-backup.ts'
 
 export interface ShownTable {
@@ -79,6 +79,7 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 			tables: `${spellCount(counts.tables)}, ${spellCount(BigInt(counts.rows))} rows`,
 			directories: spellCount(counts.directories),
 			size: `${spellBytes(counts.plainBytes)} of data, ${spellBytes(counts.storedBytes)} stored in ${spellCount(counts.files)} objects (${shown.compression})`,
+			encrypted: encryptionText(shown.encryption),
 			'read back': shown.readBack,
 		}),
 	]

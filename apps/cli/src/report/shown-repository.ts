@@ -1,5 +1,7 @@
+import type { KeyUse } from '@ydbackup/catalog'
+import type { Manifest } from '@ydbackup/format'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
-import { factsText } from '../output/table.ts'
+import { factsText, tableText } from '../output/table.ts'
 import type { OpenedRepository } from '../repository/open-repository.ts'
 
 /** The result of `repo show`. */
@@ -16,15 +18,39 @@ export interface ShownRepository {
 	/** Of all readable backups together. */
 	readonly storedBytes: number
 	readonly latest?: { readonly id: string; readonly snapshotBefore: string }
+	/** Keys that backups are encrypted with, or that have opened some. */
+	readonly keys: readonly ShownKey[]
 	/** What the store cannot do, and why. */
 	readonly lacking: Readonly<Record<string, string>>
+}
+
+export interface ShownKey {
+	readonly id: string
+	/** That are encrypted with it. */
+	readonly backups: number
+	/** To the day, as far as it could be noted. */
+	readonly lastOpened?: { readonly at: string; readonly backup: string; readonly by: string }
+}
+
+function shownKeys(manifests: readonly Manifest[], uses: readonly KeyUse[]): ShownKey[] {
+	const counts = new Map<string, number>(uses.map(({ keyId }) => [keyId, 0]))
+	for (const { encryption } of manifests)
+		if (encryption !== undefined) counts.set(encryption.keyId, (counts.get(encryption.keyId) ?? 0) + 1)
+	return Array.from(counts, ([id, backups]) => {
+		const use = uses.find(({ keyId }) => keyId === id)
+		return { id, backups, ...(use && { lastOpened: { at: use.at, backup: use.backup, by: use.by } }) }
+	}).toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }
 
 export async function shownRepository(
 	{ repository, location }: OpenedRepository,
 	signal: AbortSignal,
 ): Promise<ShownRepository> {
-	const [entries, runs] = await Promise.all([repository.list({ signal }), repository.runs({ signal })])
+	const [entries, runs, uses] = await Promise.all([
+		repository.list({ signal }),
+		repository.runs({ signal }),
+		repository.keyUses({ signal }),
+	])
 	const manifests = entries.flatMap(({ manifest }) => manifest ?? [])
 	const newest = manifests.at(-1)
 	const { id, version, createdAt } = repository.header
@@ -41,13 +67,14 @@ export async function shownRepository(
 		unfinished: runs.length,
 		storedBytes: manifests.reduce((sum, { counts }) => sum + counts.storedBytes, 0),
 		...(newest && { latest: { id: newest.id, snapshotBefore: newest.snapshotBefore } }),
+		keys: shownKeys(manifests, uses),
 		lacking: Object.fromEntries(lacking) as Record<string, string>,
 	}
 }
 
 export function shownRepositoryText(shown: ShownRepository, now: Date): string {
-	const { latest, damaged, unfinished, lacking } = shown
-	return factsText({
+	const { latest, damaged, unfinished, lacking, keys } = shown
+	const facts = factsText({
 		repository: shown.location,
 		id: shown.id,
 		created: spellTime(shown.createdAt),
@@ -62,4 +89,15 @@ export function shownRepositoryText(shown: ShownRepository, now: Date): string {
 			]),
 		),
 	})
+	if (keys.length === 0) return facts
+	const table = tableText(keys, [
+		{ title: 'KEY', cell: ({ id }) => id },
+		{ title: 'BACKUPS', align: 'right', cell: ({ backups }) => spellCount(backups) },
+		{
+			title: 'LAST OPENED ONE',
+			cell: ({ lastOpened: use }) =>
+				use ? `${spellTime(use.at).slice(0, 10)}: ${use.by} of ${use.backup}` : 'never, or not noted',
+		},
+	])
+	return `${facts}\n\n${table}`
 }

@@ -1,28 +1,57 @@
 import { BackupError, ERROR_CODES, type ErrorCode } from '@ydbackup/core'
-import type { VerifyReport } from '@ydbackup/engine'
+import type { Finding, NativeReport, VerifyReport } from '@ydbackup/engine'
 import { spellBytes, spellCount, spellDuration } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
 
 /** The result of `backup verify`. */
 export interface VerifiedBackup extends VerifyReport {
 	readonly repository: string
+	/** With `--layout native`: what was looked at as an export of YDB; its findings stand among the others. */
+	readonly native?: { readonly ok: boolean; readonly objects: number; readonly files: number; readonly rows: number }
+}
+
+export function verifiedBackup(
+	report: VerifyReport,
+	native: NativeReport | undefined,
+	repository: string,
+): VerifiedBackup {
+	if (native === undefined) return { repository, ...report }
+	const { ok, objects, files, rows } = native
+	const isNew = ({ key, message }: Finding): boolean =>
+		!report.findings.some((one) => one.key === key && one.message === message)
+	return {
+		repository,
+		...report,
+		ok: report.ok && ok,
+		findings: [...report.findings, ...native.findings.filter(isNew)],
+		native: { ok, objects, files, rows },
+	}
 }
 
 export function verifiedBackupText(verified: VerifiedBackup): string {
 	const { id, level, ok, findings, tables, files, links, rows, plainBytes, storedBytes, elapsedMs } = verified
+	const isStored = verified.checked === 'stored-bytes'
 	const facts = factsText({
 		repository: verified.repository,
-		level: level === 'full' ? 'full: every byte was read' : 'quick: presence and sizes; --level full reads every byte',
+		level: isStored
+			? 'full: every stored byte was read; give --encryption-key to look inside'
+			: level === 'full'
+				? 'full: every byte was read'
+				: 'quick: presence and sizes; --level full reads every byte',
 		tables: spellCount(tables),
 		chain: links.length === 1 ? undefined : `${links.length} backups, the first is ${links[0]}`,
 		objects: spellCount(files),
-		read:
-			level === 'full'
+		read: isStored
+			? `${spellBytes(storedBytes)} stored`
+			: level === 'full'
 				? `${spellCount(rows)} rows, ${spellBytes(plainBytes)}, ${spellBytes(storedBytes)} stored`
 				: undefined,
+		native:
+			verified.native &&
+			`${spellCount(verified.native.objects)} objects in ${spellCount(verified.native.files)} files, as YDB's own import reads them`,
 		time: spellDuration(elapsedMs),
 	})
-	if (ok) return `backup ${id} is whole\n\n${facts}`
+	if (ok) return `backup ${id} is whole${isStored ? ' as far as can be seen without its key' : ''}\n\n${facts}`
 	const list = tableText(findings, [
 		{ title: 'CODE', cell: ({ code }) => code },
 		{ title: 'OBJECT', cell: ({ key }) => key },

@@ -17,6 +17,8 @@ import {
 } from '@ydbackup/format'
 
 import { nextBackupId, parseBackupId } from '../id/backup-id.ts'
+import type { KeyUse } from '../keys/key-use.ts'
+import { listKeyUses, noteKeyUse } from '../keys/key-uses.ts'
 import { mapBounded } from '../read/map-bounded.ts'
 import { readWhole } from '../read/read-whole.ts'
 import { writeNew } from '../read/write-new.ts'
@@ -170,10 +172,11 @@ export class Repository {
 		throw nothingBefore(time, this.storage.location, listed[0]?.id)
 	}
 
-	/** What the native layout has no place for. Errors: `OBJECT_MISSING`, `OBJECT_DAMAGED`, `FORMAT_INVALID`. */
+	/** What the native layout has no place for, of a backup that is not encrypted. Errors: `KEY_REQUIRED` for one that is; `OBJECT_MISSING`, `OBJECT_DAMAGED`, `FORMAT_INVALID`. */
 	async readObjects(manifest: Manifest, options: CallOptions = {}): Promise<ObjectsFile> {
 		const file = manifest.files.find((one) => one.role === 'objects')
 		if (file === undefined) return { version: 1, directories: [] }
+		if (manifest.encryption !== undefined) throw new BackupError('KEY_REQUIRED', `${file.key} is encrypted`)
 		function damaged(how: string): BackupError {
 			return new BackupError('OBJECT_DAMAGED', `${file?.key} ${how}`, {
 				advice: 'use another backup, or another copy of this one',
@@ -228,6 +231,16 @@ export class Repository {
 	/** Forgets a run. May be called twice. */
 	async endRun(id: string, options: CallOptions = {}): Promise<void> {
 		await deleteRun(this.storage, id, options)
+	}
+
+	/** Notes that a key opened a backup, once a day. Errors: what the store says, for example that it may not be written. */
+	async noteKeyUse(use: KeyUse, options: CallOptions = {}): Promise<void> {
+		await noteKeyUse(this.storage, use, options)
+	}
+
+	/** When each key last opened a backup, as far as it could be noted. */
+	async keyUses(options: CallOptions = {}): Promise<KeyUse[]> {
+		return listKeyUses(this.storage, options)
 	}
 
 	/** Runs that have begun and not ended, newest last. */

@@ -69,6 +69,13 @@ export const ERROR_CODES = {
 	/** A file of a backup does not follow its format. */
 	FORMAT_INVALID: 'damaged',
 
+	/** Something is encrypted, and no key was given. */
+	KEY_REQUIRED: 'usage',
+	/** No key that was given is the one that something was encrypted with. */
+	KEY_WRONG: 'permission',
+	/** A key could not be had from where it is kept. */
+	KEY_UNAVAILABLE: 'permission',
+
 	/** No connection to the database could be made, or it was lost for longer than the budget. */
 	DATABASE_UNREACHABLE: 'database',
 	/** The database does not know who we are. */

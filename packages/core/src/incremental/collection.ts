@@ -47,8 +47,38 @@ export interface CollectionSource {
 	read(link: CollectionLink, table: SnapshotTable, range: KeyRange, options?: ReadRowsOptions): AsyncIterable<RowChunk>
 	/** The rows of the link's own table as the server counts them. */
 	countRows(link: CollectionLink, table: SnapshotTable, options?: CallOptions): Promise<bigint>
+	/** What the link's own table takes in the cluster, in bytes, as the server estimates it. */
+	storedBytes(link: CollectionLink, table: SnapshotTable, options?: CallOptions): Promise<bigint>
 	/** What stands at a path outside of the collection now; undefined when nothing does. */
 	live(path: string, options?: CallOptions): Promise<LiveObject | undefined>
 	/** Removes a link's directory and everything in it. May be called twice. */
 	drop(link: CollectionLink, options?: CallOptions): Promise<void>
+}
+
+export interface CollectionSpec {
+	/** The bare name. */
+	readonly name: string
+	/** Paths of row tables, relative to the database. The server takes them as they are and looks for them only at a backup. */
+	readonly tables: readonly string[]
+	readonly isIncremental: boolean
+	/** Leave the changes of indexes out of increments: the server's own RESTORE then builds indexes anew. */
+	readonly omitIndexes?: boolean | undefined
+}
+
+/**
+ * The backup collections of a database, to be made and used. Its statements are not idempotent, so none is repeated: after
+ * `DATABASE_UNREACHABLE` or `DEADLINE_EXCEEDED` it is not known whether one was carried out.
+ */
+export interface CollectionAdmin {
+	readonly database: string
+	/** Bare names, sorted. */
+	names(options?: CallOptions): Promise<readonly string[]>
+	/** Errors: `CONFIG_INVALID`. */
+	open(name: string): CollectionSource
+	/** Errors: `DATABASE_REFUSED`, also when the name is taken. */
+	create(spec: CollectionSpec, options?: CallOptions): Promise<void>
+	/** Removes a collection with every link in it. Errors: `PATH_NOT_FOUND`, `DATABASE_REFUSED`. */
+	drop(name: string, options?: CallOptions): Promise<void>
+	/** Takes a backup inside the cluster. It resolves when the server has begun; see {@link CollectionSource.progress}. */
+	backup(name: string, kind: CollectionLink['kind'], options?: CallOptions): Promise<void>
 }

@@ -44,20 +44,23 @@ export class IndexTable extends MadeTable {
 		return this.#made.rows
 	}
 
+	/** Its row for a row of its table. */
+	entryOf(row: Buffer): { readonly key: Buffer; readonly row: Buffer } {
+		const given = cellsOf(row)!
+		const cells = this.#positions.map((position) => given[position]!)
+		startKey()
+		for (const at of this.key) {
+			const bytes = cells[at]!
+			let start = 1
+			while (bytes[start]! > 127) start++
+			addKeyCell(bytes, start + 1, bytes.length, this.columns[at]!.cell, this.columns[at]!.name)
+		}
+		return { key: finishKey(), row: frameRow(cells) }
+	}
+
 	#make(rows: RowStore): RowStore {
 		const entries: Entry[] = []
-		for (const { row } of rows.entries()) {
-			const given = cellsOf(row)!
-			const cells = this.#positions.map((position) => given[position]!)
-			startKey()
-			for (const at of this.key) {
-				const bytes = cells[at]!
-				let start = 1
-				while (bytes[start]! > 127) start++
-				addKeyCell(bytes, start + 1, bytes.length, this.columns[at]!.cell, this.columns[at]!.name)
-			}
-			entries.push({ key: finishKey(), row: frameRow(cells) })
-		}
+		for (const { row } of rows.entries()) entries.push(this.entryOf(row))
 		entries.sort((a, b) => a.key.compare(b.key))
 		return RowStore.of(entries, rows.version)
 	}

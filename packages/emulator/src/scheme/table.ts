@@ -19,6 +19,7 @@ import {
 	ValueSchema,
 } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
+import type { Stream } from '../collections/stream.ts'
 import type { Contents } from './objects.ts'
 import { Sequence } from './sequence.ts'
 import { RowStore } from '../store/row-store.ts'
@@ -42,6 +43,11 @@ export interface Feed {
 	readonly topic: Contents['topic']
 }
 
+export interface Numbering {
+	readonly ids: ReadonlyMap<string, number>
+	readonly next: number
+}
+
 /** A nullable column of that type. */
 export const asOptional = (type: Type): Type =>
 	isOptional(type)
@@ -57,6 +63,13 @@ export class Table {
 	/** By the name of the column. */
 	readonly sequences: Map<string, Sequence> = new Map()
 	readonly changefeeds: Map<string, Feed> = new Map()
+	/** Changes that are collected for increments of backup collections, by the names of their streams. */
+	readonly streams: Map<string, Stream> = new Map()
+	/** Numbers of the columns, in the order in which they came: one that was dropped leaves a gap. */
+	ids: Map<string, number> = new Map()
+	#nextId = 1
+	/** Why users may not write to it although it is a table as any other. */
+	readOnlyBecause: string | undefined
 	/** Rises with every alteration. */
 	schemaVersion = 0
 	columns: readonly Column[] = []
@@ -125,6 +138,8 @@ export class Table {
 			const otherwise = this.#otherwise(meta, cell)
 			return { name: meta.name, type: notNull ? cell.bare : asOptional(meta.type), cell, notNull, otherwise }
 		})
+		for (const name of this.ids.keys()) if (!names.has(name)) this.ids.delete(name)
+		for (const name of names) if (!this.ids.has(name)) this.ids.set(name, this.#nextId++)
 		for (const name of this.sequences.keys())
 			if (!spec.columns.some((meta) => meta.name === name && meta.defaultValue.case === 'fromSequence'))
 				this.sequences.delete(name)
@@ -278,8 +293,27 @@ export class Table {
 	copy(createdAt: number): Table {
 		const spec = clone(CreateTableRequestSchema, this.spec)
 		const copy = new Table(spec, createdAt, this.rows.snapshot(), this.mayHaveOwnColumns)
+		copy.numberAs(this)
 		for (const [column, sequence] of this.sequences) copy.sequences.get(column)?.continueFrom(sequence)
 		return copy
+	}
+
+	/** The numbers of its columns, to put them back as they were. */
+	get numbering(): Numbering {
+		return { ids: new Map(this.ids), next: this.#nextId }
+	}
+
+	set numbering({ ids, next }: Numbering) {
+		this.ids = new Map(ids)
+		this.#nextId = next
+	}
+
+	/** Takes the numbers of another table for columns of the same names; its other columns follow. */
+	numberAs(other: Table): void {
+		const { ids, next } = other.numbering
+		const names = this.spec.columns.map(({ name }) => name)
+		this.#nextId = next
+		this.ids = new Map(names.map((name) => [name, ids.get(name) ?? this.#nextId++]))
 	}
 
 	/** Re-reads the spec after an alteration. */
@@ -291,6 +325,7 @@ export class Table {
 	/** Why bulk writes are refused, if they are. Source: YDB's documentation of BulkUpsert. */
 	get bulkRefusal(): string | undefined {
 		if (this.refusesWrites) return this.refusesWrites
+		if (this.readOnlyBecause) return this.readOnlyBecause
 		const index: TableIndex | undefined = this.spec.indexes.find(({ type }) => type.case !== 'globalAsyncIndex')
 		return index && `Only async-indexed tables are supported by BulkUpsert: index ${index.name}`
 	}

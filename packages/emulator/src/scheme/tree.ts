@@ -7,7 +7,15 @@ import type { Table } from './table.ts'
 /** Kinds that hold no other paths and stand in a directory. */
 export type ObjectKind = keyof Contents
 /** `index`, `changefeed` and `sequence` stand below a table: YDB shows them only to those who name them. */
-export type NodeKind = 'directory' | 'table' | 'systemView' | 'index' | 'changefeed' | 'sequence' | ObjectKind
+export type NodeKind =
+	| 'directory'
+	| 'table'
+	| 'systemView'
+	| 'index'
+	| 'changefeed'
+	| 'stream'
+	| 'sequence'
+	| ObjectKind
 
 export interface Node {
 	readonly kind: NodeKind
@@ -21,6 +29,18 @@ export interface Node {
 	readonly createdAt: number
 	readonly table?: Table
 	readonly contents: Partial<Contents>
+	/** Of a directory that is a backup collection. */
+	collection?: Collection
+	/** Of a directory that a backup made: by what transaction, and when. */
+	madeBy?: { readonly planStep: number; readonly txId: number }
+}
+
+/** What CREATE BACKUP COLLECTION said. */
+export interface Collection {
+	/** Absolute paths; nobody looks whether they are there. */
+	readonly tables: readonly string[]
+	readonly isIncremental: boolean
+	readonly omitIndexes: boolean
 }
 
 const SYSTEM = '.sys'
@@ -33,6 +53,7 @@ const KIND_NAMES: Readonly<Record<NodeKind, string>> = {
 	systemView: 'a system view',
 	index: 'a table index',
 	changefeed: 'a cdc stream',
+	stream: 'a cdc stream',
 	sequence: 'a sequence',
 	topic: 'a topic',
 	view: 'a view',
@@ -43,7 +64,7 @@ const KIND_NAMES: Readonly<Record<NodeKind, string>> = {
 	transfer: 'a transfer',
 }
 
-const pathExists = (path: string): YdbError =>
+export const pathExists = (path: string): YdbError =>
 	new YdbError('SCHEME_ERROR', `Check failed: path: '${path}', error: path exist, request accepts it`, 2003)
 
 /** The paths of one database. */
@@ -53,6 +74,8 @@ export class SchemeTree {
 	readonly limits: Limits
 	/** Paths that there are, without the database's own. */
 	#count = -1
+	/** Milliseconds since 1970 by the server's clock. */
+	now: () => number = Date.now
 	/** A counter that stands for time: plan steps rise with every change. */
 	step = 1
 
@@ -133,6 +156,9 @@ export class SchemeTree {
 				missing++
 				if (!NAME.test(name) || name === '.' || name === '..')
 					throw new YdbError('SCHEME_ERROR', `Invalid path name '${name}'`)
+				// Below collections they are made by backups and imports.
+				if (name.startsWith('__ydb_backup') && names[0] !== '.backups')
+					throw new YdbError('SCHEME_ERROR', `path part '${name}' is reserved by the system`)
 				if (name.length > limits.nameLength)
 					throw new YdbError('SCHEME_ERROR', `Path part is longer than ${limits.nameLength}: ${name.slice(0, 40)}…`)
 				if (known && known.children.size >= limits.childrenOfDirectory)
@@ -242,6 +268,13 @@ export class SchemeTree {
 			children.set(index.name, node)
 		}
 		for (const [name, { topic }] of table.changefeeds) add('changefeed', name, { contents: { topic } })
+		for (const { name, log, indexes } of table.streams.values()) {
+			const stream = this.#node('stream', name, owner)
+			stream.children.set(STREAM_LOG, this.#node('stream', STREAM_LOG, owner, { table: log }))
+			for (const [index, ofIndex] of indexes)
+				stream.children.set(index, this.#node('stream', index, owner, { table: ofIndex }))
+			children.set(name, stream)
+		}
 		for (const { name } of table.sequences.values()) add('sequence', name, {})
 	}
 
@@ -252,6 +285,7 @@ export class SchemeTree {
 		if (name === undefined) throw new YdbError('BAD_REQUEST', 'the database itself cannot be removed')
 		if (node.kind !== kind) throw this.#otherKind(path, kind)
 		if (name === SYSTEM) throw new YdbError('SCHEME_ERROR', `${path} cannot be removed`)
+		if (node.collection) throw this.#otherKind(path, kind)
 		if (kind === 'directory' && node.children.size > 0)
 			throw new YdbError('SCHEME_ERROR', `Directory ${path} is not empty`)
 		const parent = this.get(`${this.database}/${names.join('/')}`)
@@ -260,6 +294,15 @@ export class SchemeTree {
 		parent.children.delete(name)
 		this.#count--
 		return node
+	}
+
+	/** Removes a directory with everything in it. */
+	removeAll(path: string): void {
+		const names = this.segments(path)
+		const name = names.pop()!
+		const sizeOf = (node: Node): number => [...node.children.values()].reduce((sum, each) => sum + sizeOf(each), 1)
+		this.#count -= sizeOf(this.get(path))
+		this.get(`${this.database}/${names.join('/')}`).children.delete(name)
 	}
 
 	move(from: string, to: string): void {
@@ -277,3 +320,5 @@ export class SchemeTree {
 
 /** The name of the table that holds an index. Source: ydb/core/base/table_index. */
 export const INDEX_TABLE = 'indexImplTable'
+/** Below a stream: the changes of the table itself. As YDB names the topic of a stream. */
+export const STREAM_LOG = 'streamImpl'

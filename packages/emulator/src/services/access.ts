@@ -111,7 +111,8 @@ export class AccessControl {
 			const { path } = JSON.parse(request.toString()) as { path: string }
 			if (method === OBJECT.create) this.#need(user, path, CREATE_TABLE, 'parent')
 			else this.#need(user, path, REMOVE, 'it')
-		} else if (method === OBJECT.alterSequence) {
+		} else if (method === OBJECT.collection) this.#need(user, `${this.#tree.database}/.backups`, CREATE_TABLE, 'parent')
+		else if (method === OBJECT.alterSequence) {
 			const { path } = JSON.parse(request.toString()) as { path: string }
 			this.#need(user, path, ALTER, 'it')
 		} else if (method === OBJECT.accounts && !this.#mayChangeOwn(request, user))

@@ -175,12 +175,15 @@ export function alterTable(tree: SchemeTree, request: AlterTableRequest): void {
 	const before = clone(CreateTableRequestSchema, spec)
 	const feeds = new Map(table.changefeeds)
 	const sequences = new Map(table.sequences)
+	const { numbering } = table
 	checkAlterRequest(request)
 	try {
 		if (request.tieringAction.case) throw new YdbError('UNSUPPORTED', 'tiering is not emulated')
 		const otherColumns = request.dropColumns.length > 0 || request.addColumns.length > 0
 		if (otherColumns) {
 			checkColumnChange(table, request)
+			// One that is dropped and added at once is another column.
+			for (const name of request.dropColumns) table.ids.delete(name)
 			spec.columns = [...spec.columns.filter(({ name }) => !request.dropColumns.includes(name)), ...request.addColumns]
 		}
 		alterColumns(spec, request)
@@ -215,6 +218,7 @@ export function alterTable(tree: SchemeTree, request: AlterTableRequest): void {
 		for (const [name, feed] of feeds) table.changefeeds.set(name, feed)
 		for (const [column, sequence] of sequences) table.sequences.set(column, sequence)
 		table.refresh()
+		table.numbering = numbering
 		throw error
 	}
 	if (!table.refusesWrites) tree.reflect(request.path)

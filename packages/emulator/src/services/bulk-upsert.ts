@@ -196,6 +196,19 @@ export function writtenRows(
 	return rises || rules.asGiven ? batch : lastOfEachKeyIn(batch)
 }
 
+/** Positions of the columns that rows give. */
+export function writtenColumns(
+	table: Table,
+	bytes: Buffer,
+	typed: { readonly start: number; readonly end: number },
+): number[] {
+	const span = field(bytes, typed, 0x0a)!
+	const { type } = fromBinary(TypeSchema, bytes.subarray(span.start, span.end))
+	const item = type.case === 'listType' ? type.value.item?.type : undefined
+	const members = item?.case === 'structType' ? item.value.members : []
+	return members.map(({ name }) => table.columns.findIndex((column) => column.name === name))
+}
+
 function checkSize(size: number): void {
 	const most = LIMITS.cellBytes.value
 	if (size > most)

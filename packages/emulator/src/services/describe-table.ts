@@ -120,6 +120,7 @@ export function describeTable(tree: SchemeTree, request: DescribeTableRequest, f
 			tableStats: create(TableStatsSchema, {
 				rowsEstimate: BigInt(table.rows.count),
 				partitions: BigInt(splitPoints.length + 1),
+				storeSize: BigInt(table.rows.leaves.reduce((sum, { rowBytes }) => sum + rowBytes, 0)),
 			}),
 		}),
 	})

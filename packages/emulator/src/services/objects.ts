@@ -10,6 +10,7 @@ export const OBJECT = {
 	sequences: 'sequences.set',
 	alterSequence: 'sequence.alter',
 	accounts: 'accounts.change',
+	collection: 'collection.change',
 } as const
 
 export interface CreateObject {

@@ -30,6 +30,7 @@ const TYPES: Readonly<Record<NodeKind, Entry_Type>> = {
 	// An index is told as its table and a changefeed as its topic. Source: rpc_describe_path.cpp.
 	index: Entry_Type.TABLE,
 	changefeed: Entry_Type.TOPIC,
+	stream: Entry_Type.TOPIC,
 	sequence: Entry_Type.SEQUENCE,
 	topic: Entry_Type.TOPIC,
 	view: VIEW,
@@ -60,7 +61,10 @@ export function entryOf(tree: SchemeTree, path: string, node: Node): Entry {
 		type,
 		permissions: permissionsOf(node.grants),
 		effectivePermissions: permissionsOf(effectiveGrants(tree.walk(path))),
-		createdAt: { planStep: BigInt(node.createdAt), txId: BigInt(node.createdAt) },
+		createdAt: {
+			planStep: BigInt(node.madeBy?.planStep ?? node.createdAt),
+			txId: BigInt(node.madeBy?.txId ?? node.createdAt),
+		},
 	})
 }
 
@@ -69,8 +73,10 @@ export function entryOf(tree: SchemeTree, path: string, node: Node): Entry {
  * Source: rpc_describe_path.cpp, rpc_describe_table.cpp; the text is a guess.
  */
 export function mustBeVisible(tree: SchemeTree, path: string, withIndexTables = false): void {
-	const [below, last] = tree.walk(path).slice(-2)
-	const hidden = last?.kind === 'sequence' || (below?.kind === 'index' && !withIndexTables)
+	const nodes = tree.walk(path)
+	const [below, last] = nodes.slice(-2)
+	const ofCollection = nodes.some(({ kind }) => kind === 'stream')
+	const hidden = ofCollection || last?.kind === 'sequence' || (below?.kind === 'index' && !withIndexTables)
 	if (hidden)
 		throw new YdbError('SCHEME_ERROR', `Check failed: path: '${tree.absolute(path)}', error: path is not a common path`)
 }

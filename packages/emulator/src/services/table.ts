@@ -56,7 +56,8 @@ export function renameTables(tree: SchemeTree, { tables }: RenameTablesRequest):
 	const key = (path: string): string => tree.segments(path).join('/')
 	for (const { sourcePath, destinationPath, replaceDestination } of tables) {
 		const [from, to] = [key(sourcePath), key(destinationPath)]
-		if (tree.find(sourcePath)?.table?.changefeeds.size)
+		const moving = tree.find(sourcePath)?.table
+		if (moving && moving.changefeeds.size + moving.streams.size > 0)
 			throw new YdbError('PRECONDITION_FAILED', 'Cannot move table with cdc streams')
 		if (!come.has(from)) {
 			if (gone.has(from)) throw new YdbError('SCHEME_ERROR', `Path not found: ${sourcePath}`, 200200)

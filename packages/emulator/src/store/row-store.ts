@@ -42,6 +42,10 @@ export class RowStore {
 
 	/** Puts leaves behind those that are there: their keys must be above. */
 	addLeaves(leaves: readonly Leaf[]): void {
+		if (this.#shared) {
+			this.#leaves = this.#leaves.slice()
+			this.#shared = false
+		}
 		for (const leaf of leaves) {
 			this.#leaves.push(leaf)
 			this.#count += leaf.count

@@ -1,6 +1,7 @@
 import { YdbError } from '../error.ts'
 import type { Table } from '../scheme/table.ts'
 import type { SchemeTree } from '../scheme/tree.ts'
+import { type Changed, logChanges } from '../collections/stream.ts'
 import { type Entry, RowStore, type StoreRange } from './row-store.ts'
 
 interface Touched {
@@ -11,7 +12,7 @@ interface Touched {
 	readonly schemaVersion: number
 	/** The base with the writes of the transaction. */
 	staged: RowStore | undefined
-	readonly writes: (readonly Entry[])[]
+	readonly writes: Changed[]
 	readonly reads: StoreRange[]
 }
 
@@ -58,15 +59,15 @@ export class Transaction {
 		return touched.staged ?? touched.base
 	}
 
-	/** Writes rows, sorted by key, one per key. */
-	write(path: string, entries: readonly Entry[]): void {
+	/** Writes rows, sorted by key, one per key. How they change is for streams of changes. */
+	write(path: string, entries: readonly Entry[], change: Omit<Changed, 'entries'> = { op: 'update' }): void {
 		if (entries.length === 0) return
 		const touched = this.#touch(path)
-		const refusal = touched.table.refusesWrites
+		const refusal = touched.table.refusesWrites ?? touched.table.readOnlyBecause
 		if (refusal) throw new YdbError('BAD_REQUEST', refusal)
 		touched.staged ??= touched.base.snapshot()
 		touched.staged.apply(entries)
-		touched.writes.push(entries)
+		touched.writes.push({ ...change, entries })
 	}
 
 	/** Makes the writes those of the database, or refuses. All or nothing: it runs in one go. The others are open transactions. */
@@ -85,9 +86,10 @@ export class Transaction {
 			if (other !== this) for (const { path, table, staged } of touched) if (staged) other.#keep(path, table)
 		for (const { path, table, base, staged, writes } of touched) {
 			if (!staged) continue
+			const logged = logChanges(table, path, table.rows, writes, this.#tree.now())
 			if (table.rows.version === base.version) table.rows = staged
-			else for (const entries of writes) table.rows.apply(entries)
-			effects.push({ path, writes })
+			else for (const { entries } of writes) table.rows.apply(entries)
+			effects.push({ path, writes: writes.map(({ entries }) => entries) }, ...logged)
 		}
 		return effects
 	}

@@ -35,6 +35,17 @@ export type ObjectAction =
 			readonly consumers: readonly ConsumerDefinition[]
 			readonly settings: readonly Setting[]
 	  })
+	| {
+			readonly kind: 'createCollection'
+			readonly name: string
+			/** The whole database instead of tables. */
+			readonly database: boolean
+			readonly tables: readonly string[]
+			readonly settings: readonly Setting[]
+	  }
+	| { readonly kind: 'dropCollection'; readonly name: string }
+	| { readonly kind: 'restore'; readonly name: string }
+	| { readonly kind: 'backup'; readonly name: string; readonly incremental: boolean }
 	| { readonly kind: 'alterTopic'; readonly path: string; readonly actions: readonly TopicAction[] }
 	| { readonly kind: 'drop'; readonly what: DroppedKind; readonly path: string; readonly ifExists: boolean }
 

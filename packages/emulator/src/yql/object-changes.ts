@@ -5,6 +5,7 @@ import {
 	DropTopicRequestSchema,
 	TopicServiceDefinition as TopicService,
 } from '@ydbjs/api/topic'
+import type { CollectionStatement } from '../collections/collections.ts'
 import { YdbError } from '../error.ts'
 import type { Definition } from '../scheme/objects.ts'
 import { type CreateObject, type DropObject, OBJECT } from '../services/objects.ts'
@@ -27,6 +28,7 @@ export function objectChanges(
 	{ action, at }: Extract<SchemeStatement, { kind: 'object' }>,
 	scope: QueryScope,
 ): SchemeChange[] {
+	if (!('path' in action)) return [{ method: OBJECT.collection, request: json(collectionOf(action, at, scope)) }]
 	const path = scope.path(action.path)
 	switch (action.kind) {
 		case 'createView':
@@ -101,4 +103,42 @@ function definitionOf(action: Action<'createDefinition'>, path: string, at: Posi
 		settings[`column ${name}`] = typeName(type) + (notNull ? ' NOT NULL' : '')
 	const contents: Definition = { settings, text: action.text }
 	return { path, kind: action.what, contents, unless: action.ifNotExists, replace: action.replace }
+}
+
+type CollectionAction = Exclude<ObjectAction, { path: string }>
+
+/** Source: ParseBackupCollectionSettings in kqp_gateway_proxy.cpp; texts of settings that are not known are guesses. */
+function collectionOf(action: CollectionAction, at: Position, scope: QueryScope): CollectionStatement {
+	const { name } = action
+	if (action.kind === 'backup') return { kind: 'backup', name, incremental: action.incremental }
+	if (action.kind === 'dropCollection') return { kind: 'drop', name }
+	if (action.kind === 'restore') return { kind: 'restore', name }
+	if (action.database) throw new YdbError('GENERIC_ERROR', 'Unimplemented', 0, { at })
+	const known: Record<string, string> = {}
+	for (const setting of action.settings) {
+		if (known[setting.name] !== undefined)
+			throw new YdbError('GENERIC_ERROR', `${setting.name} duplicate keys`, 0, { at: setting.at })
+		known[setting.name] = textOf(setting, scope)
+	}
+	const { STORAGE, INCREMENTAL_BACKUP_ENABLED: incremental, OMIT_INDEXES: omit, ...others } = known
+	const [other] = Object.keys(others)
+	if (other !== undefined) throw new YdbError('GENERIC_ERROR', `Unknown property: ${other}`, 0, { at })
+	if (STORAGE !== undefined && STORAGE.toLowerCase() !== 'cluster')
+		throw new YdbError('GENERIC_ERROR', 'Only cluster storage is supported for now', 0, { at })
+	const isIncremental = flagOf('INCREMENTAL_BACKUP_ENABLED', incremental, at)
+	return {
+		kind: 'create',
+		name,
+		tables: action.tables.map((table) => scope.path(table)),
+		isIncremental,
+		// Said to the server with increments only.
+		omitIndexes: isIncremental && flagOf('OMIT_INDEXES', omit, at),
+	}
+}
+
+function flagOf(name: string, value: string | undefined, at: Position): boolean {
+	const word = (value ?? 'false').toLowerCase()
+	if (word !== 'true' && word !== 'false')
+		throw new YdbError('GENERIC_ERROR', `${name} must be true or false`, 0, { at })
+	return word === 'true'
 }

@@ -2,6 +2,7 @@ import { YdbError } from '../error.ts'
 import type { Expression, Returning, Statement, WriteMode, WriteSource } from './ast.ts'
 import { grammarError, type Position, syntaxError } from './lexer.ts'
 import { parseAccounts, parseGrant } from './parse-access.ts'
+import { parseBackup, parseBackupCollection } from './parse-collection.ts'
 import { parseExpression } from './parse-expression.ts'
 import { parseObject } from './parse-object.ts'
 import { parseSelect } from './parse-select.ts'
@@ -27,8 +28,8 @@ export function parse(text: string): Statement[] {
 /** Beginnings of statements that YQL has and the emulator has not. */
 const STATEMENTS = new Set(
 	(
-		'ALTER ANALYZE BACKUP BATCH COMMIT CREATE DEFINE DISCARD DO DROP EVALUATE EXPLAIN EXPORT FROM GRANT IMPORT ' +
-		'PROCESS REDUCE RESTORE REVOKE ROLLBACK SHOW SUBQUERY TRUNCATE USE VALUES'
+		'ALTER ANALYZE BATCH COMMIT CREATE DEFINE DISCARD DO DROP EVALUATE EXPLAIN EXPORT FROM GRANT IMPORT ' +
+		'PROCESS REDUCE REVOKE ROLLBACK SHOW SUBQUERY TRUNCATE USE VALUES'
 	).split(' '),
 )
 
@@ -94,6 +95,9 @@ function parseStatement(cursor: TokenCursor): Statement {
 			if (found) return found
 			break
 		}
+		case 'BACKUP':
+		case 'RESTORE':
+			return parseBackup(cursor, token.upper, at)
 		case 'GRANT':
 		case 'REVOKE':
 			return parseGrant(cursor, token.upper, at)
@@ -111,6 +115,7 @@ function parseScheme(cursor: TokenCursor, verb: 'CREATE' | 'ALTER' | 'DROP', at:
 		const ifExists = cursor.takeWord('IF', 'EXISTS')
 		return { kind: 'dropTable', at, path: cursor.name('a table name'), ifExists }
 	}
+	if (cursor.takeWord('BACKUP', 'COLLECTION')) return parseBackupCollection(cursor, verb, at)
 	if (verb === 'ALTER' && cursor.takeWord('SEQUENCE')) return parseAlterSequence(cursor, at)
 	return parseAccounts(cursor, verb, at) ?? parseObject(cursor, verb, at)
 }

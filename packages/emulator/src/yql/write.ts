@@ -1,4 +1,5 @@
 import { YdbError } from '../error.ts'
+import type { Changed } from '../collections/stream.ts'
 import type { Table } from '../scheme/table.ts'
 import { cellsOf, lastOfEachKey, rowsOf, type WriteRules } from '../services/bulk-upsert.ts'
 import type { Entry } from '../store/row-store.ts'
@@ -48,7 +49,7 @@ export function runWrite(statement: Statement<'write'>, scope: QueryScope): Sele
 			transaction.read(path, [point(key)])
 			if (store.get(key)) throw conflict(path, 'Conflict with existing key.')
 		}
-		write(path, sorted, scope)
+		write(path, sorted, scope, named(table, rows.names))
 		return returned?.(sorted)
 	}
 	// Cells that stay as they are were read.
@@ -57,8 +58,30 @@ export function runWrite(statement: Statement<'write'>, scope: QueryScope): Sele
 			path,
 			entries.map(({ key }) => point(key)),
 		)
-	write(path, entries, scope)
+	if (mode === 'REPLACE') write(path, entries, scope, { ...named(table, rows.names), op: 'reset' })
+	else if (!fresh) write(path, entries, scope, named(table, rows.names))
+	else {
+		const isNew = ({ key }: Entry): boolean => store.get(key) === undefined
+		const defaults = table.columns.filter(({ otherwise }) => otherwise).map(({ name }) => name)
+		const news = entries.filter(isNew)
+		write(path, news, scope, named(table, [...new Set([...rows.names, ...defaults])]))
+		write(
+			path,
+			entries.filter((entry) => !news.includes(entry)),
+			scope,
+			named(table, rows.names),
+		)
+	}
 	return returned?.(entries)
+}
+
+type Change = Omit<Changed, 'entries'>
+/** The rows hold the keys of those that go. */
+const erasing = (rows: readonly Entry[]): Change => ({ op: 'erase', erased: rows.map(({ row }) => row!) })
+
+/** A change that gives those columns. */
+function named(table: Table, names: readonly string[]): Change {
+	return { op: 'update', columns: names.map((name) => table.columns.findIndex((column) => column.name === name)) }
 }
 
 function planWrite(
@@ -70,14 +93,14 @@ function planWrite(
 	scope.accesses.steps.push({ path, kind: 'writes', type, columns, by: [] })
 }
 
-function write(path: string, entries: readonly Entry[], scope: QueryScope): void {
+function write(path: string, entries: readonly Entry[], scope: QueryScope, change: Change): void {
 	const access = scope.accesses.of(path)
 	for (const { row } of entries)
 		if (row) {
 			access.updatedRows++
 			access.updatedBytes += row.length
 		} else access.deletedRows++
-	scope.transaction.write(path, entries)
+	scope.transaction.write(path, entries, change)
 }
 
 /** Refuses rows that a unique index forbids. Looks at every row of the table: simple, and slow for large ones. */
@@ -130,7 +153,7 @@ export function runUpdateOn(statement: Statement<'updateOn'>, scope: QueryScope)
 	const entries = rowsOf(table, rows.bytes, rows, { kept: scope.transaction.read(path, []), partial: true })
 	const found = existing(entries, path, scope)
 	checkUnique(table, path, found, scope)
-	write(path, found, scope)
+	write(path, found, scope, named(table, rows.names))
 	return returned?.(found)
 }
 
@@ -148,6 +171,7 @@ export function runDeleteOn(statement: Statement<'deleteOn'>, scope: QueryScope)
 		path,
 		entries.map(({ key }) => ({ key, row: null })),
 		scope,
+		erasing(entries),
 	)
 	return returned?.(gone!)
 }
@@ -196,6 +220,7 @@ export function runDelete(statement: Statement<'delete'>, scope: QueryScope): Se
 		path,
 		found.map(({ key }) => ({ key, row: null })),
 		scope,
+		erasing(found),
 	)
 	return returned?.(found)
 }
@@ -250,6 +275,14 @@ export function runUpdate(statement: Statement<'update'>, scope: QueryScope): Se
 	const typed = typedRows(members, written)
 	const entries = rowsOf(table, typed.bytes, typed, { kept: scope.transaction.read(path, []), partial: true })
 	checkUnique(table, path, entries, scope)
-	write(path, entries, scope)
+	write(
+		path,
+		entries,
+		scope,
+		named(
+			table,
+			members.map(({ name }) => name),
+		),
+	)
 	return returned?.(entries)
 }

@@ -1,5 +1,5 @@
 import type { Repository } from '@ydbackup/catalog'
-import type { SnapshotSource } from '@ydbackup/core'
+import type { KeyProvider, SnapshotSource } from '@ydbackup/core'
 import type { Manifest } from '@ydbackup/format'
 
 import type { EventHandler } from '../events/event.ts'
@@ -23,6 +23,11 @@ export interface BackupOptions {
 	readonly labels?: Readonly<Record<string, string>> | undefined
 	/** Default `zstd-1`. */
 	readonly compression?: string | undefined
+	/**
+	 * Encrypt the backup as YDB encrypts its exports, with the first of the keys; the others may be needed to read the parent. Default: no
+	 * encryption; an increment of an encrypted backup must be encrypted too.
+	 */
+	readonly encryption?: BackupEncryption | undefined
 	/** Partitions that are read and stored at once. Default 4; never more than the store can serve. */
 	readonly concurrency?: number | undefined
 	/** Let the server count each table too and compare. Default true; costs a full scan of each table on the server. */
@@ -38,6 +43,12 @@ export interface BackupOptions {
 	readonly clock?: (() => Date) | undefined
 	/** Who makes the backup; stands in the manifest. */
 	readonly tool: { readonly name: string; readonly version: string }
+}
+
+export interface BackupEncryption {
+	readonly keys: readonly KeyProvider[]
+	/** `aes-128-gcm`, `aes-256-gcm` or `chacha20-poly1305`. Default: AES of the key's length. */
+	readonly algorithm?: string | undefined
 }
 
 export interface BackedUpTable {
@@ -58,6 +69,10 @@ export interface BackupResult {
 	/** In a dry run rows, partitions and bytes are 0: nothing was read. */
 	readonly tables: readonly BackedUpTable[]
 	readonly directories: readonly string[]
+	/** Undefined for a backup that is not encrypted. */
+	readonly encryption: { readonly algorithm: string; readonly keyId: string } | undefined
+	/** Ids of the keys that opened what the increment builds upon. */
+	readonly keysUsed: readonly string[]
 	/** What was left out, and why. */
 	readonly notes: readonly Note[]
 	readonly warnings: readonly Warning[]

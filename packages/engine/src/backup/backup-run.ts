@@ -4,6 +4,7 @@ import type { Snapshot } from '@ydbackup/core'
 import type { Compression, Manifest, ShippedLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
+import type { Seal } from '../encryption/seal.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
@@ -18,6 +19,8 @@ export type RunOptions = Omit<BackupOptions, 'source' | 'parent'> & { readonly s
 /** What an increment builds upon, and how the snapshot becomes changes. */
 export interface Increment {
 	readonly parent: Manifest
+	/** Ids of the keys that opened the parent and what it builds upon. */
+	readonly keysUsed?: readonly string[] | undefined
 	/** `touch` is called while rows pass that are no change. */
 	open(snapshot: Snapshot, touch: () => void): LinkSnapshot
 }
@@ -27,6 +30,8 @@ export interface CreateRunOptions {
 	readonly reporter: Reporter
 	readonly compression: Compression
 	readonly concurrency: number
+	/** Undefined for a backup that is not encrypted. */
+	readonly seal?: Seal | undefined
 	/** Undefined for a full backup. */
 	readonly increment?: Increment | undefined
 	readonly collection?: ShippedLink | undefined
@@ -45,6 +50,8 @@ export interface BackupRun {
 	/** Where the copies are, relative to the database. */
 	readonly workDirectory: string
 	readonly ledger: Ledger
+	/** Encrypts what the run writes; undefined for a backup that is not encrypted. */
+	readonly seal: Seal | undefined
 	/** `committing` from the first byte of the manifest on: from then it can only be asked whether the backup exists. */
 	stage: 'working' | 'committing'
 	snapshot: Snapshot | undefined
@@ -61,7 +68,7 @@ export interface BackupRun {
 
 /** Gives the backup its id and writes down that a run has begun, before anything is created in the database. */
 export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
-	const { options, reporter, compression, concurrency, increment, collection, beforeCommit } = given
+	const { options, reporter, compression, concurrency, seal, increment, collection, beforeCommit } = given
 	const { repository, source } = options
 	const now = options.clock ?? ((): Date => new Date())
 	const createdAt = now()
@@ -84,7 +91,8 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 		id,
 		createdAt,
 		workDirectory,
-		ledger: createLedger(repository.storage),
+		ledger: createLedger(repository.storage, seal),
+		seal,
 		stage: 'working',
 		snapshot: undefined,
 		increment,

@@ -1,8 +1,12 @@
-import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
-import { parseCompression } from '@ydbackup/format'
+import { BackupError, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { encryption, parseCompression } from '@ydbackup/format'
 
 import { linkSnapshot } from '../chain/link-snapshot.ts'
 import { createSelection } from '../choose/selection.ts'
+import { createKeyring, type Keyring } from '../encryption/keyring.ts'
+import { keysOf } from '../encryption/open-backup.ts'
+import { proveKey } from '../encryption/prove-key.ts'
+import { createSeal, encryptionOf, type Seal } from '../encryption/seal.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { collect } from '../flow/collect.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
@@ -22,16 +26,18 @@ import { writeBackup } from './write-backup.ts'
  * When stopped by `signal` it throws `INTERRUPTED` and keeps copies and objects (unless `discardOnInterrupt`); after any other
  * failure copies and objects are removed. What could not be removed stands in a warning. Errors: those of the source and of the
  * store, `PATH_NOT_FOUND`, `CONFIG_INVALID`, `COUNT_MISMATCH`, `OBJECT_MISSING`, `OBJECT_DAMAGED`, `BACKUP_ID_CONFLICT`,
- * `BACKUP_NOT_FOUND` and `CHAIN_BROKEN` for the parent.
+ * `BACKUP_NOT_FOUND` and `CHAIN_BROKEN` for the parent; `KEY_WRONG`, `KEY_REQUIRED`, `KEY_UNAVAILABLE` before anything is written.
  */
 export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	const startedAt = performance.now()
 	const reporter = createReporter(asked.onEvent)
-	const { parent, options } = await openParent(asked, reporter)
+	const keyring = createKeyring(asked.encryption?.keys ?? [], asked.signal)
+	const seal = await openSeal(asked, keyring)
+	const { parent, options } = await openParent(asked, keyring, reporter)
 	const compression = parseCompression(options.compression ?? 'zstd-1')
 	const concurrency = chooseConcurrency(options.concurrency, options.repository.storage)
 	const plan = await makePlan(options, reporter)
-	if (options.dryRun === true) return await dryResult(options, plan, reporter, startedAt)
+	if (options.dryRun === true) return await dryResult(options, plan, seal, reporter, startedAt)
 
 	const { storage } = options.repository
 	const run = await createRun({
@@ -39,8 +45,10 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		reporter,
 		compression,
 		concurrency: mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
+		seal,
 		increment: parent && {
 			parent: parent.manifests.at(-1)!,
+			keysUsed: keysOf(parent.manifests),
 			open: (snapshot, touch) => linkSnapshot(snapshot, parent, storage, touch),
 		},
 	})
@@ -53,6 +61,26 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	} catch (error) {
 		throw await abandonRun(run, error)
 	}
+}
+
+/** Before anything else: a key that cannot open what it closes must not be found on the day of the restore. */
+async function openSeal({ encryption: asked, signal }: BackupOptions, keyring: Keyring): Promise<Seal | undefined> {
+	const [provider] = asked?.keys ?? []
+	if (provider === undefined) {
+		if (asked?.algorithm === undefined) return undefined
+		throw new BackupError(
+			'KEY_REQUIRED',
+			`an algorithm is named (${asked.algorithm}), and no encryption key is given`,
+			{
+				advice: 'give --encryption-key too',
+			},
+		)
+	}
+	const named = asked?.algorithm === undefined ? undefined : encryption.parseAlgorithm(asked.algorithm)
+	const key = await keyring.first()
+	const algorithm = named ?? encryption.algorithmOfKey(key.size)
+	await proveKey(provider, key, algorithm, signal)
+	return createSeal(key, algorithm)
 }
 
 async function makePlan(options: BackupOptions, reporter: Reporter): Promise<BackupPlan> {
@@ -76,6 +104,7 @@ async function makePlan(options: BackupOptions, reporter: Reporter): Promise<Bac
 async function dryResult(
 	options: BackupOptions,
 	plan: BackupPlan,
+	seal: Seal | undefined,
 	reporter: Reporter,
 	startedAt: number,
 ): Promise<BackupResult> {
@@ -85,6 +114,8 @@ async function dryResult(
 		database: options.source.database,
 		tables: plan.tables.map(({ path }) => ({ path, rows: 0, partitions: 0, plainBytes: 0, storedBytes: 0 })),
 		directories: plan.directories.map(({ path }) => path),
+		encryption: encryptionOf(seal),
+		keysUsed: [],
 		notes: plan.notes,
 		warnings: reporter.warnings,
 		rows: 0,

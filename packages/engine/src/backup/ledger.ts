@@ -1,7 +1,9 @@
 import type { Storage } from '@ydbackup/core'
-import { type ManifestFile, sha256Hex } from '@ydbackup/format'
+import { layout, type ManifestFile, sha256Hex } from '@ydbackup/format'
 
-/** A file that is written from memory. */
+import type { Seal } from '../encryption/seal.ts'
+
+/** A file that is written from memory. Its key is the one that it has in a backup that is not encrypted. */
 export interface SmallFile {
 	readonly key: string
 	readonly role: ManifestFile['role']
@@ -23,7 +25,8 @@ export interface Ledger {
 	putSmall(file: SmallFile, signal: AbortSignal | undefined): Promise<void>
 }
 
-export function createLedger(storage: Storage): Ledger {
+/** With a `seal`, files are encrypted on their way, under the same name with `.enc` behind it. */
+export function createLedger(storage: Storage, seal?: Seal): Ledger {
 	const files = new Map<string, ManifestFile>()
 	const keys = new Set<string>()
 	return {
@@ -31,7 +34,10 @@ export function createLedger(storage: Storage): Ledger {
 		attempted: () => Array.from(keys).toReversed(),
 		begin: (key) => void keys.add(key),
 		add: (file) => void files.set(file.key, file),
-		async putSmall({ key, role, object, partition, bytes }, signal) {
+		async putSmall({ key: name, role, object, partition, bytes: plain }, signal) {
+			const encryptor = seal?.encryptor({ key: name, role, object, partition })
+			const key = encryptor === undefined ? name : `${name}${layout.encryptedSuffix}`
+			const bytes = encryptor?.encryptWhole(plain) ?? plain
 			keys.add(key)
 			const sha256 = sha256Hex(bytes)
 			await storage.put(key, bytes, { size: bytes.length, sha256, signal })
@@ -39,8 +45,8 @@ export function createLedger(storage: Storage): Ledger {
 				key,
 				size: bytes.length,
 				sha256,
-				plainSize: bytes.length,
-				plainSha256: sha256,
+				plainSize: plain.length,
+				plainSha256: encryptor === undefined ? sha256 : sha256Hex(plain),
 				role,
 				...(object === undefined ? {} : { object }),
 				...(partition === undefined ? {} : { partition }),

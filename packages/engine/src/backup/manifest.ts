@@ -13,7 +13,7 @@ export interface ManifestParts {
 }
 
 /** The manifest of a finished run, but for its own hash. */
-export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest, 'sha256'> {
+export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest, 'sha256' | 'mac'> {
 	const { options, snapshot } = run
 	const { repository, source } = options
 	const finishedAt = run.now().toISOString()
@@ -51,8 +51,13 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 			storedBytes: files.reduce((sum, file) => sum + file.size, 0),
 			files: files.length,
 		},
-		notes: [...parts.plan.notes, ...patternNotes(options), ...(run.link?.doubts?.() ?? [])],
+		notes: notesOf(run, parts.plan),
 	}
+}
+
+/** Everything that was not taken, and what is doubtful. */
+export function notesOf({ options, link }: BackupRun, plan: BackupPlan): Note[] {
+	return [...plan.notes, ...patternNotes(options), ...(link?.doubts?.() ?? [])]
 }
 
 /** Patterns stand among what was not taken: whoever restores must see that the backup is not of everything. */

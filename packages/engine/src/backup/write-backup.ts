@@ -2,6 +2,8 @@ import { BackupError, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
 import { layout, type Manifest, type StoredLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
+import { encryptionOf } from '../encryption/seal.ts'
+import { sealedNames, sealManifest } from '../encryption/seal-manifest.ts'
 import { createMeter } from '../events/meter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
@@ -9,7 +11,7 @@ import { runAll } from '../flow/run-all.ts'
 import type { BackupResult } from './backup-options.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { BackupRun } from './backup-run.ts'
-import { type ManifestParts, manifestOf } from './manifest.ts'
+import { type ManifestParts, manifestOf, notesOf } from './manifest.ts'
 import { readBack } from './read-back.ts'
 import { assertCount, COUNTS_AT_ONCE, type TableJob, type TableTotals, writeData } from './write-data.ts'
 import { writeObjects, writeRoot } from './write-root.ts'
@@ -22,7 +24,7 @@ export async function writeBackup(
 	run: BackupRun,
 	plan: BackupPlan,
 ): Promise<Omit<BackupResult, 'warnings' | 'elapsedMs'>> {
-	const { options, reporter, ledger, id, concurrency } = run
+	const { options, reporter, ledger, id, concurrency, seal } = run
 	const { storage } = options.repository
 	const permissions = new Map(plan.tables.map((table) => [table.path, table.permissions]))
 	const meter = createMeter(reporter.emit, plan.tables.length)
@@ -48,6 +50,7 @@ export async function writeBackup(
 			snapshot,
 			jobs,
 			ledger,
+			seal,
 			compression,
 			concurrency,
 			countRows,
@@ -60,8 +63,19 @@ export async function writeBackup(
 	reporter.phase('schemes', `writing the schemes of ${jobs.length} tables and ${plan.directories.length} directories`)
 	const { signal } = stalls
 	const requests = requestConcurrency(storage)
-	const fuller = await writeSchemes({ id, jobs, permissions, ledger, reporter, concurrency: requests, signal })
-	await writeObjects({ id, directories: plan.directories, schemes: fuller, links: linksOf(link, jobs), ledger, signal })
+	const schemes = await writeSchemes({
+		id,
+		jobs,
+		permissions,
+		ledger,
+		isEncrypted: seal !== undefined,
+		reporter,
+		concurrency: requests,
+		signal,
+	})
+	const named = jobs.map(({ table, prefix }) => ({ path: table.path, prefix }))
+	const sealed = seal && sealedNames(named, { paths: plan.paths, notes: notesOf(run, plan) })
+	await writeObjects({ id, directories: plan.directories, schemes, links: linksOf(link, jobs), sealed, ledger, signal })
 
 	const before = ledger.files()
 	reporter.phase('read-back', `reading ${before.length} objects back`)
@@ -72,7 +86,7 @@ export async function writeBackup(
 
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
 	reporter.phase('commit', `committing ${id}`)
-	await writeRoot(id, jobs, run.compression, ledger)
+	await writeRoot(id, jobs, run.compression, ledger, seal)
 	const known = new Set(before.map((file) => file.key))
 	const rootFiles = ledger.files().filter((file) => !known.has(file.key))
 	if (isReadBack === 'done') {
@@ -81,7 +95,8 @@ export async function writeBackup(
 	if (isReadBack === 'unavailable') reporter.warn('the store does not let us read: nothing could be read back')
 	const parts = { plan, jobs, totals, readBack: isReadBack }
 	run.stage = 'committing'
-	const manifest = await options.repository.commit(manifestOf(run, parts))
+	const full = manifestOf(run, parts)
+	const manifest = await options.repository.commit(seal === undefined ? full : sealManifest(full, seal))
 	return resultOf(run, parts, manifest)
 }
 
@@ -135,6 +150,8 @@ function resultOf(
 		database: run.options.source.database,
 		tables,
 		directories: plan.directories.map((directory) => directory.path),
+		encryption: encryptionOf(run.seal),
+		keysUsed: run.increment?.keysUsed ?? [],
 		notes: plan.notes,
 		rows: tables.reduce((sum, table) => sum + table.rows, 0),
 		plainBytes: tables.reduce((sum, table) => sum + table.plainBytes, 0),

@@ -1,7 +1,8 @@
 import { BackupError, type KeyRange, type Snapshot, type SnapshotTable, type Storage } from '@ydbackup/core'
-import type { Compression } from '@ydbackup/format'
+import { type Compression, layout } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
+import type { Seal } from '../encryption/seal.ts'
 import type { Meter } from '../events/meter.ts'
 import type { Reporter } from '../events/reporter.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
@@ -33,6 +34,7 @@ export interface WriteDataOptions {
 	readonly snapshot: Snapshot
 	readonly jobs: readonly TableJob[]
 	readonly ledger: Ledger
+	readonly seal: Seal | undefined
 	readonly compression: Compression
 	readonly concurrency: number
 	readonly countRows: boolean
@@ -88,7 +90,10 @@ async function writePart(
 	signal: AbortSignal,
 ): Promise<PartFacts> {
 	const { id, snapshot, compression, ledger, reporter } = options
-	const key = dataKey(id, prefix, partition, compression)
+	const name = dataKey(id, prefix, partition, compression)
+	const place = { role: 'data', object: prefix, partition } as const
+	const encryptor = options.seal?.encryptor({ key: name, ...place })
+	const key = encryptor === undefined ? name : `${name}${layout.encryptedSuffix}`
 	const what = `${table.path} part ${partition}`
 	ledger.begin(key)
 	const facts = await uploadPart({
@@ -98,11 +103,12 @@ async function writePart(
 			snapshot.read(table, range, { signal, onRestart: (reason) => reporter.retry(`reading ${what}`, reason) }),
 		schema: table.schema,
 		compression,
+		encryptor,
 		meter: options.meter,
 		signal,
 		onRetry: () => reporter.retry(`storing ${what}`, 'the store asked for the bytes again'),
 	})
-	ledger.add({ key, role: 'data', object: prefix, partition, provenance: 'streamed', ...facts })
+	ledger.add({ key, ...place, provenance: 'streamed', ...facts })
 	await ledger.putSmall(checksumOf(key, facts.plainSha256, { object: prefix, partition }), signal)
 	return facts
 }

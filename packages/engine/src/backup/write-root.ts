@@ -1,5 +1,15 @@
-import { type Compression, encodeObjects, layout, printProtoText, sha256Hex, type StoredLink } from '@ydbackup/format'
+import {
+	type Compression,
+	encodeObjects,
+	encryption,
+	layout,
+	printProtoText,
+	type SealedNames,
+	sha256Hex,
+	type StoredLink,
+} from '@ydbackup/format'
 
+import type { Seal } from '../encryption/seal.ts'
 import type { PlannedObject } from './backup-plan.ts'
 import { checksumOf, rootKey } from '../part/keys.ts'
 import type { Ledger, SmallFile } from './ledger.ts'
@@ -11,6 +21,7 @@ export async function writeObjects({
 	directories,
 	schemes,
 	links,
+	sealed,
 	ledger,
 	signal,
 }: {
@@ -18,6 +29,8 @@ export async function writeObjects({
 	readonly directories: readonly PlannedObject[]
 	readonly schemes: Record<string, string>
 	readonly links: Record<string, StoredLink> | undefined
+	/** With encryption: the names that the manifest leaves out. */
+	readonly sealed: SealedNames | undefined
 	readonly ledger: Ledger
 	readonly signal: AbortSignal | undefined
 }): Promise<void> {
@@ -29,6 +42,7 @@ export async function writeObjects({
 		})),
 		...(Object.keys(schemes).length === 0 ? {} : { schemes }),
 		...(links === undefined ? {} : { links }),
+		...(sealed === undefined ? {} : { sealed }),
 	})
 	await ledger.putSmall({ key: layout.objectsKey(id), role: 'objects', bytes }, signal)
 }
@@ -39,12 +53,17 @@ export async function writeRoot(
 	jobs: readonly TableJob[],
 	compression: Compression,
 	ledger: Ledger,
+	seal: Seal | undefined,
 ): Promise<void> {
-	const items = jobs.map(({ table, prefix }) => ({ path: table.path, exportPrefix: prefix }))
+	const items = jobs.map(({ table, prefix }) => ({
+		path: table.path,
+		exportPrefix: prefix,
+		...(seal && { iv: encryption.ivHex(encryption.itemIv(seal.exportIv, Number(prefix))) }),
+	}))
 	const files: (readonly [SmallFile['role'], string, Uint8Array])[] = [
 		['mapping', 'SchemaMapping/mapping.json', layout.schemaMapping(items)],
 		['mapping', 'SchemaMapping/metadata.json', layout.schemaMappingMetadata()],
-		['metadata', 'metadata.json', layout.rootMetadata({ compression })],
+		['metadata', 'metadata.json', layout.rootMetadata({ compression, encryption: seal?.algorithm })],
 	]
 	for (const [role, name, bytes] of files) {
 		const key = rootKey(id, name)
@@ -55,5 +74,7 @@ export async function writeRoot(
 
 /** Keys to delete first when a run is given up: without them nothing can be imported. */
 export function rootKeys(id: string): string[] {
-	return ['metadata.json', 'SchemaMapping/metadata.json', 'SchemaMapping/mapping.json'].map((name) => rootKey(id, name))
+	return ['metadata.json', 'SchemaMapping/metadata.json', 'SchemaMapping/mapping.json']
+		.flatMap((name) => [name, `${name}${layout.encryptedSuffix}`])
+		.map((name) => rootKey(id, name))
 }

@@ -20,6 +20,7 @@ export interface WriteSchemesOptions {
 	/** Owner and grants by path. */
 	readonly permissions: ReadonlyMap<string, ProtoText>
 	readonly ledger: Ledger
+	readonly isEncrypted: boolean
 	readonly reporter: Reporter
 	readonly concurrency: number
 	readonly signal: AbortSignal
@@ -46,7 +47,11 @@ export async function writeSchemes(options: WriteSchemesOptions): Promise<Record
 		const grants = printProtoText(options.permissions.get(table.path) ?? [])
 		const files: (readonly [SmallFile['role'], string, Uint8Array])[] = [['scheme', 'scheme.pb', Buffer.from(native)]]
 		if (grants !== '') files.push(['permissions', 'permissions.pb', Buffer.from(grants)])
-		files.push(['metadata', 'metadata.json', layout.itemMetadata({ version: 1, permissions: grants !== '' })])
+		files.push([
+			'metadata',
+			'metadata.json',
+			layout.itemMetadata({ version: 1, permissions: grants !== '', isEncrypted: options.isEncrypted }),
+		])
 		for (const [role, name, bytes] of files) {
 			const key = itemKey(options.id, prefix, name)
 			await options.ledger.putSmall({ key, role, object: prefix, bytes }, signal)

@@ -8,9 +8,10 @@ import {
 	tableSchemaOf,
 } from '@ydbackup/format'
 
+import type { OpenedBackup } from '../encryption/open-backup.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
 import type { Finding } from '../part/finding.ts'
-import { inspect, type Inspection } from '../part/inspect.ts'
+import { inspect, type Inspection, type InspectLevel } from '../part/inspect.ts'
 
 /** The kind of a manifest's note about a table of a link whose changes contradict themselves. */
 export const SUSPECT = 'suspect'
@@ -49,11 +50,11 @@ export interface OpenedChain {
 
 export interface OpenChainOptions {
 	readonly storage: Storage
-	/** As `readChain` of the catalog gives it. */
-	readonly manifests: readonly Manifest[]
+	/** The full backup first, as `openBackups` gives them. */
+	readonly backups: readonly OpenedBackup[]
 	/** Prefixes in the last backup of the tables that matter; undefined for all. */
 	readonly tables?: ReadonlySet<string> | undefined
-	readonly level: 'sizes' | 'contents'
+	readonly level: InspectLevel
 	readonly signal: AbortSignal | undefined
 }
 
@@ -62,23 +63,25 @@ export interface OpenChainOptions {
  * the others only what those tables need is looked at. Throws only when the store cannot be asked; a layer that is missing is a finding.
  */
 export async function openChain(options: OpenChainOptions): Promise<OpenedChain> {
-	const { storage, manifests, level, signal } = options
+	const { storage, backups, level, signal } = options
+	const manifests = backups.map(({ manifest }) => manifest)
 	const last = manifests.at(-1)!
 	const wanted = last.objects.filter(
 		({ prefix, kind }) => prefix !== undefined && kind !== 'index-changes' && options.tables?.has(prefix) !== false,
 	)
 	const paths = new Set(wanted.map((object) => object.path))
 	const inspections: Inspection[] = []
-	for (const manifest of manifests) {
+	for (const backup of backups) {
+		const { manifest } = backup
 		const needed = manifest.objects.flatMap(({ path, prefix, kind }) =>
 			paths.has(path) || (options.tables === undefined && kind === 'index-changes') ? (prefix ?? []) : [],
 		)
 		const chosen = manifest === last && options.tables === undefined ? undefined : new Set(needed)
-		inspections.push(await inspect({ storage, manifest, tables: chosen, level, signal }))
+		inspections.push(await inspect({ storage, backup, tables: chosen, level, signal }))
 	}
 	const findings = [...inspections.flatMap((inspection) => inspection.findings), ...doubtsOf(manifests, paths)]
 	const { directories } = inspections.at(-1)!
-	if (level === 'sizes') return { manifests, findings, tables: [], directories }
+	if (level !== 'contents') return { manifests, findings, tables: [], directories }
 
 	const tables: ChainTable[] = []
 	for (const object of wanted) {

@@ -1,6 +1,6 @@
 import type { Storage } from '@ydbackup/core'
-import type { Manifest } from '@ydbackup/format'
 
+import type { OpenedBackup } from '../encryption/open-backup.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { errorOf } from '../part/finding.ts'
 import type { RestoreChoice } from '../restore/restore-plan.ts'
@@ -8,7 +8,8 @@ import { openChain, type OpenedChain } from './open-chain.ts'
 
 export interface OpenChosenOptions {
 	readonly storage: Storage
-	readonly manifests: readonly Manifest[]
+	/** The full backup first. */
+	readonly backups: readonly OpenedBackup[]
 	readonly choice: RestoreChoice
 	readonly acceptNativeDamage: boolean
 	readonly reporter: Reporter
@@ -17,12 +18,12 @@ export interface OpenChosenOptions {
 
 /** Opens what is chosen of a backup; what is wrong with it is thrown as one error, and what may be accepted is warned about. */
 export async function openChosen(options: OpenChosenOptions): Promise<OpenedChain> {
-	const { storage, manifests, choice, reporter, signal } = options
-	const { id } = manifests.at(-1)!
-	const others = manifests.length > 1 ? ` and the ${manifests.length - 1} that it builds upon` : ''
+	const { storage, backups, choice, reporter, signal } = options
+	const { id } = backups.at(-1)!.manifest
+	const others = backups.length > 1 ? ` and the ${backups.length - 1} that it builds upon` : ''
 	reporter.phase('check', `looking at the objects of ${id}${others}`)
 	const tables = new Set(choice.tables.flatMap((item) => item.prefix ?? []))
-	const chain = await openChain({ storage, manifests, tables, level: 'contents', signal })
+	const chain = await openChain({ storage, backups, tables, level: 'contents', signal })
 	const fatal = chain.findings.filter((finding) => finding.severity === 'data' || !options.acceptNativeDamage)
 	if (fatal.length > 0) throw errorOf(fatal, id)
 	for (const finding of chain.findings) reporter.warn(finding.message, finding.path)

@@ -57,7 +57,16 @@ async function* readParts(
 	const { storage, meter, signal, compression } = context
 	for (const { file, scheme, range } of partsOf([stored])) {
 		const { schema } = scheme
-		yield* readPart({ storage, file, schema, range, compression, meter: meter.openPart(), signal })
+		yield* readPart({
+			storage,
+			file,
+			schema,
+			range,
+			compression,
+			unseal: stored.unseal,
+			meter: meter.openPart(),
+			signal,
+		})
 	}
 }
 

@@ -3,14 +3,13 @@ import type { Manifest } from '@ydbackup/format'
 
 import { SUSPECT } from '../chain/open-chain.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
-import { sleep } from '../flow/sleep.ts'
 import { clearDeadRuns } from './dead-runs.ts'
 import { shipLink } from './ship-link.ts'
+import { settled } from './settled.ts'
 import type { ShippedLinkResult, ShipOptions, ShipResult } from './ship-options.ts'
 import { newestShipped } from './shipped-links.ts'
 
 const WAIT_MS = 10 * 60_000
-const POLL_MS = 1_000
 const NOTHING = { tables: 0, rows: 0, plainBytes: 0, storedBytes: 0, suspects: [] }
 
 /** Codes that speak of the link and not of the way to it: the chain ends there, and a later full backup begins a new one. */
@@ -85,7 +84,10 @@ async function shipEach(
 		try {
 			if (disorder.has(name)) throw outOfOrder(link)
 			if (kind === 'incremental') assertFollows(link, parent !== undefined || options.dryRun === true, broken)
-			if ((await settled(options, reporter, link)) === 'running') {
+			if (
+				(await settled(options.source, link, { waitMs: patienceOf(options), signal: options.signal, reporter })) ===
+				'running'
+			) {
 				results.push({ link: name, kind, state: 'running', ...NOTHING })
 				reporter.warn(`the server is still writing ${name}: ship again when it is done`)
 				break
@@ -162,24 +164,4 @@ function shipped(link: CollectionLink, manifest: Manifest, reporter: Reporter): 
 	}
 }
 
-/** Waits until the server has written all of a link. Errors: `CHAIN_BROKEN` when it never will. */
-async function settled(
-	{ source, signal, dryRun, waitMs = WAIT_MS }: ShipOptions,
-	reporter: Reporter,
-	link: CollectionLink,
-): Promise<'complete' | 'running'> {
-	const deadline = performance.now() + (dryRun === true ? 0 : waitMs)
-	for (let isFirst = true; ; isFirst = false) {
-		const progress = await source.progress(link, { signal })
-		if (progress === 'complete') return progress
-		if (progress === 'failed') {
-			throw new BackupError('CHAIN_BROKEN', `${link.name}: the server's operation that should write it has failed`, {
-				reason: 'gap',
-				advice: 'take a full backup of the collection: a new chain begins with it',
-			})
-		}
-		if (performance.now() >= deadline) return progress
-		if (isFirst) reporter.phase('check', `waiting until the server has written ${link.name}`)
-		await sleep(Math.min(POLL_MS, deadline - performance.now()), signal, `waiting for ${link.name}`)
-	}
-}
+const patienceOf = ({ dryRun, waitMs = WAIT_MS }: ShipOptions): number => (dryRun === true ? 0 : waitMs)

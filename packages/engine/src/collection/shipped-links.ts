@@ -74,7 +74,7 @@ export async function parentTables(
 		parseProtoText(text, `the scheme of ${path} in ${manifest.id}`)
 	if (manifest.kind === 'full') {
 		const { storage } = repository
-		const found = await inspect({ storage, manifest, level: 'contents', signal })
+		const found = await inspect({ storage, backup: { manifest }, level: 'contents', signal })
 		const fatal = found.findings.filter(({ severity }) => severity === 'data')
 		if (fatal.length > 0) throw errorOf(fatal, manifest.id)
 		for (const { path, schemeText } of found.tables)

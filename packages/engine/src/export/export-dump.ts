@@ -5,6 +5,8 @@ import { dumpLayout, parseProtoText, printProtoText } from '@ydbackup/format'
 import type { Note } from '../backup/backup-plan.ts'
 import { openChosen } from '../chain/open-chosen.ts'
 import { createSelection } from '../choose/selection.ts'
+import { createKeyring } from '../encryption/keyring.ts'
+import { keysOf, openBackups } from '../encryption/open-backup.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter } from '../events/reporter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
@@ -36,13 +38,15 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 	let hasBegun = false
 	try {
 		throwIfInterrupted(signal, 'starting the export')
-		const manifests = await readChain(repository, options.id, { signal })
-		const manifest = manifests.at(-1)!
+		const stored = await readChain(repository, options.id, { signal })
+		const keyring = createKeyring(options.keys ?? [], signal)
+		const backups = await openBackups(storage, stored, keyring, signal)
+		const { manifest } = backups.at(-1)!
 		const selection = createSelection(options, manifest.source.database)
 		const choice = chooseRestore(`backup ${manifest.id}`, manifest.objects, selection, (path) => path)
 		for (const warning of choice.warnings) reporter.warn(warning)
 		const plan = planDump(choice)
-		const chain = await openChosen({ storage, manifests, choice, acceptNativeDamage: true, reporter, signal })
+		const chain = await openChosen({ storage, backups, choice, acceptNativeDamage: true, reporter, signal })
 		const rights = new Map(chain.directories.map(({ path, permissionsText }) => [path, permissionsText]))
 		const notes: Note[] = [...manifest.notes]
 		for (const { stored } of chain.tables) {
@@ -72,7 +76,7 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 		{
 			const limitMs = options.stallLimitMs ?? STALL_LIMIT_MS
 			using stalls = watchStalls({ signal, meter, emit: reporter.emit, limitMs })
-			const atOnce = mergeConcurrency(chooseConcurrency(options.concurrency, storage), manifests.length)
+			const atOnce = mergeConcurrency(chooseConcurrency(options.concurrency, storage), backups.length)
 			await runAll(chain.tables, atOnce, stalls.signal, async (table, stop) => {
 				using _ = { [Symbol.dispose]: stalls.enter(table.stored.path) }
 				const written = await writeDumpTable(table, {
@@ -98,6 +102,7 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 			location: target.location,
 			tables: tables.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
 			directories: plan.directories,
+			keysUsed: keysOf(stored),
 			notes,
 			warnings: reporter.warnings,
 			rows: tables.reduce((sum, { rows }) => sum + rows, 0),

@@ -1,5 +1,5 @@
 import type { Repository } from '@ydbackup/catalog'
-import type { CallOptions } from '@ydbackup/core'
+import type { CallOptions, KeyProvider } from '@ydbackup/core'
 
 import type { Note } from '../backup/backup-plan.ts'
 import type { EventHandler } from '../events/event.ts'
@@ -30,6 +30,8 @@ export interface ExportDumpOptions {
 	/** An id, or `latest`. */
 	readonly id: string
 	readonly target: DumpTarget
+	/** See `RestoreOptions`. */
+	readonly keys?: readonly KeyProvider[] | undefined
 	/** Patterns over paths of the backup; see {@link BackupOptions.include}. */
 	readonly include?: readonly string[] | undefined
 	readonly exclude?: readonly string[] | undefined
@@ -59,6 +61,8 @@ export interface ExportDumpResult {
 	readonly location: string
 	readonly tables: readonly ExportedTable[]
 	readonly directories: readonly string[]
+	/** Ids of the keys that opened it; empty when it is not encrypted. */
+	readonly keysUsed: readonly string[]
 	/** What the backup left out, and what of it a dump cannot hold. */
 	readonly notes: readonly Note[]
 	readonly warnings: readonly Warning[]

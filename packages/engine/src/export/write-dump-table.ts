@@ -58,7 +58,16 @@ async function* rowsOf(table: ChainTable, options: WriteTableOptions): AsyncGene
 	if (table.links.length > 0) return yield* readChainTable({ storage, table, meter, signal })
 	for (const { file, range, scheme } of partsOf([table.stored])) {
 		const { schema } = scheme
-		yield* readPart({ storage, file, schema, range, compression, meter: meter.openPart(), signal })
+		yield* readPart({
+			storage,
+			file,
+			schema,
+			range,
+			compression,
+			unseal: table.stored.unseal,
+			meter: meter.openPart(),
+			signal,
+		})
 	}
 }
 

@@ -28,7 +28,8 @@ export async function inspectForeign(
 	selection: Selection,
 	options: ReadForeignOptions,
 ): Promise<ForeignInspection> {
-	const { storage, signal } = options
+	const { signal } = options
+	const { storage } = foreign.files
 	const tables: StoredTable[] = []
 	const directories: StoredDirectory[] = []
 	const findings: Finding[] = []
@@ -50,7 +51,7 @@ export async function inspectForeign(
 	async function readDirectory({ path, permissionsKey: key }: ForeignDirectory, stop: AbortSignal): Promise<void> {
 		if (key === undefined || !options.rights) return void directories.push({ path, permissionsText: '' })
 		try {
-			const given = parseProtoText(await readSmall(storage, foreign.tree, key, stop), key)
+			const given = parseProtoText(await readSmall(foreign.files, key, stop), key)
 			const own = given.filter(({ name }) => name !== 'path' && name !== 'operation_params')
 			const { known, unknown } = options.sink.knownPart?.('ModifyPermissionsRequest', own) ?? {
 				known: own,
@@ -66,8 +67,7 @@ export async function inspectForeign(
 	const chosen = foreign.objects.filter(({ path }) => selection.takes(path))
 	await runAll(chosen, requestConcurrency(storage), signal, async (object, stop) => {
 		if (object.found.kind === 'table') return readTable(object, stop)
-		if (options.schemes)
-			problems.push({ path: object.path, message: await notRestored(object, foreign, options, stop) })
+		if (options.schemes) problems.push({ path: object.path, message: await notRestored(object, foreign, stop) })
 	})
 	for (const { path, folder } of foreign.unknown.filter((one) => selection.takes(one.path))) {
 		const key = join(folder, dumpLayout.SCHEME)
@@ -85,19 +85,14 @@ export async function inspectForeign(
 }
 
 /** Kinds that the engine does not restore yet. A statement's file says where it is from: whoever runs it by hand needs that. */
-async function notRestored(
-	{ found }: ForeignObject,
-	foreign: Foreign,
-	{ storage }: ReadForeignOptions,
-	signal: AbortSignal,
-): Promise<string> {
+async function notRestored({ found }: ForeignObject, foreign: Foreign, signal: AbortSignal): Promise<string> {
 	const key = join(found.folder, found.marker)
 	if (found.kind === 'database') return `it is a database of its own: restore from its folder; ${key} is not restored`
 	const resources = found.rateLimiters.length === 0 ? '' : ` with its ${found.rateLimiters.length} rate limiters`
 	const what = `it is a ${found.kind}${resources}: this version restores tables and directories only`
 	if (!found.marker.endsWith('.sql')) return `${what}; it is described in ${key}`
 	try {
-		const sql = dumpLayout.readSqlFile(await readSmall(storage, foreign.tree, key, signal), key)
+		const sql = dumpLayout.readSqlFile(await readSmall(foreign.files, key, signal), key)
 		const root = sql.root ?? sql.database
 		return `${what}; its statement is in ${key}${root === undefined ? '' : `, with paths below ${root}`}`
 	} catch (error) {

@@ -1,6 +1,9 @@
-import { BackupError, type Storage, throwIfInterrupted } from '@ydbackup/core'
-import { dumpLayout, type FolderTree, type FoundObject, layout, type MappedItem } from '@ydbackup/format'
+import { BackupError, type KeyProvider, type Storage, throwIfInterrupted } from '@ydbackup/core'
+import { dumpLayout, encryption, type FolderTree, type FoundObject, layout, type MappedItem } from '@ydbackup/format'
 
+import { createKeyring } from '../encryption/keyring.ts'
+import { openForeignCipher } from './foreign-cipher.ts'
+import { decryptedFiles, type ForeignFiles } from './foreign-files.ts'
 import { checkSidecar, readSmall } from './read-small.ts'
 
 /** An object in files that another tool wrote, and its path below the root of what was written. */
@@ -18,7 +21,7 @@ export interface ForeignDirectory {
 /** What lies at a place: a `ydb tools dump`, or an export by the cluster (`ydb export s3`), in either of its styles. */
 export interface Foreign {
 	readonly layout: 'dump' | 'export'
-	readonly tree: FolderTree
+	readonly files: ForeignFiles
 	readonly objects: readonly ForeignObject[]
 	readonly directories: readonly ForeignDirectory[]
 	/** Objects that the mapping names and whose folder has no file that says what they are. */
@@ -32,14 +35,18 @@ export interface OpenForeignOptions {
 	readonly storage: Storage
 	/** What an object that lies at the place itself is called: the last name of the location. */
 	readonly name: string
+	/** For an export that is encrypted. */
+	readonly keys?: readonly KeyProvider[] | undefined
 	readonly signal?: AbortSignal | undefined
 }
 
+const KIND = 'SchemaMapping/metadata.json'
 const MAPPING = 'SchemaMapping/mapping.json'
 
 /**
  * Lists a place and says what its folders are. Errors: `BACKUP_NOT_FOUND` for one that holds neither a dump nor an export, `FORMAT_INVALID`
- * for one that is not finished or cannot be read, `UNSUPPORTED` for an encrypted one, `CONFIG_INVALID` for a repository.
+ * for one that is not finished or cannot be read, `CONFIG_INVALID` for a repository; `KEY_REQUIRED`, `KEY_WRONG`,
+ * `KEY_UNAVAILABLE`, `UNSUPPORTED` for an encrypted one.
  */
 export async function openForeign(options: OpenForeignOptions): Promise<Foreign> {
 	const { storage, signal } = options
@@ -89,7 +96,7 @@ function openFolders({ storage, name }: OpenForeignOptions, tree: FolderTree): F
 	}
 	return {
 		layout: isExport ? 'export' : 'dump',
-		tree,
+		files: { storage, tree },
 		// An empty directory is one, and its marker says no more.
 		objects: objects
 			.filter(({ kind }) => kind !== 'empty-directory')
@@ -107,20 +114,22 @@ function openFolders({ storage, name }: OpenForeignOptions, tree: FolderTree): F
 }
 
 /** An export with a common prefix: its mapping says what each folder is. */
-async function openMapped({ storage, signal }: OpenForeignOptions, tree: FolderTree): Promise<Foreign> {
-	const rootBytes = await readSmall(storage, tree, dumpLayout.METADATA, signal)
-	const { encryption, checksum } = layout.readRootMetadata(rootBytes, dumpLayout.METADATA)
-	if (encryption !== undefined) throw isEncrypted(storage.location, encryption)
-	if (checksum) await checkSidecar(storage, tree, dumpLayout.METADATA, rootBytes, signal)
-	const kindKey = 'SchemaMapping/metadata.json'
-	const kindBytes = await readSmall(storage, tree, kindKey, signal)
-	layout.readSchemaMappingMetadata(kindBytes, kindKey)
-	const bytes = await readSmall(storage, tree, MAPPING, signal)
+async function openMapped(options: OpenForeignOptions, stored: FolderTree): Promise<Foreign> {
+	const { storage, signal } = options
+	const rootBytes = await readSmall({ storage, tree: stored }, dumpLayout.METADATA, signal)
+	const { encryption: cipher, checksum } = layout.readRootMetadata(rootBytes, dumpLayout.METADATA)
+	const { files, open } = await decrypted(options, stored, cipher)
+	const { tree } = files
+	if (checksum) await checkSidecar(files, dumpLayout.METADATA, rootBytes, signal)
+	const kindBytes = await readSmall(files, KIND, signal)
+	layout.readSchemaMappingMetadata(kindBytes, KIND)
+	const bytes = await readSmall(files, MAPPING, signal)
 	if (checksum) {
-		await checkSidecar(storage, tree, kindKey, kindBytes, signal)
-		await checkSidecar(storage, tree, MAPPING, bytes, signal)
+		await checkSidecar(files, KIND, kindBytes, signal)
+		await checkSidecar(files, MAPPING, bytes, signal)
 	}
 	const items = layout.readSchemaMapping(bytes, MAPPING)
+	files.cipher?.place(items)
 	const below = foldersBelow(tree, items)
 	const objects: ForeignObject[] = []
 	const unknown: Foreign['unknown'][number][] = []
@@ -132,13 +141,17 @@ async function openMapped({ storage, signal }: OpenForeignOptions, tree: FolderT
 	const strangers = (below.get('') ?? []).filter((folder) => folder !== 'SchemaMapping' && tree.files(folder).size > 0)
 	return {
 		layout: 'export',
-		tree,
+		files,
 		objects,
 		directories: [],
 		unknown,
 		leftOut: [],
-		warnings:
-			strangers.length === 0 ? [] : [`the mapping does not name ${shown(strangers)}: nothing in there is restored`],
+		warnings: [
+			...(strangers.length === 0
+				? []
+				: [`the mapping does not name ${shown(strangers)}: nothing in there is restored`]),
+			...open.slice(0, SHOWN).map((key) => `${key} is not encrypted although the export is: it is not read`),
+		],
 	}
 }
 
@@ -163,11 +176,21 @@ function shown(names: readonly string[]): string {
 	return `${names.length === 1 ? 'the folder' : 'the folders'} ${names.slice(0, SHOWN).join(', ')}${more}`
 }
 
-/** The place where a key would come in. */
-function isEncrypted(location: string, algorithm: string): BackupError {
-	return new BackupError('UNSUPPORTED', `${location} is encrypted with ${algorithm}, and this cannot be read yet`, {
-		advice: "restore it with YDB's own import, which takes the key",
-	})
+/** The files behind their encryption, where there is one. */
+async function decrypted(
+	{ storage, keys = [], signal }: OpenForeignOptions,
+	tree: FolderTree,
+	name: string | undefined,
+): Promise<{ readonly files: ForeignFiles; readonly open: readonly string[] }> {
+	if (name === undefined) return { files: { storage, tree }, open: [] }
+	const algorithm = encryption.readAlgorithm(name)
+	if (algorithm === undefined) {
+		throw new BackupError('UNSUPPORTED', `${storage.location} is encrypted with ${name}, which is not known`, {
+			advice: "restore it with YDB's own import",
+		})
+	}
+	const first = await readSmall({ storage, tree }, `${KIND}${layout.encryptedSuffix}`, signal)
+	return decryptedFiles(storage, tree, await openForeignCipher(storage, algorithm, first, createKeyring(keys, signal)))
 }
 
 export function join(folder: string, name: string): string {

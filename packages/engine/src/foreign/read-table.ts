@@ -1,15 +1,15 @@
-import { isBackupError, protoString, type ProtoText, type SnapshotSink, type Storage } from '@ydbackup/core'
-import { dumpLayout, type FolderTree, layout, parseProtoText, printProtoText, tableSchemaOf } from '@ydbackup/format'
+import { isBackupError, protoString, type ProtoText, type SnapshotSink } from '@ydbackup/core'
+import { dumpLayout, layout, parseProtoText, printProtoText, tableSchemaOf } from '@ydbackup/format'
 
 import { openPermissions, openScheme, type PartFile, type StoredTable } from '../part/contents.ts'
 import { objectDamaged, objectMissing } from '../part/damage.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
+import { type ForeignFiles, storedKey } from './foreign-files.ts'
 import { type ForeignObject, join } from './open-foreign.ts'
 import { checkSidecar, readSidecar, readSmall } from './read-small.ts'
 
 export interface ReadForeignOptions {
-	readonly storage: Storage
-	readonly tree: FolderTree
+	readonly files: ForeignFiles
 	readonly sink: SnapshotSink
 	readonly layout: 'dump' | 'export'
 	/** What is going to be restored. */
@@ -41,7 +41,7 @@ export async function readForeignTable(
 	{ path, found }: ForeignObject,
 	options: ReadForeignOptions,
 ): Promise<ReadTable> {
-	const { storage, tree, sink, signal } = options
+	const { sink, signal } = options
 	const { folder, files } = found
 	const findings: Finding[] = []
 	const problems: string[] = []
@@ -63,10 +63,10 @@ export async function readForeignTable(
 	}
 	/** The bytes of a file, compared with its sidecar where there must be one. */
 	async function readChecked(key: string, hasSidecar: boolean): Promise<Uint8Array> {
-		const bytes = await readSmall(storage, tree, key, signal)
+		const bytes = await readSmall(options.files, key, signal)
 		if (!hasSidecar) return bytes
 		try {
-			await checkSidecar(storage, tree, key, bytes, signal)
+			await checkSidecar(options.files, key, bytes, signal)
 		} catch (error) {
 			// Without a sidecar YDB's import would stumble; the bytes may be right all the same.
 			if (!isBackupError(error, 'OBJECT_MISSING')) throw error
@@ -79,9 +79,9 @@ export async function readForeignTable(
 	const metadata = !files.has(dumpLayout.METADATA)
 		? undefined
 		: await attempt(metadataKey, 'native', async () => {
-				const bytes = await readSmall(storage, tree, metadataKey, signal)
+				const bytes = await readSmall(options.files, metadataKey, signal)
 				const said = layout.readItemMetadata(bytes, metadataKey)
-				if (said.checksums) await checkSidecar(storage, tree, metadataKey, bytes, signal)
+				if (said.checksums) await checkSidecar(options.files, metadataKey, bytes, signal)
 				return said
 			})
 	if (options.layout === 'export' && !files.has(dumpLayout.METADATA)) {
@@ -129,6 +129,7 @@ export async function readForeignTable(
 		rowHash: undefined,
 		plainBytes: parts.reduce((sum, part) => sum + part.size, 0),
 		parts,
+		unseal: options.files.cipher?.unseal,
 		foreign: { mayRepeatRows: options.layout === 'dump' },
 		schemeKey,
 		schemeText: printProtoText(scheme, { unknownFields: 'keep' }),
@@ -165,7 +166,10 @@ export async function readForeignTable(
 		for (const name of data.strange) warnings.push(`${join(folder, name)} is no name of a data file: it is not read`)
 		if (data.unreadable.length > 0) {
 			const key = join(folder, data.unreadable[0]!)
-			const error = objectDamaged(key, 'files of this kind (encrypted, or Parquet) cannot be read')
+			const error = objectDamaged(
+				key,
+				'files of this kind (Parquet, or encrypted in an export that is not) cannot be read',
+			)
 			findings.push(findingOf(error, key, 'data', path))
 			return undefined
 		}
@@ -189,9 +193,15 @@ export async function readForeignTable(
 		for (const { number, name, size, isCompressed } of data.files) {
 			const key = join(folder, name)
 			const plainSha256 = checksums
-				? await attempt(key, 'native', () => readSidecar(storage, tree, key, signal))
+				? await attempt(key, 'native', () => readSidecar(options.files, key, signal))
 				: undefined
-			parts.push({ key, size, partition: number, plainSha256, compression: isCompressed ? 'zstd-1' : 'none' })
+			parts.push({
+				key: storedKey(options.files, key),
+				size,
+				partition: number,
+				plainSha256,
+				compression: isCompressed ? 'zstd-1' : 'none',
+			})
 		}
 		return parts
 	}

@@ -9,6 +9,8 @@ import {
 	tableSchemaOf,
 } from '@ydbackup/format'
 
+import type { Unseal } from '../encryption/unseal.ts'
+
 const MOST_PARTITIONS = 200_000
 
 /** A data file: a manifest says all of it, files of other tools only what is there to be seen. */
@@ -16,6 +18,8 @@ export interface PartFile {
 	readonly key: string
 	/** Bytes on storage. */
 	readonly size: number
+	/** The prefix of its table, where a manifest says it. */
+	readonly object?: string | undefined
 	readonly partition?: number | undefined
 	readonly sha256?: string | undefined
 	/** Before compression. */
@@ -42,6 +46,8 @@ export interface StoredTable {
 	readonly parts: readonly PartFile[]
 	/** Another tool wrote it: counts are not known before its files are read, and partitions may be spread over them in any way. */
 	readonly foreign?: { readonly mayRepeatRows: boolean } | undefined
+	/** Decrypts its files; undefined when they are not encrypted. */
+	readonly unseal?: Unseal | undefined
 	readonly schemeKey: string
 	readonly schemeText: Uint8Array | string
 	readonly permissionsKey: string | undefined

@@ -1,5 +1,5 @@
 import type { RowChunk, TableSchema } from '@ydbackup/core'
-import { type Compression, compressFrame, createCsvEncoder, createSha256 } from '@ydbackup/format'
+import { type Compression, compressFrame, createCsvEncoder, createSha256, type FileEncryptor } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
 import type { PartMeter } from '../events/meter.ts'
@@ -20,6 +20,7 @@ export interface PartFacts {
 export interface EncodePartOptions {
 	readonly schema: TableSchema
 	readonly compression: Compression
+	readonly encryptor?: FileEncryptor | undefined
 	readonly meter: PartMeter
 	/** Called once, when the last byte was taken. */
 	readonly onComplete: (facts: PartFacts) => void
@@ -34,16 +35,27 @@ function release(frame: Uint8Array): void {
 	if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
-/** Makes a data file of rows: CSV frames, hashed, each compressed by itself, hashed again. The same rows give the same bytes. */
+/** Below this size a buffer may be a slice of one that others hold too. */
+const SURELY_OWN = 64 << 10
+
+/** Gives blocks back when the next one is asked for: an encrypted block is a copy. */
+async function* released(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+	for await (const block of blocks) {
+		yield block
+		if (block.length >= SURELY_OWN) release(block)
+	}
+}
+
+/** Makes a data file of rows: CSV frames, hashed, each compressed and encrypted by itself, hashed again. The same rows give the same bytes. */
 export async function* encodePart(
 	rows: AsyncIterable<RowChunk>,
 	options: EncodePartOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-	const { schema, compression, meter } = options
+	const { schema, compression, encryptor, meter } = options
 	const hash = new RowHash(schema)
 	const plain = createSha256()
-	// Without compression what is stored is what was hashed before.
-	const stored = compression === 'none' ? undefined : createSha256()
+	// Without compression and encryption what is stored is what was hashed before.
+	const stored = compression === 'none' && encryptor === undefined ? undefined : createSha256()
 	let plainSize = 0
 	let size = 0
 
@@ -71,7 +83,8 @@ export async function* encodePart(
 		return bytes
 	}
 
-	for await (const frame of ahead(frames(), FRAMES_AHEAD, compressed)) {
+	const blocks = ahead(frames(), FRAMES_AHEAD, compressed)
+	for await (const frame of encryptor?.encrypt(released(blocks)) ?? blocks) {
 		stored?.update(frame)
 		size += frame.length
 		meter.add(0, 0, frame.length)

@@ -1,6 +1,7 @@
 import type { Storage } from '@ydbackup/core'
 import {
 	decodeObjects,
+	layout,
 	type Manifest,
 	type ManifestFile,
 	type ManifestObject,
@@ -9,6 +10,8 @@ import {
 	sha256Hex,
 } from '@ydbackup/format'
 
+import { decryptSmall, type OpenedBackup } from '../encryption/open-backup.ts'
+import type { Unseal } from '../encryption/unseal.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 import { checkConsistency } from './consistency.ts'
@@ -19,13 +22,18 @@ import { sidecarKey } from './keys.ts'
 import { checkNative } from './native-files.ts'
 import { readWhole } from './read-object.ts'
 
+/**
+ * `sizes`: every object is there and has its size. `stored`: also every stored byte of all but data files is right; of an encrypted
+ * backup that is as much as can be said without its key. `contents`: also what they say is right and fits.
+ */
+export type InspectLevel = 'sizes' | 'stored' | 'contents'
+
 export interface InspectOptions {
 	readonly storage: Storage
-	readonly manifest: Manifest
+	readonly backup: OpenedBackup
 	/** Prefixes of the tables that matter; undefined for all. */
 	readonly tables?: ReadonlySet<string> | undefined
-	/** `sizes`: every object is there and has its size. `contents`: also every byte of all but data files is right and fits. */
-	readonly level: 'sizes' | 'contents'
+	readonly level: InspectLevel
 	readonly signal: AbortSignal | undefined
 }
 
@@ -43,7 +51,8 @@ export interface Inspection {
  * asked. Verify and restore both begin with it, so that neither can find what the other does not.
  */
 export async function inspect(options: InspectOptions): Promise<Inspection> {
-	const { storage, manifest, tables: chosen, level, signal } = options
+	const { storage, tables: chosen, level, signal } = options
+	const { manifest, unseal } = options.backup
 	const groups = filesByObject(manifest)
 	const objects = manifest.objects.filter(
 		(object) => object.prefix !== undefined && chosen?.has(object.prefix) !== false,
@@ -62,18 +71,20 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 			if (file.role === 'data' || level === 'sizes') return await checkSize(storage, file, stop)
 			const bytes = await readWhole({ storage, key: file.key, size: file.size, signal: stop })
 			if (sha256Hex(bytes) !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is not ${file.sha256}`)
-			checkNative(file, bytes, { manifest, plainHashes })
-			if (severity === 'data') texts.set(file.key, bytes)
+			if (level === 'stored' && file.key.endsWith(layout.encryptedSuffix)) return
+			const plain = await decryptSmall(file, bytes, unseal)
+			checkNative(file, plain, { manifest, plainHashes, exportIv: unseal?.exportIv })
+			if (severity === 'data') texts.set(file.key, plain)
 		} catch (error) {
 			findings.push(findingOf(error, file.key, severity, pathOf.get(file.object ?? '')))
 		}
 	})
-	if (level === 'sizes') return { findings: inOrder(findings), tables: [], directories: [], links: {} }
+	if (level !== 'contents') return { findings: inOrder(findings), tables: [], directories: [], links: {} }
 
 	const shared = readObjects(manifest, groups.get('') ?? [], texts, findings)
 	const tables: StoredTable[] = []
 	for (const object of objects) {
-		const table = storedTable(object, groups.get(object.prefix ?? '') ?? [], texts, shared)
+		const table = storedTable(object, groups.get(object.prefix ?? '') ?? [], texts, shared, unseal)
 		if (table === undefined) continue
 		try {
 			openScheme(table)
@@ -136,6 +147,7 @@ function storedTable(
 	files: readonly ManifestFile[],
 	texts: ReadonlyMap<string, Uint8Array>,
 	shared: ObjectsFile | undefined,
+	unseal: Unseal | undefined,
 ): StoredTable | undefined {
 	const scheme = files.find((file) => file.role === 'scheme')
 	const permissions = files.find((file) => file.role === 'permissions')
@@ -151,6 +163,7 @@ function storedTable(
 		rowHash: object.rowHash,
 		plainBytes: parts.reduce((sum, part) => sum + part.plainSize, 0),
 		parts,
+		unseal,
 		schemeKey: scheme.key,
 		schemeText: shared?.schemes?.[object.prefix] ?? native,
 		permissionsKey: permissions?.key,

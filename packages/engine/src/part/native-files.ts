@@ -1,26 +1,40 @@
-import { layout, type Manifest, type ManifestFile, parseChecksumFile } from '@ydbackup/format'
+import { encryption, layout, type Manifest, type ManifestFile, parseChecksumFile } from '@ydbackup/format'
 
+import { isMapping } from '../encryption/file-iv.ts'
 import { objectDamaged } from './damage.ts'
 
 export interface NativeContext {
 	readonly manifest: Manifest
 	/** SHA-256 of the plain bytes of each file, by the key of its sidecar. */
 	readonly plainHashes: ReadonlyMap<string, string>
+	/** With encryption: what the IVs of items are derived from. */
+	readonly exportIv?: Uint8Array | undefined
 }
 
 /** Whether a file that YDB's own import reads says what the manifest says. Throws `OBJECT_DAMAGED` or `FORMAT_INVALID`. */
-export function checkNative(file: ManifestFile, bytes: Uint8Array, { manifest, plainHashes }: NativeContext): void {
+export function checkNative(file: ManifestFile, bytes: Uint8Array, context: NativeContext): void {
+	const { manifest, plainHashes, exportIv } = context
 	if (file.role === 'checksum') {
 		const expected = plainHashes.get(file.key)
 		if (expected !== undefined && parseChecksumFile(bytes, file.key) !== expected) {
 			throw objectDamaged(file.key, `it does not hold ${expected}`)
 		}
 	}
-	if (file.role === 'mapping' && file.key.endsWith('/mapping.json')) checkMapping(file, bytes, manifest)
+	if (file.role === 'mapping' && isMapping(file.key)) checkMapping(file, bytes, manifest, exportIv)
 }
 
-function checkMapping(file: ManifestFile, bytes: Uint8Array, manifest: Manifest): void {
-	const mapped = new Map(layout.readSchemaMapping(bytes, file.key).map((item) => [item.path, item.exportPrefix]))
+function checkMapping(
+	file: ManifestFile,
+	bytes: Uint8Array,
+	manifest: Manifest,
+	exportIv: Uint8Array | undefined,
+): void {
+	const items = layout.readSchemaMapping(bytes, file.key)
+	const mapped = new Map(items.map((item) => [item.path, item.exportPrefix]))
+	for (const { path, exportPrefix, iv } of items) {
+		const expected = exportIv && encryption.ivHex(encryption.itemIv(exportIv, Number(exportPrefix)))
+		if (iv?.toUpperCase() !== expected) throw objectDamaged(file.key, `it has another IV for ${path}`)
+	}
 	const tables = manifest.objects.filter((object) => object.prefix !== undefined)
 	for (const { path, prefix } of tables) {
 		if (mapped.get(path) !== prefix) throw objectDamaged(file.key, `it does not lead from ${path} to ${prefix}`)

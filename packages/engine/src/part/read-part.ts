@@ -9,6 +9,7 @@ import {
 import { type Compression, createCsvParser, createSha256, decompress } from '@ydbackup/format'
 import { createKeyComparator, isInRange, keyTypes, RowHash, showKey } from '@ydbackup/rows'
 
+import type { Unseal } from '../encryption/unseal.ts'
 import type { PartMeter } from '../events/meter.ts'
 import type { PartFile } from './contents.ts'
 import { objectDamaged } from './damage.ts'
@@ -25,6 +26,8 @@ export interface ReadPartOptions {
 	readonly compression: Compression
 	/** Called when all of it has been read and found right. */
 	readonly onRead?: ((found: RowFacts) => void) | undefined
+	/** Undefined for a file that is not encrypted. */
+	readonly unseal: Unseal | undefined
 	readonly meter: PartMeter
 	readonly signal: AbortSignal | undefined
 }
@@ -37,7 +40,7 @@ export interface RowFacts {
 }
 
 /**
- * The one way by which data files are read, for verify and restore alike: stored bytes counted and hashed, decompressed, plain
+ * The one way by which data files are read, for verify and restore alike: stored bytes counted and hashed, decrypted, decompressed, plain
  * bytes counted and hashed, parsed, rows counted and hashed. It ends without an error only when all of it is as the manifest
  * says; rows handed on before an error must not be trusted. Errors: `OBJECT_MISSING`, `OBJECT_DAMAGED` naming the key.
  */
@@ -60,6 +63,9 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 		}
 	}
 
+	const plainOf = (bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
+		options.unseal?.decrypt({ ...file, role: 'data' }, bytes) ?? bytes
+
 	function accept(chunks: readonly RowChunk[]): readonly RowChunk[] {
 		for (const chunk of chunks) {
 			checkKeys(chunk)
@@ -71,7 +77,7 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 
 	try {
 		const parser = createCsvParser(schema, { file: file.key })
-		for await (const csv of decompress(storedBytes(), compression, limits)) {
+		for await (const csv of decompress(plainOf(storedBytes()), compression, limits)) {
 			plain.update(csv)
 			plainSize += csv.length
 			meter.add(0, csv.length, 0)
@@ -104,10 +110,15 @@ export async function checkPart(options: ReadPartOptions): Promise<void> {
 }
 
 /** For a data file whose table's scheme cannot be read: whether at least its bytes are those that were written. */
-export async function checkStoredBytes(options: Pick<ReadPartOptions, 'storage' | 'file' | 'signal'>): Promise<void> {
-	const { storage, file, signal } = options
+export async function checkStoredBytes(
+	options: Pick<ReadPartOptions, 'storage' | 'file' | 'meter' | 'signal'>,
+): Promise<void> {
+	const { storage, file, meter, signal } = options
 	const stored = createSha256()
-	for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal })) stored.update(bytes)
+	for await (const bytes of readObject({ storage, key: file.key, size: file.size, signal })) {
+		stored.update(bytes)
+		meter.add(0, 0, bytes.length)
+	}
 	const found = stored.hex()
 	if (found !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is ${found}, and ${file.sha256} was written`)
 }

@@ -1,5 +1,5 @@
 import { BackupError, type RowChunk, type Storage, type TableSchema } from '@ydbackup/core'
-import type { Compression } from '@ydbackup/format'
+import type { Compression, FileEncryptor } from '@ydbackup/format'
 
 import type { Meter } from '../events/meter.ts'
 import { encodePart, type PartFacts } from './encode-part.ts'
@@ -11,6 +11,8 @@ export interface UploadPartOptions {
 	readonly open: () => AsyncIterable<RowChunk>
 	readonly schema: TableSchema
 	readonly compression: Compression
+	/** One for all attempts. */
+	readonly encryptor: FileEncryptor | undefined
 	readonly meter: Meter
 	readonly signal: AbortSignal
 	readonly onRetry: () => void
@@ -39,6 +41,7 @@ export async function uploadPart(options: UploadPartOptions): Promise<PartFacts>
 		current = encodePart(options.open(), {
 			schema: options.schema,
 			compression: options.compression,
+			encryptor: options.encryptor,
 			meter: part,
 			onComplete(facts) {
 				if (complete !== undefined) assertSame(complete, facts, key)

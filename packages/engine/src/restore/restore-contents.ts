@@ -41,6 +41,8 @@ export interface Contents {
 	/** All that `choice` has, at least. */
 	readonly tables: readonly ChainTable[]
 	readonly directories: readonly StoredDirectory[]
+	/** Ids of the keys that opened it. */
+	readonly keysUsed: readonly string[]
 	readonly notes: readonly Note[]
 	/** What is there and will not be restored. */
 	readonly problems: readonly Problem[]
@@ -119,6 +121,7 @@ function createRun(
 		storage,
 		title: contents.title,
 		compression: contents.compression,
+		keysUsed: contents.keysUsed,
 		notes: contents.notes,
 		reporter,
 		meter: createMeter(reporter.emit, tables.length),

@@ -16,7 +16,7 @@ import { chooseRestore } from './restore-plan.ts'
  * are read and compared with the server's count. What the files hold and this version cannot restore is named in `problems`.
  *
  * Paths in `include`, `exclude` and `map` are relative to the root of what was written; absolute ones are read as paths of the target's database.
- * Errors: those of {@link restore}; `BACKUP_NOT_FOUND`, `FORMAT_INVALID`, `UNSUPPORTED`.
+ * Errors: those of {@link restore}, also about keys; `BACKUP_NOT_FOUND`, `FORMAT_INVALID`, `UNSUPPORTED`.
  */
 export async function restoreFrom(options: RestoreFromOptions): Promise<RestoreFromResult> {
 	const { location } = options.storage
@@ -35,9 +35,8 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 	const selection = createSelection({ include: options.include, exclude: options.exclude }, sink.database)
 	const mapping = createMapping(options, sink.database, sink.database)
 	const found = await inspectForeign(foreign, selection, {
-		storage,
+		files: foreign.files,
 		sink,
-		tree: foreign.tree,
 		layout: foreign.layout,
 		rows: options.schemeOnly !== true,
 		schemes: options.dataOnly !== true,
@@ -70,6 +69,7 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 		choice,
 		tables: found.tables.map((stored) => ({ stored, full: undefined, links: [] })),
 		directories: found.directories,
+		keysUsed: foreign.files.cipher === undefined ? [] : [foreign.files.cipher.keyId],
 		notes: found.notes,
 		problems: found.problems.map(({ path, message }) => ({ path: path === '' ? '' : mapping(path), message })),
 	}

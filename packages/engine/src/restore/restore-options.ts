@@ -1,5 +1,5 @@
 import type { Repository } from '@ydbackup/catalog'
-import type { SnapshotSink, Storage } from '@ydbackup/core'
+import type { KeyProvider, SnapshotSink, Storage } from '@ydbackup/core'
 
 import type { Note } from '../backup/backup-plan.ts'
 import type { EventHandler } from '../events/event.ts'
@@ -20,6 +20,8 @@ export interface RestoreFromOptions extends RestoreSettings {
 
 export interface RestoreSettings {
 	readonly sink: SnapshotSink
+	/** Keys of encrypted backups; each backup of a chain may have its own. They are asked for only when one is needed. */
+	readonly keys?: readonly KeyProvider[] | undefined
 	/** Everything goes below this path of the target. Default: to the paths it came from. */
 	readonly to?: string | undefined
 	/** Pairs of source and target path, stronger than `to`; the longest source wins. */
@@ -107,6 +109,8 @@ export interface RestoreOutcome {
 	readonly problems: readonly Problem[]
 	readonly tables: readonly RestoredTable[]
 	readonly directories: readonly RestoredDirectory[]
+	/** Ids of the keys that opened it; empty when it is not encrypted. */
+	readonly keysUsed: readonly string[]
 	/** What the backup itself left out. */
 	readonly notes: readonly Note[]
 	readonly warnings: readonly Warning[]

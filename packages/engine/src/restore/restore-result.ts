@@ -17,6 +17,7 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
 			target,
 			action: existed ? 'exists' : 'create',
 		})),
+		keysUsed: run.keysUsed,
 		notes: run.notes,
 		warnings: reporter.warnings,
 		rows: meter.rows,

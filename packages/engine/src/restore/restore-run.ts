@@ -46,6 +46,8 @@ export interface RestoreRun {
 	readonly storage: Storage
 	/** Of files that do not say their own. */
 	readonly compression: Compression
+	/** Ids of the keys that opened it. */
+	readonly keysUsed: readonly string[]
 	readonly notes: readonly Note[]
 	readonly reporter: Reporter
 	readonly meter: Meter

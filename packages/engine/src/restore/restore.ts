@@ -3,6 +3,8 @@ import { readChain } from '@ydbackup/catalog'
 import { openChosen } from '../chain/open-chosen.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
+import { createKeyring } from '../encryption/keyring.ts'
+import { keysOf, openBackups } from '../encryption/open-backup.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { type Contents, restoreContents } from './restore-contents.ts'
 import type { RestoreOptions, RestoreResult } from './restore-options.ts'
@@ -15,7 +17,7 @@ import { chooseRestore } from './restore-plan.ts'
  *
  * After a failure or a stop, tables that this run created and that are not complete are dropped, everything else stays, and the
  * error's advice names both. Errors: `BACKUP_NOT_FOUND`, `PATH_EXISTS`, `PATH_NOT_FOUND`, `OBJECT_MISSING`, `OBJECT_DAMAGED`,
- * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, and those of the sink and of the store.
+ * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, `KEY_REQUIRED`, `KEY_WRONG`, `KEY_UNAVAILABLE`, and those of the sink and of the store.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	let id = options.id
@@ -29,8 +31,13 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 
 async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<Contents> {
 	const { repository, sink, signal } = options
-	const manifests = await readChain(repository, options.id, { signal })
-	const manifest = manifests.at(-1)!
+	const keyring = createKeyring(options.keys ?? [], signal)
+	const stored = await readChain(repository, options.id, { signal })
+	const backups = await openBackups(repository.storage, stored, keyring, signal)
+	const { manifest } = backups.at(-1)!
+	if (!keyring.isEmpty && manifest.encryption === undefined) {
+		reporter.warn(`${manifest.id} is not encrypted, although a key is given: nothing proves who made it`)
+	}
 	const source = manifest.source.database
 	const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
 	const mapping = createMapping(options, source, sink.database)
@@ -38,15 +45,16 @@ async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<
 	for (const warning of choice.warnings) reporter.warn(warning)
 	const { storage } = repository
 	const acceptNativeDamage = options.acceptNativeDamage === true
-	const chain = await openChosen({ storage, manifests, choice, acceptNativeDamage, reporter, signal })
+	const chain = await openChosen({ storage, backups, choice, acceptNativeDamage, reporter, signal })
 	return {
 		title: manifest.id,
 		storage,
 		compression: manifest.compression,
-		backups: manifests.length,
+		backups: backups.length,
 		choice,
 		tables: chain.tables,
 		directories: chain.directories,
+		keysUsed: keysOf(stored),
 		notes: manifest.notes,
 		problems: [],
 	}

@@ -88,12 +88,23 @@ function partUnit(
 	{ scheme, file, range }: StoredPart,
 ): Unit {
 	const onRead = (facts: RowFacts): void => void work.read.set(file.key, facts)
+	const { unseal } = work.stored
 	return {
 		work,
 		name: `${work.target} part ${file.partition ?? 0}`,
 		scheme,
 		read: (signal) =>
-			readPart({ storage, file, schema: scheme.schema, range, compression, onRead, meter: meter.openPart(), signal }),
+			readPart({
+				storage,
+				file,
+				schema: scheme.schema,
+				range,
+				compression,
+				unseal,
+				onRead,
+				meter: meter.openPart(),
+				signal,
+			}),
 	}
 }
 

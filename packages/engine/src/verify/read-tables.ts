@@ -1,4 +1,5 @@
 import type { Storage } from '@ydbackup/core'
+import type { ManifestFile } from '@ydbackup/format'
 
 import type { ChainTable, OpenedChain } from '../chain/open-chain.ts'
 import { readChainTable } from '../chain/read-chain-table.ts'
@@ -29,7 +30,7 @@ interface Unit {
 
 /** Reads every data file that is there, and collects what is wrong. */
 export async function readTables(options: ReadTablesOptions): Promise<Finding[]> {
-	const { storage, chain, concurrency, meter, reporter, stalls } = options
+	const { chain, concurrency, meter, reporter, stalls } = options
 	const { tables, manifests } = chain
 	const findings: Finding[] = []
 	const broken = new Set(chain.findings.map((finding) => finding.key))
@@ -60,17 +61,38 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 		)
 		const isRest = (prefix: string): boolean =>
 			ofIndexes.has(prefix) || (manifest === manifests.at(-1) && !read.has(prefix))
-		return manifest.files.filter(({ role, key, object = '' }) => role === 'data' && isRest(object) && !broken.has(key))
+		return manifest.files.filter(({ role, object = '' }) => role === 'data' && isRest(object))
 	})
-	await runAll(rest, concurrency, stalls.signal, async (file, signal) => {
+	findings.push(...(await readBytes(options, rest, broken)))
+	meter.report()
+	return findings
+}
+
+/** Reads every data file of every backup of the chain for its stored bytes alone: what can be done without a key. */
+export async function readStored(options: ReadTablesOptions): Promise<Finding[]> {
+	const { chain, meter, reporter } = options
+	const files = chain.manifests.flatMap((manifest) => manifest.files.filter(({ role }) => role === 'data'))
+	meter.expect({ bytes: files.reduce((total, { plainSize }) => total + plainSize, 0) })
+	reporter.phase('data', `reading ${files.length} data files without a key`)
+	const findings = await readBytes(options, files, new Set(chain.findings.map((finding) => finding.key)))
+	meter.report()
+	return findings
+}
+
+async function readBytes(
+	{ storage, concurrency, meter, stalls }: ReadTablesOptions,
+	files: readonly ManifestFile[],
+	broken: ReadonlySet<string>,
+): Promise<Finding[]> {
+	const findings: Finding[] = []
+	const whole = files.filter(({ key }) => !broken.has(key))
+	await runAll(whole, concurrency, stalls.signal, async (file, signal) => {
 		try {
-			await checkStoredBytes({ storage, file, signal })
+			await checkStoredBytes({ storage, file, meter: meter.openPart(), signal })
 		} catch (error) {
 			findings.push(findingOf(error, file.key, 'data'))
 		}
-		meter.touch()
 	})
-	meter.report()
 	return findings
 }
 
@@ -92,7 +114,16 @@ function* unitsOf({ storage, chain, meter }: ReadTablesOptions): Generator<Unit>
 				table,
 				key: file.key,
 				check: (signal) =>
-					checkPart({ storage, file, schema: scheme.schema, range, compression, meter: meter.openPart(), signal }),
+					checkPart({
+						storage,
+						file,
+						schema: scheme.schema,
+						range,
+						compression,
+						unseal: table.stored.unseal,
+						meter: meter.openPart(),
+						signal,
+					}),
 			}
 		}
 	}

@@ -1,15 +1,17 @@
 import { readChain, type Repository } from '@ydbackup/catalog'
-import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
-import { layout, type Manifest } from '@ydbackup/format'
+import { type KeyProvider, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { layout } from '@ydbackup/format'
 
 import { openChain } from '../chain/open-chain.ts'
+import { createKeyring } from '../encryption/keyring.ts'
+import { keysOf, type OpenedBackup, openBackups } from '../encryption/open-backup.ts'
 import type { EventHandler } from '../events/event.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter } from '../events/reporter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
-import { readTables } from './read-tables.ts'
+import { readStored, readTables } from './read-tables.ts'
 
 export interface VerifyOptions {
 	readonly repository: Repository
@@ -20,6 +22,8 @@ export interface VerifyOptions {
 	 * counted, as a restore would.
 	 */
 	readonly level: 'quick' | 'full'
+	/** Keys of encrypted backups. Without any, of an encrypted backup the stored bytes are checked and nothing more. */
+	readonly keys?: readonly KeyProvider[] | undefined
 	readonly concurrency?: number | undefined
 	/** See {@link BackupOptions.stallLimitMs}. */
 	readonly stallLimitMs?: number | undefined
@@ -31,6 +35,13 @@ export interface VerifyReport {
 	/** The id that was asked for, or the one that `latest` stood for. */
 	readonly id: string
 	readonly level: 'quick' | 'full'
+	/**
+	 * How deep it looked: that every object is there with its size; every stored byte, as of an encrypted backup without its key; or
+	 * everything that a restore would read.
+	 */
+	readonly checked: 'sizes' | 'stored-bytes' | 'contents'
+	/** Ids of the keys that opened it; empty without encryption, or without a key. */
+	readonly keysUsed: readonly string[]
 	/** True when there is no finding at all. */
 	readonly ok: boolean
 	readonly findings: readonly Finding[]
@@ -51,7 +62,7 @@ const STALL_LIMIT_MS = 30 * 60_000
 /**
  * Says whether a backup could be restored, and everything that is wrong with it. Of an increment the whole chain is looked at, and with
  * `full` its tables are put together as a restore would, and compared with what the last link counted and hashed. It does not throw for a damaged backup, not even
- * for a damaged manifest; only for one that is not there (`BACKUP_NOT_FOUND`), a store that cannot be asked, and a stop.
+ * for a damaged manifest; only for one that is not there (`BACKUP_NOT_FOUND`), a store that cannot be asked, a key that is not the right one (`KEY_WRONG`, `KEY_UNAVAILABLE`), and a stop.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 	const startedAt = performance.now()
@@ -62,31 +73,50 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 	throwIfInterrupted(signal, 'starting to verify')
 	const elapsedMs = (): number => Math.round(performance.now() - startedAt)
 	try {
-		let manifests: Manifest[]
+		let backups: readonly OpenedBackup[]
+		const keyring = createKeyring(options.keys ?? [], signal)
 		try {
-			manifests = await readChain(repository, options.id, { signal })
+			const stored = await readChain(repository, options.id, { signal })
+			backups = keyring.isEmpty
+				? stored.map((manifest) => ({ manifest }))
+				: await openBackups(storage, stored, keyring, signal)
 		} catch (error) {
 			const id = options.id === 'latest' ? ((await repository.ids({ signal })).at(-1) ?? 'latest') : options.id
 			const finding = findingOf(error, layout.manifestKey(id), 'data')
 			const nothing = { tables: 0, files: 1, links: [id], rows: 0, plainBytes: 0, storedBytes: 0 }
-			return { id, level, ok: false, findings: [finding], ...nothing, elapsedMs: elapsedMs() }
+			return {
+				id,
+				level,
+				checked: 'sizes',
+				keysUsed: [],
+				ok: false,
+				findings: [finding],
+				...nothing,
+				elapsedMs: elapsedMs(),
+			}
 		}
+		const manifests = backups.map((backup) => backup.manifest)
 		const manifest = manifests.at(-1)!
+		const isLocked = backups.some((backup) => backup.manifest.encryption !== undefined && backup.unseal === undefined)
+		const depth = level === 'quick' ? 'sizes' : isLocked ? 'stored' : 'contents'
 		const files = manifests.reduce((sum, each) => sum + each.files.length, 0)
 		const others = manifests.length > 1 ? ` and the ${manifests.length - 1} that it builds upon` : ''
 		reporter.phase('check', `looking at ${files} objects of ${manifest.id}${others}`)
-		const chain = await openChain({ storage, manifests, level: level === 'quick' ? 'sizes' : 'contents', signal })
+		const chain = await openChain({ storage, backups, level: depth, signal })
 		const findings = [...chain.findings]
 		const meter = createMeter(reporter.emit, chain.tables.length)
 		if (level === 'full') {
 			const limitMs = options.stallLimitMs ?? STALL_LIMIT_MS
 			using stalls = watchStalls({ signal, meter, emit: reporter.emit, limitMs })
 			const atOnce = mergeConcurrency(concurrency, manifests.length)
-			findings.push(...(await readTables({ storage, chain, concurrency: atOnce, meter, reporter, stalls })))
+			const reading = { storage, chain, concurrency: atOnce, meter, reporter, stalls }
+			findings.push(...(await (depth === 'stored' ? readStored(reading) : readTables(reading))))
 		}
 		return {
 			id: manifest.id,
 			level,
+			checked: depth === 'stored' ? 'stored-bytes' : depth,
+			keysUsed: isLocked ? [] : keysOf(manifests),
 			ok: findings.length === 0,
 			findings: findings.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
 			tables: manifest.counts.tables,

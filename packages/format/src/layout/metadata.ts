@@ -36,16 +36,19 @@ export interface ItemMetadata {
 	readonly permissions?: boolean | undefined
 	/** Step and transaction of the snapshot, where they are known. YDB's import ignores it. */
 	readonly snapshotVts?: readonly [step: bigint | number, txId: bigint | number] | undefined
+	/** YDB's import of an encrypted export looks for nothing that is not named, and wants to be told that there is nothing. */
+	readonly isEncrypted?: boolean | undefined
 }
 
 /** The `metadata.json` of a table without changefeeds, byte for byte as YDB writes it. */
-export function itemMetadata({ version, permissions, snapshotVts }: ItemMetadata): Uint8Array {
+export function itemMetadata({ version, permissions, snapshotVts, isEncrypted }: ItemMetadata): Uint8Array {
 	const members = [`"version":${version}`]
 	if (snapshotVts !== undefined) {
 		members.push(`"full_backups":[{"snapshot_vts":[${snapshotVts[0]},${snapshotVts[1]}]}]`)
 	}
 	if (permissions !== undefined) members.push(`"permissions":${permissions ? 1 : 0}`)
 	members.push('"changefeeds":[]')
+	if (isEncrypted === true) members.push('"indexes":[]')
 	return Buffer.from(`{${members.join(',')}}`)
 }
 

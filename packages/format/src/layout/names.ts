@@ -24,6 +24,17 @@ export function objectsKey(id: string): string {
 	return `catalog/${id}/objects.json`
 }
 
+/** Every key that has opened a backup has its records below this prefix. */
+export const keysRoot = 'keys/'
+
+/** That a key opened a backup on a day (`20261124`): one object for each key and day. */
+export function keyUseKey(keyId: string, day: string): string {
+	return `${keysRoot}${keyId}/${day}.json`
+}
+
+/** What is encrypted has this behind its name. */
+export const encryptedSuffix = '.enc'
+
 export function runKey(id: string): string {
 	return `runs/${id}/run.json`
 }

@@ -1,4 +1,5 @@
 import type { Complain } from '../json/parse-json.ts'
+import { encryptedSuffix } from '../layout/names.ts'
 import type { Manifest } from './manifest.ts'
 
 /** Refuses a manifest whose parts contradict each other. */
@@ -47,11 +48,24 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 		complain,
 	)
 
+	if (manifest.encryption !== undefined) checkSealed(manifest, complain)
 	const tables = objects.filter((object) => object.kind !== 'directory').length
 	const expected = { tables, directories: objects.length - tables, files: files.length }
 	for (const [name, number] of Object.entries(expected)) {
 		const claimed = counts[name as keyof typeof expected]
 		if (claimed !== number) throw complain(`counts ${claimed} ${name} and lists ${number}`)
+	}
+}
+
+/** What an encrypted backup may show to those who have not the key. */
+function checkSealed({ objects, files, paths, notes }: Manifest, complain: Complain): void {
+	const named = objects.find(({ path, prefix }) => path !== prefix)
+	if (named !== undefined || paths.length > 0 || notes.length > 0) throw complain('is encrypted and names objects')
+	for (const { key, role, object } of files) {
+		const isOpen = role === 'checksum' || (role === 'metadata' && object === undefined)
+		if (isOpen === key.endsWith(encryptedSuffix)) {
+			throw complain(`is encrypted, and ${key} ${isOpen ? 'must not be' : 'is not'}`)
+		}
 	}
 }
 

@@ -4,9 +4,10 @@ import { canonicalMembers, type JsonValue } from '../json/canonical-json.ts'
 import { Fields, type TextRule } from '../json/fields.ts'
 import { type Complain, parseJson } from '../json/parse-json.ts'
 import { isRelativePath } from '../layout/metadata.ts'
+import { readAlgorithm } from '../encryption/algorithm.ts'
 import { checkWhole } from './check-manifest.ts'
 import { readFile, readObject } from './decode-entries.ts'
-import { MAX_MANIFEST_BYTES, sealMembers } from './encode-manifest.ts'
+import { hashUnderMac, MAX_MANIFEST_BYTES, sealMembers } from './encode-manifest.ts'
 import type { Manifest } from './manifest.ts'
 
 const ID: TextRule = { max: 64, like: [/^[0-9A-Za-z][0-9A-Za-z_-]*$/u, 'id'] }
@@ -31,18 +32,21 @@ export function decodeManifest(bytes: Uint8Array, where: string): Manifest {
 	if (version !== 1) throw newer(where, `version ${version}`)
 
 	const sha256 = fields.text('sha256', HEX)
-	checkSeal(value, bytes, sha256, complain)
+	const members = checkSeal(value, bytes, sha256, complain)
 	const manifest = readManifest(fields, where, sha256)
+	if (manifest.mac !== undefined && manifest.mac.over !== hashUnderMac(members))
+		throw complain('has a mac of something else')
 	checkWhole(manifest, complain)
 	return manifest
 }
 
 /** The hash, and that there is but one spelling: a byte that was changed anywhere is seen. */
-function checkSeal(value: JsonValue, bytes: Uint8Array, sha256: string, complain: Complain): void {
+function checkSeal(value: JsonValue, bytes: Uint8Array, sha256: string, complain: Complain): [string, string][] {
 	const members = canonicalMembers(value as { readonly [key: string]: JsonValue })
 	const sealed = sealMembers(members.filter(([key]) => key !== 'sha256'))
 	if (sealed.sha256 !== sha256) throw complain(`has SHA-256 ${sealed.sha256}, and ${sha256} was written`)
 	if (!Buffer.from(sealed.text).equals(bytes)) throw complain('is not spelt as it was written')
+	return members
 }
 
 function readManifest(fields: Fields, where: string, sha256: string): Manifest {
@@ -95,6 +99,7 @@ function readManifest(fields: Fields, where: string, sha256: string): Manifest {
 			kind: note.text('kind'),
 			reason: note.text('reason', { max: 4096 }),
 		})),
+		...readEncryption(fields, where),
 		sha256,
 	}
 }
@@ -130,4 +135,23 @@ function newer(where: string, what: string): BackupError {
 	return new BackupError('MANIFEST_VERSION', `${where} has ${what}, which this version of ydbackup does not know`, {
 		advice: 'use a newer version of ydbackup',
 	})
+}
+
+const KEY_ID: TextRule = { like: [/^[0-9a-f]{32}$/u, 'id of a key'] }
+const IV: TextRule = { like: [/^[0-9A-F]{24}$/u, 'IV'] }
+
+function readEncryption(fields: Fields, where: string): Pick<Manifest, 'encryption' | 'mac'> {
+	if (!fields.has('encryption')) {
+		if (fields.has('mac')) throw complainAbout(where)('has a mac and is not encrypted')
+		return {}
+	}
+	const encryption = fields.fields('encryption')
+	const name = encryption.text('algorithm')
+	const algorithm = readAlgorithm(name)
+	if (algorithm !== name) throw newer(where, `encryption ${JSON.stringify(name.slice(0, 80))}`)
+	const mac = fields.fields('mac')
+	return {
+		encryption: { algorithm, keyId: encryption.text('keyId', KEY_ID), iv: encryption.text('iv', IV) },
+		mac: { over: mac.text('over', HEX), tag: mac.text('tag', HEX) },
+	}
 }

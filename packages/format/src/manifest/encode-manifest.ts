@@ -1,4 +1,5 @@
 import { sha256Hex } from '../hash/sha256.ts'
+import { authenticate, type EncryptionKey } from '../encryption/key.ts'
 import { canonicalMembers, joinMembers, type JsonValue } from '../json/canonical-json.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -10,6 +11,20 @@ export function encodeManifest(manifest: Omit<Manifest, 'sha256'>): Uint8Array {
 	const members = canonicalMembers(manifest as unknown as { readonly [key: string]: JsonValue })
 	const { text } = sealMembers(members.filter(([key]) => key !== 'sha256'))
 	return Buffer.from(text)
+}
+
+/** SHA-256 over all members but `mac` and `sha256`: what a {@link Manifest.mac} is over. */
+export function hashUnderMac(members: readonly [string, string][]): string {
+	return sha256Hex(Buffer.from(joinMembers(members.filter(([key]) => key !== 'mac' && key !== 'sha256'))))
+}
+
+/** The manifest with the mark of a key. */
+export function authenticateManifest(
+	manifest: Omit<Manifest, 'sha256' | 'mac'>,
+	key: EncryptionKey,
+): Omit<Manifest, 'sha256'> {
+	const over = hashUnderMac(canonicalMembers(manifest as unknown as { readonly [key: string]: JsonValue }))
+	return { ...manifest, mac: { over, tag: authenticate(key, over) } }
 }
 
 /** Members without `sha256`, in canonical order → the text with it. */

@@ -1,4 +1,5 @@
 import type { Compression } from '../compression/compression.ts'
+import type { EncryptionAlgorithm } from '../encryption/algorithm.ts'
 
 /** What a backup is: written last, create-only, as `catalog/<id>/manifest.json`. A backup exists if and only if this object exists. */
 export interface Manifest {
@@ -36,6 +37,13 @@ export interface Manifest {
 	readonly counts: ManifestCounts
 	/** What was not taken. */
 	readonly notes: readonly ManifestNote[]
+	/**
+	 * Set when everything but sidecars and the root `metadata.json` is encrypted. Such a manifest names no object: `path` is the folder,
+	 * directories, paths and notes are left out, and `objects.json.enc` has them all (see {@link ObjectsFile.sealed}).
+	 */
+	readonly encryption?: ManifestEncryption | undefined
+	/** With encryption only: proves to whoever has the key that somebody who had it made this manifest. */
+	readonly mac?: { readonly over: string; readonly tag: string } | undefined
 	/** Of the canonical bytes of everything else. */
 	readonly sha256: string
 }
@@ -48,6 +56,14 @@ export interface ShippedLink {
 	readonly link: string
 	/** RFC 3339: when owners, grants and settings of the tables were read. The link itself has none. */
 	readonly schemesReadAt: string
+}
+
+export interface ManifestEncryption {
+	readonly algorithm: EncryptionAlgorithm
+	/** {@link EncryptionKey.id}: which key, never the key. */
+	readonly keyId: string
+	/** 24 upper-case hex digits: the IV of the export, from which those of all files are derived. */
+	readonly iv: string
 }
 
 export interface ManifestCounts {

@@ -1,7 +1,8 @@
 import { canonicalJson, type JsonValue } from '../json/canonical-json.ts'
 import { Fields } from '../json/fields.ts'
-import { parseJson } from '../json/parse-json.ts'
+import { type Complain, parseJson } from '../json/parse-json.ts'
 import { complainAbout, isRelativePath } from '../layout/metadata.ts'
+import type { ManifestNote } from './manifest.ts'
 
 /** `catalog/<id>/objects.json`: what the native layout has no place for. */
 export interface ObjectsFile {
@@ -11,6 +12,15 @@ export interface ObjectsFile {
 	readonly schemes?: Readonly<Record<string, string>> | undefined
 	/** By prefix, for every change table: what its table was at the end of the link. */
 	readonly links?: Readonly<Record<string, StoredLink>> | undefined
+	/** Of an encrypted backup: what its manifest does not say in the open. */
+	readonly sealed?: SealedNames | undefined
+}
+
+export interface SealedNames {
+	/** By prefix: the path of the table, relative to the database. */
+	readonly names: Readonly<Record<string, string>>
+	readonly paths: readonly string[]
+	readonly notes: readonly ManifestNote[]
 }
 
 export interface StoredLink {
@@ -56,7 +66,30 @@ export function decodeObjects(bytes: Uint8Array, where: string): ObjectsFile {
 		if (!/^\d{3,16}$/u.test(prefix))
 			throw complain(`has a scheme of ${JSON.stringify(prefix.slice(0, 80))}, which is no folder`)
 	}
-	return { version: 1, directories, ...(schemes && { schemes }), ...(links && { links }) }
+	const sealed = fields.has('sealed') ? readSealed(fields.fields('sealed'), complain) : undefined
+	return {
+		version: 1,
+		directories,
+		...(schemes && { schemes }),
+		...(links && { links }),
+		...(sealed && { sealed }),
+	}
+}
+
+function readSealed(fields: Fields, complain: Complain): SealedNames {
+	const names = fields.textRecord('names', { max: 16_384 })
+	for (const path of Object.values(names))
+		if (!isRelativePath(path)) throw fields.bad('names', 'has what is no path', path)
+	if (new Set(Object.values(names)).size < Object.keys(names).length) throw complain('has two tables of one name')
+	return {
+		names,
+		paths: fields.texts('paths', { max: 16_384 }),
+		notes: fields.list('notes').map((note) => ({
+			path: note.text('path', { max: 16_384 }),
+			kind: note.text('kind'),
+			reason: note.text('reason', { max: 4096 }),
+		})),
+	}
 }
 
 function readLinks(fields: Fields): Record<string, StoredLink> {

@@ -39,6 +39,8 @@ const BY_STATUS: Readonly<Record<number, readonly [name: string, code: ErrorCode
 
 /** Issue codes of the scheme shard. Source: ydb/library/yql/public/issue (200200: path does not exist, 2003: already exists), not verified against a server. */
 const SCHEME_ISSUES: Readonly<Record<number, ErrorCode>> = { 200_200: 'PATH_NOT_FOUND', 2003: 'PATH_EXISTS' }
+/** In the answer to a statement about the scheme, where 2003 is any refusal of a path. */
+export const SCHEME_QUERY_ISSUES: Readonly<Record<number, ErrorCode>> = { 200_200: 'PATH_NOT_FOUND' }
 /** The same codes in the answer to a query, where 2003 is a table that cannot be found. */
 export const QUERY_ISSUES: Readonly<Record<number, ErrorCode>> = { 200_200: 'PATH_NOT_FOUND', 2003: 'PATH_NOT_FOUND' }
 

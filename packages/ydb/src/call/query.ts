@@ -1,9 +1,9 @@
 import { ExecMode, QueryServiceDefinition, Syntax } from '@ydbjs/api/query'
 import type { TypedValue, Value } from '@ydbjs/api/value'
 import type { Driver } from '@ydbjs/core'
-import type { CallOptions } from '@ydbackup/core'
+import { type CallOptions, type ErrorCode, interruption } from '@ydbackup/core'
 import { bounded } from './bounded.ts'
-import { QUERY_ISSUES, refusalError, SUCCESS } from './failure.ts'
+import { callError, QUERY_ISSUES, refusalError, SUCCESS } from './failure.ts'
 import { patiently } from './patience.ts'
 import { withSession } from './session.ts'
 
@@ -14,13 +14,23 @@ export interface QueryOptions extends CallOptions {
 	/** Longest time of one try, in milliseconds. */
 	readonly limitMs?: number
 	readonly budgetMs?: number
+	/** What codes of issues mean in its answer; those of data by default. */
+	readonly meanings?: Readonly<Record<number, ErrorCode>>
 }
 
 /** Rows of the first result set, as messages: for small results only. */
 export async function query(driver: Driver, text: string, options: QueryOptions): Promise<Value[]> {
-	const { doing, signal, parameters = {}, limitMs = 600_000, budgetMs } = options
+	const { doing, signal, budgetMs } = options
 	return patiently({ doing, signal, ...(budgetMs !== undefined && { budgetMs }) }, () =>
-		withSession(driver, doing, signal, (sessionId) =>
+		queryOnce(driver, text, options),
+	)
+}
+
+/** The same, without another try: for statements that may not be carried out twice. */
+export async function queryOnce(driver: Driver, text: string, options: QueryOptions): Promise<Value[]> {
+	const { doing, signal, parameters = {}, limitMs = 600_000, meanings = QUERY_ISSUES } = options
+	try {
+		return await withSession(driver, doing, signal, (sessionId) =>
 			bounded(signal, limitMs, async (bound) => {
 				const client = driver.createClient(QueryServiceDefinition)
 				const rows: Value[] = []
@@ -31,14 +41,15 @@ export async function query(driver: Driver, text: string, options: QueryOptions)
 					parameters,
 				}
 				for await (const part of client.executeQuery(request, { signal: bound })) {
-					if (part.status !== SUCCESS)
-						throw refusalError({ status: part.status, issues: part.issues }, doing, QUERY_ISSUES)
+					if (part.status !== SUCCESS) throw refusalError({ status: part.status, issues: part.issues }, doing, meanings)
 					if (part.resultSetIndex === 0n && part.resultSet) rows.push(...part.resultSet.rows)
 				}
 				return rows
 			}),
-		),
-	)
+		)
+	} catch (error) {
+		throw signal?.aborted === true ? interruption(signal, doing) : callError(error, doing)
+	}
 }
 
 /** A path between backticks, as YQL wants it. Source: YDB's documentation, lexical structure. */

@@ -13,14 +13,14 @@ import {
 import { forEachAbreast } from '../call/abreast.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
 import { kindOf } from '../scheme/kinds.ts'
-import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
+import { describeTable, snapshotTableOf, storedBytesOf } from '../scheme/table-description.ts'
 import { dropTable, listDirectory, removeDirectory } from '../snapshot/copies.ts'
 import { countRows } from '../snapshot/take.ts'
 import { backupOperations } from './backup-operations.ts'
 import { linkKind, linkTime } from './link-time.ts'
 
 /** Where the server keeps collections, below the database. */
-const ROOT = '.backups/collections'
+export const COLLECTIONS = '.backups/collections'
 /** Below a link's directory: what belongs to indexes. */
 const META = '__ydb_backup_meta'
 
@@ -44,7 +44,7 @@ export function openCollection({ control, database, sink, data }: CollectionCont
 			advice: 'give the bare name, without a path',
 		})
 	}
-	const root = `${database}/${ROOT}/${name}`
+	const root = `${database}/${COLLECTIONS}/${name}`
 	const placeOf = (link: CollectionLink, path: string): string => `${root}/${link.name}/${path}`
 	/** The transactions that made the directories, and the name of the newest link, as the last listing had them. */
 	const madeBy = new Map<string, string>()
@@ -91,7 +91,7 @@ export function openCollection({ control, database, sink, data }: CollectionCont
 			const children = await listDirectory(control, root, options)
 			if (children === undefined) {
 				throw new BackupError('PATH_NOT_FOUND', `there is no backup collection ${name} in ${database}`, {
-					advice: `look for it in ${database}/${ROOT}; names are case-sensitive`,
+					advice: `look for it in ${database}/${COLLECTIONS}; names are case-sensitive`,
 				})
 			}
 			const links: CollectionLink[] = []
@@ -136,6 +136,8 @@ export function openCollection({ control, database, sink, data }: CollectionCont
 		},
 
 		countRows: (link, { path }, options) => countRows(control, placeOf(link, path), options?.signal),
+
+		storedBytes: (link, { path }, options) => storedBytesOf(control, placeOf(link, path), options),
 
 		async live(path, options = {}) {
 			const found = await sink.find(path, options)

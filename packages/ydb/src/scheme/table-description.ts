@@ -56,6 +56,17 @@ export function typeOf(type: Type | undefined): YdbType {
  */
 const INCLUDE_SET_VAL = { no: 8, wireType: 0, data: Uint8Array.of(1) }
 
+/** What a table takes in the cluster, in bytes: an estimate of the server's. */
+export async function storedBytesOf(driver: Driver, path: string, { signal }: CallOptions = {}): Promise<bigint> {
+	const client = driver.createClient(TableServiceDefinition)
+	const doing = `ask for the size of table ${path}`
+	const request = create(DescribeTableRequestSchema, { path, includeTableStats: true })
+	return patiently({ doing, signal }, async () => {
+		const answer = await bounded(signal, 30_000, (bound) => client.describeTable(request, { signal: bound }))
+		return resultOf(DescribeTableResultSchema, answer, doing).tableStats?.storeSize ?? 0n
+	})
+}
+
 export async function describeTable(
 	driver: Driver,
 	path: string,

@@ -2,6 +2,8 @@ import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
 import { connectionFlags } from '../../connection/connection-flags.ts'
 import { openDatabase } from '../../connection/open-database.ts'
+import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
+import { noteKeys } from '../../encryption/note-keys.ts'
 import { createdBackup, createdBackupText, type CreatedBackup } from '../../report/created-backup.ts'
 import { parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
@@ -18,10 +20,18 @@ export default class BackupCreate extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> --endpoint grpc://localhost:2136 --database /local --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --path shop --exclude "shop/tmp/**" --label why=release-42',
 		'<%= config.bin %> <%= command.id %> --incremental --repo /srv/backups',
+		'<%= config.bin %> <%= command.id %> --encryption-key file:/etc/ydbackup/key --repo /srv/backups',
 	]
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		...keyFlags,
+		'encryption-algorithm': Flags.string({
+			helpValue: 'ALGORITHM',
+			helpGroup: 'ENCRYPTION',
+			description:
+				"aes-128-gcm, aes-256-gcm or chacha20-poly1305; a backup is encrypted when a key is given; default: AES of the key's length",
+		}),
 		incremental: Flags.boolean({
 			description:
 				'take what changed since --parent instead of everything; what is taken is what the parent took (no --path, --include, --exclude)',
@@ -60,6 +70,8 @@ export default class BackupCreate extends YdbackupCommand {
 
 	async run(): Promise<CreatedBackup> {
 		const { flags } = await this.parse(BackupCreate)
+		const keys = keysOfFlags(flags)
+		const algorithm = flags['encryption-algorithm']
 		const labels = Object.fromEntries(parsePairs(flags.label ?? [], '--label'))
 		const { backup } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
@@ -79,6 +91,7 @@ export default class BackupCreate extends YdbackupCommand {
 			exclude: flags.exclude,
 			labels,
 			compression: flags.compression,
+			encryption: keys.length > 0 || algorithm !== undefined ? { keys, algorithm } : undefined,
 			concurrency: flags.concurrency,
 			countRows: !flags['no-count'],
 			dryRun: flags['dry-run'],
@@ -88,6 +101,7 @@ export default class BackupCreate extends YdbackupCommand {
 			tool: this.tool,
 		})
 		work.complete()
+		await noteKeys({ config: this.config, repo: flags.repo }, result.keysUsed, { backup: result.id, by: 'backup' })
 		const created = createdBackup(result, opened.location)
 		this.show(flags, createdBackupText(created))
 		return created

@@ -4,6 +4,8 @@ import { createDumpDirectory } from '../../foreign/dump-directory.ts'
 import { type ExportedBackup, exportedBackupText } from '../../report/exported-backup.ts'
 import { optionalId, parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
+import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
+import { noteKeys } from '../../encryption/note-keys.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 import { concurrencyFlag, patternFlags } from '../../run/selection-flags.ts'
 
@@ -28,6 +30,7 @@ export default class BackupExport extends YdbackupCommand {
 			helpValue: 'DIR',
 			description: 'a directory that is empty or is not there; only you may read what is written',
 		}),
+		...keyFlags,
 		...patternFlags,
 		'preserve-pool-kinds': Flags.boolean({
 			description: 'keep the kinds of storage in schemes, which another cluster may not have',
@@ -44,6 +47,7 @@ export default class BackupExport extends YdbackupCommand {
 		const result = await exportDump({
 			repository: opened.repository,
 			id,
+			keys: keysOfFlags(flags),
 			target: createDumpDirectory(flags.to),
 			include: flags.include,
 			exclude: flags.exclude,
@@ -53,7 +57,9 @@ export default class BackupExport extends YdbackupCommand {
 			onEvent: work.onEvent,
 		})
 		work.complete()
-		const exported = { repository: opened.location, ...result }
+		const { keysUsed, ...rest } = result
+		await noteKeys({ config: this.config, repo: flags.repo }, keysUsed, { backup: result.id, by: 'export' })
+		const exported = { repository: opened.location, ...rest }
 		this.show(flags, exportedBackupText(exported))
 		return exported
 	}

@@ -1,8 +1,23 @@
+import type { Repository } from '@ydbackup/catalog'
+import type { KeyProvider } from '@ydbackup/core'
+import type { Manifest } from '@ydbackup/format'
 import { YdbackupCommand } from '../../command.ts'
+import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
 import { shownBackup, shownBackupText, type ShownBackup } from '../../report/shown-backup.ts'
 import { optionalId, parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
+
+/** The names of an encrypted backup stand where only its key leads. */
+async function named(
+	{ storage }: Repository,
+	manifest: Manifest,
+	keys: readonly KeyProvider[],
+	signal: AbortSignal,
+): Promise<Manifest> {
+	const { createKeyring, openBackup } = await import('@ydbackup/engine')
+	return (await openBackup(storage, manifest, createKeyring(keys, signal), signal)).manifest
+}
 
 export default class BackupShow extends YdbackupCommand {
 	static override summary = 'show what a backup holds, when it was taken, and what it left out'
@@ -11,14 +26,17 @@ export default class BackupShow extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --json',
 	]
 	static override args = { id: optionalId }
-	static override flags = { ...repositoryFlags }
+	static override flags = { ...repositoryFlags, ...keyFlags }
 
 	async run(): Promise<ShownBackup> {
 		const { args, flags } = await this.parse(BackupShow)
 		const id = parseId(args.id)
 		const { config, signal } = this
 		await using opened = await openRepository({ config, repo: flags.repo, writable: false, signal })
-		const { manifest } = await opened.repository.read(id, { signal })
+		const { repository } = opened
+		const stored = (await repository.read(id, { signal })).manifest
+		const keys = keysOfFlags(flags)
+		const manifest = keys.length === 0 ? stored : await named(repository, stored, keys, signal)
 		const shown = shownBackup(manifest, opened.location)
 		this.show(flags, shownBackupText(shown, new Date()))
 		return shown

@@ -1,0 +1,37 @@
+import { encryption, type EncryptionAlgorithm, type EncryptionKey, type ManifestEncryption } from '@ydbackup/format'
+
+import { ivOfFile, type PlacedFile } from './file-iv.ts'
+
+/** What decrypts the files of one backup. */
+export interface Unseal {
+	readonly exportIv: Uint8Array
+	/** The plain bytes of a file, each only when its block is known to be authentic. Errors: `FORMAT_INVALID`. */
+	decrypt(file: PlacedFile, stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+	decryptWhole(file: PlacedFile, stored: Uint8Array): Promise<Uint8Array>
+}
+
+export function createUnseal(key: EncryptionKey, { algorithm, iv }: ManifestEncryption): Unseal {
+	const exportIv = encryption.readIv(iv) ?? new Uint8Array(0)
+	function optionsFor(file: PlacedFile): FileOptions | undefined {
+		const fileIv = ivOfFile(exportIv, file)
+		return fileIv && { key, algorithm, iv: fileIv, name: file.key }
+	}
+	return {
+		exportIv,
+		decrypt(file, stored) {
+			const options = optionsFor(file)
+			return options === undefined ? stored : encryption.decryptFile(stored, options)
+		},
+		async decryptWhole(file, stored) {
+			const options = optionsFor(file)
+			return options === undefined ? stored : encryption.decryptWhole(stored, options)
+		},
+	}
+}
+
+interface FileOptions {
+	readonly key: EncryptionKey
+	readonly algorithm: EncryptionAlgorithm
+	readonly iv: Uint8Array
+	readonly name: string
+}

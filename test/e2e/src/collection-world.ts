@@ -1,0 +1,85 @@
+import { Repository } from '@ydbackup/catalog'
+import {
+	restore,
+	shipCollection,
+	type ShipResult,
+	takeLink,
+	type TakeLinkOptions,
+	type TakeLinkResult,
+} from '@ydbackup/engine'
+import { type Emulator, type Faults, startEmulator } from '@ydbackup/emulator'
+import { openMemory } from '@ydbackup/storage'
+import { connect, type Ydb } from '@ydbackup/ydb'
+import { openQueries, type Queries } from './queries.ts'
+
+const TOOL = { name: 'ydbackup', version: '0.0.0-test' }
+
+/** A collection in an emulator whose clock the test moves, and a repository in memory: no process is started. */
+export class CollectionWorld implements AsyncDisposable {
+	readonly emulator: Emulator
+	readonly ydb: Ydb
+	readonly queries: Queries
+	readonly repository: Repository
+
+	private constructor(emulator: Emulator, ydb: Ydb, queries: Queries, repository: Repository) {
+		this.emulator = emulator
+		this.ydb = ydb
+		this.queries = queries
+		this.repository = repository
+	}
+
+	static async start(faults: Partial<Faults> = {}): Promise<CollectionWorld> {
+		const emulator = await startEmulator({ faults: { operationDelayMs: 0, ...faults } })
+		const endpoint = `grpc://127.0.0.1:${emulator.port}`
+		const { database } = emulator
+		const ydb = await connect({ endpoint, database, credentials: { kind: 'anonymous' } })
+		const queries = await openQueries(endpoint, database)
+		return new CollectionWorld(emulator, ydb, queries, await Repository.init(openMemory()))
+	}
+
+	/** Moves the clock of the server and that of the tool. */
+	pass(seconds: number): void {
+		this.emulator.faults.clockOffsetMs += seconds * 1000
+	}
+
+	readonly clock = (): Date => new Date(Date.now() + this.emulator.faults.clockOffsetMs)
+
+	/** Two minutes later, so that nothing has to be waited for. */
+	take(kind: TakeLinkOptions['kind'], more: Partial<TakeLinkOptions> = {}): Promise<TakeLinkResult> {
+		this.pass(120)
+		return takeLink({ admin: this.ydb.collections, name: 'c', kind, clock: this.clock, waitMs: 20_000, ...more })
+	}
+
+	ship(): Promise<ShipResult> {
+		const { repository, clock } = this
+		return shipCollection({ source: this.ydb.collection('c'), repository, clock, waitMs: 20_000, tool: TOOL })
+	}
+
+	/** Restores a backup below a path. */
+	async restore(id: string, to: string): Promise<void> {
+		const { repository } = this
+		const { outcome, problems } = await restore({
+			sink: this.ydb.sink,
+			repository,
+			id,
+			to: `${this.emulator.database}/${to}`,
+			existing: 'fail',
+			verifyData: true,
+		})
+		if (outcome !== 'complete') throw new Error(JSON.stringify(problems))
+	}
+
+	/** The columns and the rows of a table, as bytes. */
+	async table(path: string): Promise<string> {
+		const { schema } = await this.ydb.sink.describeTable(path)
+		const rows: string[] = []
+		for await (const { bytes } of this.ydb.sink.read(path, schema, {})) rows.push(Buffer.from(bytes).toString('hex'))
+		return `${schema.columns.map(({ name }) => name).join(' ')}: ${rows.join('')}`
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.queries[Symbol.asyncDispose]()
+		await this.ydb.close()
+		await this.emulator.close()
+	}
+}

@@ -1,0 +1,34 @@
+import { Driver } from '@ydbjs/core'
+import { ExecMode, QueryServiceDefinition, Syntax } from '@ydbjs/api/query'
+
+/** Queries of a user of the database, through the official client's transport. */
+export interface Queries extends AsyncDisposable {
+	/** The rows of the first result; numbers, texts and bytes as they came. Fails when the query does. */
+	run(text: string): Promise<unknown[][]>
+}
+
+export async function openQueries(endpoint: string, database: string): Promise<Queries> {
+	const driver = new Driver(`${endpoint}${database}`, { 'ydb.sdk.enable_discovery': false })
+	await driver.ready(AbortSignal.timeout(10_000))
+	const service = driver.createClient(QueryServiceDefinition)
+	const { sessionId } = await service.createSession({})
+	const detach = new AbortController()
+	const states = service.attachSession({ sessionId }, { signal: detach.signal })[Symbol.asyncIterator]()
+	await states.next()
+	states.next().catch(() => {})
+	return {
+		async run(text) {
+			const query = { case: 'queryContent' as const, value: { syntax: Syntax.YQL_V1, text } }
+			const rows: unknown[][] = []
+			for await (const part of service.executeQuery({ sessionId, execMode: ExecMode.EXECUTE, query })) {
+				if (part.status !== 400_000) throw new Error(`${part.status} ${JSON.stringify(part.issues)} ${text}`)
+				for (const { items } of part.resultSet?.rows ?? []) rows.push(items.map(({ value }) => value.value))
+			}
+			return rows
+		},
+		async [Symbol.asyncDispose]() {
+			detach.abort()
+			driver.close()
+		},
+	}
+}

@@ -1,0 +1,249 @@
+import { expect, test } from 'vitest'
+import { BackupError, type CollectionAdmin } from '@ydbackup/core'
+import { createCollection, describeCollection, pruneCollection, type ShipResult, verify } from '@ydbackup/engine'
+import { CollectionWorld } from '../src/collection-world.ts'
+
+const ROOT = '/local/.backups/collections'
+const CREATE = 'CREATE TABLE t (id Uint64 NOT NULL, a Utf8, b Int64, PRIMARY KEY (id))'
+
+async function begin(faults = {}, tables: readonly string[] = ['t']): Promise<CollectionWorld> {
+	const world = await CollectionWorld.start(faults)
+	for (const path of tables) {
+		await world.queries.run(CREATE.replace(' t ', ` \`${path}\` `))
+		await world.queries.run(`UPSERT INTO \`${path}\` (id, a, b) VALUES (1, 'one', 1), (2, 'two', 2)`)
+	}
+	await world.ydb.collections.create({ name: 'c', tables, isIncremental: true })
+	return world
+}
+
+const codeOf = async (work: Promise<unknown>): Promise<unknown> => {
+	const error = await work.then(
+		() => undefined,
+		(thrown: unknown) => thrown,
+	)
+	return error instanceof BackupError ? `${error.code} ${error.reason ?? ''}: ${error.message}` : error
+}
+const states = ({ links }: ShipResult): string[] => links.map(({ state }) => state)
+/** The ids of what was shipped, oldest first. */
+const idsOf = async ({ repository }: CollectionWorld): Promise<string[]> =>
+	(await repository.list()).map(({ id }) => id)
+
+test('an answer that is lost after the server has done its work does not make a second link', async () => {
+	await using world = await begin()
+	const { collections } = world.ydb
+	const losing: CollectionAdmin = {
+		...collections,
+		async backup(...words) {
+			await collections.backup(...words)
+			throw new BackupError('DATABASE_UNREACHABLE', 'the connection broke', { retry: 'later' })
+		},
+	}
+	const taken = await world.take('full', { admin: losing })
+	expect(taken.warnings).toMatchObject([{ message: expect.stringContaining('answer of the server was lost') }])
+	expect(await collections.open('c').links()).toHaveLength(1)
+	// And one that was lost before it: nothing is claimed.
+	const broken: CollectionAdmin = {
+		...collections,
+		backup: () => Promise.reject(new BackupError('DATABASE_UNREACHABLE', 'the connection broke', { retry: 'later' })),
+	}
+	expect(await codeOf(world.take('incremental', { admin: broken }))).toContain('DATABASE_UNREACHABLE')
+	expect(await collections.open('c').links()).toHaveLength(1)
+})
+
+test('a clock of the server that goes back is found at once, and its link is refused', async () => {
+	await using world = await begin()
+	await world.take('full')
+	await world.take('incremental')
+	world.pass(-3600)
+	expect(await codeOf(world.take('incremental'))).toMatch(/^CHAIN_BROKEN ambiguous: .*clock went back/u)
+	expect(states(await world.ship())).toContain('refused')
+	world.pass(7200)
+	await world.take('full')
+	expect(states(await world.ship()).at(-1)).toBe('shipped')
+})
+
+test('a stream that is older than its retention is not relied upon', async () => {
+	await using world = await begin({ streamRetentionMs: 24 * 3_600_000 })
+	await world.take('full')
+	world.pass(25 * 3600)
+	expect(await codeOf(world.take('incremental'))).toMatch(/^CHAIN_BROKEN expired: .*25 hours/u)
+	const { obstacle } = await describeCollection({ admin: world.ydb.collections, name: 'c', clock: world.clock })
+	expect(obstacle).toMatchObject({ code: 'CHAIN_BROKEN', reason: 'expired' })
+	expect(await world.take('incremental', { fullIfNeeded: true })).toMatchObject({ kind: 'full' })
+})
+
+test('stamps of any local time: links are in order, and their time is that of the server', async () => {
+	for (const stampOffsetMinutes of [-720, 345, 840]) {
+		await using world = await begin({ stampOffsetMinutes })
+		const before = world.clock().getTime()
+		await world.take('full')
+		const [link] = await world.ydb.collection('c').links()
+		expect(link).toMatchObject({ clock: 'server' })
+		expect(Date.parse(link!.after)).toBeLessThanOrEqual(before + 121_000)
+		expect(Date.parse(link!.before)).toBeGreaterThanOrEqual(before + 119_000)
+	}
+})
+
+test('a missing change table, which RESTORE would pass over, is refused by name', async () => {
+	await using world = await begin({}, ['t', 'u'])
+	await world.take('full')
+	const { link } = await world.take('incremental')
+	await world.queries.run(`DROP TABLE \`${ROOT}/c/${link}/u\``)
+	const shipped = await world.ship()
+	expect(states(shipped)).toEqual(['shipped', 'refused'])
+	expect(shipped.links[1]!.reason?.message).toContain('u')
+	expect(await codeOf(world.take('incremental'))).toMatch(/^CHAIN_BROKEN gap: .*lacks u/u)
+})
+
+test('a link that was deleted in the cluster before it was shipped breaks the chain behind it by name', async () => {
+	await using world = await begin()
+	await world.take('full')
+	await world.ship()
+	const { link } = await world.take('incremental')
+	await world.take('incremental')
+	const source = world.ydb.collection('c')
+	await source.drop((await source.links()).find(({ name }) => name === link)!)
+	// Nothing that can be seen from outside tells of a link that was never listed; what is there follows the full backup.
+	const shipped = await world.ship()
+	expect(states(shipped)[0]).toBe('present')
+})
+
+test('two collections of increments may not share a table', async () => {
+	await using world = await begin()
+	await world.take('full')
+	await world.take('incremental')
+	const { collections: admin } = world.ydb
+	expect(await codeOf(createCollection({ admin, name: 'd', tables: ['t'], isIncremental: true }))).toMatch(
+		/^CONFIG_INVALID .*t is in the collection c/u,
+	)
+	expect(await createCollection({ admin, name: 'd', tables: ['t'], isIncremental: false })).toMatchObject({
+		collection: 'd',
+	})
+})
+
+test('two partial updates of a row within an interval: what the server lost is told, not restored as if it were right', async () => {
+	await using world = await begin()
+	await world.take('full')
+	await world.queries.run("UPSERT INTO t (id, a) VALUES (1, 'x')")
+	await world.queries.run('UPSERT INTO t (id, b) VALUES (1, 11)')
+	await world.take('incremental')
+	const { links, outcome } = await world.ship()
+	expect(outcome).toBe('partial')
+	expect(links[1]!.suspects).toMatchObject([{ path: 't' }])
+	const [, id] = await idsOf(world)
+	const { findings } = await verify({ repository: world.repository, id: id!, level: 'full' })
+	expect(findings.map(({ message }) => message).join()).toContain('t')
+	// The same in a server that merges them.
+	await using merging = await begin({ mergeChanges: true })
+	await merging.take('full')
+	await merging.queries.run("UPSERT INTO t (id, a) VALUES (1, 'x')")
+	await merging.queries.run('UPSERT INTO t (id, b) VALUES (1, 11)')
+	await merging.take('incremental')
+	const truth = await merging.table('t')
+	expect(await merging.ship()).toMatchObject({ outcome: 'complete' })
+	await merging.restore((await idsOf(merging))[1]!, 'r')
+	expect(await merging.table('r/t')).toBe(truth)
+})
+
+test('keys of many types, and NULL in keys', async () => {
+	await using world = await CollectionWorld.start()
+	const keys: readonly (readonly [type: string, values: readonly string[]])[] = [
+		['Int64', ['-5', '0', 'NULL']],
+		['Utf8', ['""u', '"é"u', 'NULL']],
+		['String', ['""', '"\\x00\\xff"', 'NULL']],
+		['Bool', ['false', 'true', 'NULL']],
+		['Date', ['Date("1970-01-01")', 'Date("2100-01-01")', 'NULL']],
+		['Timestamp', ['Timestamp("2001-02-03T04:05:06.000007Z")', 'NULL']],
+		['Decimal(22,9)', ['Decimal("-1.5", 22, 9)', 'Decimal("1.5", 22, 9)', 'NULL']],
+		['Uuid', ['Uuid("00000000-0000-0000-0000-000000000001")', 'NULL']],
+	]
+	const tables = keys.map((_, at) => `k${at}`)
+	for (const [at, [type, values]] of keys.entries()) {
+		await world.queries.run(`CREATE TABLE k${at} (k ${type}, v Int64, PRIMARY KEY (k))`)
+		await world.queries.run(`UPSERT INTO k${at} (k, v) VALUES ${values.map((value) => `(${value}, 1)`).join(', ')}`)
+	}
+	await world.ydb.collections.create({ name: 'c', tables, isIncremental: true })
+	await world.take('full')
+	for (const [at, [, values]] of keys.entries()) {
+		await world.queries.run(`UPSERT INTO k${at} (k, v) VALUES (${values[0]}, 2), (NULL, 3)`)
+		if (values.length > 2) await world.queries.run(`DELETE FROM k${at} ON (k) VALUES (${values[1]})`)
+	}
+	const truth = await Promise.all(tables.map((path) => world.table(path)))
+	await world.take('incremental')
+	expect(await world.ship()).toMatchObject({ outcome: 'complete' })
+	await world.restore((await idsOf(world))[1]!, 'r')
+	expect(await Promise.all(tables.map((path) => world.table(`r/${path}`)))).toEqual(truth)
+})
+
+test(
+	'a chain of 48 links, with splits and merges in between, comes back at its end',
+	{ timeout: 120_000 },
+	async () => {
+		await using world = await begin()
+		await world.take('full')
+		for (let at = 1; at <= 48; at++) {
+			await world.queries.run(`UPSERT INTO t (id, b) VALUES (${at % 20}, ${at})`)
+			if (at % 5 === 0) await world.queries.run(`DELETE FROM t WHERE id = ${at % 7}`)
+			if (at % 9 === 0) world.emulator.control.split('/local/t')
+			if (at % 12 === 0) world.emulator.control.merge('/local/t')
+			await world.take('incremental')
+		}
+		const truth = await world.table('t')
+		expect(new Set(states(await world.ship()))).toEqual(new Set(['shipped']))
+		await world.restore('latest', 'r')
+		expect(await world.table('r/t')).toBe(truth)
+		await world.take('full')
+		await world.ship()
+		const pruned = await pruneCollection({ source: world.ydb.collection('c'), repository: world.repository })
+		expect(pruned.chains.map(({ state }) => state)).toContain('dropped')
+		expect(await world.ydb.collection('c').links()).toHaveLength(1)
+	},
+)
+
+test('nodes that restart while an increment is written and shipped change nothing', async () => {
+	await using world = await begin({ operationDelayMs: 50 })
+	await world.take('full')
+	await world.queries.run('UPSERT INTO t (id, b) VALUES (5, 5)')
+	const truth = await world.table('t')
+	const restarts = (async () => {
+		for (let times = 0; times < 3; times++) {
+			await world.emulator.control.restartNode(1, 20)
+			await new Promise((resolve) => setTimeout(resolve, 40))
+		}
+	})()
+	const taken = await world.take('incremental').catch((error: unknown) => error)
+	await restarts
+	if (taken instanceof Error) await world.take('incremental')
+	expect(await world.ship()).toMatchObject({ outcome: 'complete' })
+	await world.restore('latest', 'r')
+	expect(await world.table('r/t')).toBe(truth)
+})
+
+test('older change tables are refused by their columns', async () => {
+	for (const olderChangeTables of [1, 2]) {
+		await using world = await begin({ olderChangeTables })
+		await world.take('full')
+		await world.queries.run('UPSERT INTO t (id, b) VALUES (5, 5)')
+		await world.take('incremental')
+		const shipped = await world.ship()
+		expect(states(shipped)).toEqual(['shipped', 'refused'])
+	}
+})
+
+test('changes of synchronous indexes are shipped beside the tables, and the index is there after a restore', async () => {
+	await using world = await CollectionWorld.start()
+	await world.queries.run('CREATE TABLE t (id Uint64 NOT NULL, a Utf8, PRIMARY KEY (id), INDEX by_a GLOBAL ON (a))')
+	await world.ydb.collections.create({ name: 'c', tables: ['t'], isIncremental: true })
+	await world.take('full')
+	await world.queries.run("UPSERT INTO t (id, a) VALUES (1, 'x')")
+	await world.take('incremental')
+	expect(await world.ship()).toMatchObject({ outcome: 'complete' })
+	const [, id] = await idsOf(world)
+	const { manifest } = await world.repository.read(id!)
+	expect(manifest.objects.map(({ path, kind }) => [kind, path])).toContainEqual([
+		'index-changes',
+		'__ydb_backup_meta/indexes/t/by_a/indexImplTable',
+	])
+	await world.restore(id!, 'r')
+	expect(await world.queries.run("SELECT id FROM `r/t` VIEW by_a WHERE a = 'x'")).toEqual([[1n]])
+})
