@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { places } from '../../test/object-stores/src/places.ts'
+import { chainAct } from './chain.ts'
 import { ourPicture } from './our-reader.ts'
 import { below, differences, only, type Picture, totals } from './picture.ts'
 import { run, start, stop } from './shell.ts'
@@ -52,6 +53,8 @@ try {
 	await run(['ydbackup', 'repo', 'init', ...from])
 	const created = await run(['ydbackup', 'backup', 'create', ...at, ...from])
 	await run(['ydbackup', 'backup', 'list', ...from])
+	const listed = await run(['ydbackup', 'backup', 'list', '--json', ...from], { quiet: true })
+	const first = (JSON.parse(listed.stdout) as { result: { backups: { id: string }[] } }).result.backups.at(-1)!.id
 	await run(['ydbackup', 'backup', 'show', 'latest', ...from])
 	await run(['ydbackup', 'backup', 'verify', 'latest', '--level', 'full', ...from])
 
@@ -78,9 +81,11 @@ try {
 	prove('one table to another path', 'ydbackup', only(ours, 'geo/cities'), one(all.ours))
 	prove('one table to another path', 'ydb-sdk', only(theirs, 'geo/cities'), one(all.theirs))
 
+	await chainAct({ endpoint, database, at, from, title, prove })
+
 	title('summary')
 	const { tables, rows, bytes } = totals(ours)
-	const shown = await run(['ydbackup', 'backup', 'show', 'latest', '--json', ...from], { quiet: true })
+	const shown = await run(['ydbackup', 'backup', 'show', first, '--json', ...from], { quiet: true })
 	const { result } = JSON.parse(shown.stdout) as { result: { counts: { storedBytes: number } } }
 	const rate = (seconds: number): string => `${seconds.toFixed(1)} s, ${(bytes / 1e6 / seconds).toFixed(1)} MB/s`
 	console.log(`
