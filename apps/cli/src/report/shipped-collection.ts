@@ -9,6 +9,9 @@ export interface ShippedCollection extends ShipResult {
 	readonly repository: string
 }
 
+/** The newest backup that a run has opened or made. */
+export const newestBackup = ({ links }: ShipResult): string => links.findLast(({ id }) => id !== undefined)?.id ?? ''
+
 const isNew = ({ state }: ShippedLinkResult): boolean => state === 'shipped' || state === 'planned'
 
 export function shippedCollectionText(shipped: ShippedCollection): string {

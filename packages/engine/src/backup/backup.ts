@@ -1,12 +1,12 @@
-import { BackupError, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
-import { encryption, parseCompression } from '@ydbackup/format'
+import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { parseCompression } from '@ydbackup/format'
 
 import { linkSnapshot } from '../chain/link-snapshot.ts'
 import { createSelection } from '../choose/selection.ts'
-import { createKeyring, type Keyring } from '../encryption/keyring.ts'
+import { createKeyring } from '../encryption/keyring.ts'
 import { keysOf } from '../encryption/open-backup.ts'
-import { proveKey } from '../encryption/prove-key.ts'
-import { createSeal, encryptionOf, type Seal } from '../encryption/seal.ts'
+import { openSeals } from '../encryption/open-seal.ts'
+import { encryptionOf, type Seal } from '../encryption/seal.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { collect } from '../flow/collect.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
@@ -32,7 +32,7 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	const startedAt = performance.now()
 	const reporter = createReporter(asked.onEvent)
 	const keyring = createKeyring(asked.encryption?.keys ?? [], asked.signal)
-	const seal = await openSeal(asked, keyring)
+	const seal = (await openSeals(asked.encryption, keyring, asked.signal))?.()
 	const { parent, options } = await openParent(asked, keyring, reporter)
 	const compression = parseCompression(options.compression ?? 'zstd-1')
 	const concurrency = chooseConcurrency(options.concurrency, options.repository.storage)
@@ -61,26 +61,6 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	} catch (error) {
 		throw await abandonRun(run, error)
 	}
-}
-
-/** Before anything else: a key that cannot open what it closes must not be found on the day of the restore. */
-async function openSeal({ encryption: asked, signal }: BackupOptions, keyring: Keyring): Promise<Seal | undefined> {
-	const [provider] = asked?.keys ?? []
-	if (provider === undefined) {
-		if (asked?.algorithm === undefined) return undefined
-		throw new BackupError(
-			'KEY_REQUIRED',
-			`an algorithm is named (${asked.algorithm}), and no encryption key is given`,
-			{
-				advice: 'give --encryption-key too',
-			},
-		)
-	}
-	const named = asked?.algorithm === undefined ? undefined : encryption.parseAlgorithm(asked.algorithm)
-	const key = await keyring.first()
-	const algorithm = named ?? encryption.algorithmOfKey(key.size)
-	await proveKey(provider, key, algorithm, signal)
-	return createSeal(key, algorithm)
 }
 
 async function makePlan(options: BackupOptions, reporter: Reporter): Promise<BackupPlan> {

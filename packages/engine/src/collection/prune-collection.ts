@@ -5,6 +5,7 @@ import {
 	type CollectionSource,
 	interruption,
 	isBackupError,
+	type KeyProvider,
 	throwIfInterrupted,
 } from '@ydbackup/core'
 import type { Manifest } from '@ydbackup/format'
@@ -17,6 +18,8 @@ import { allShipped } from './shipped-links.ts'
 export interface PruneCollectionOptions {
 	readonly source: CollectionSource
 	readonly repository: Repository
+	/** Keys of encrypted backups. */
+	readonly keys?: readonly KeyProvider[] | undefined
 	/** The newest chains that stay in the cluster, whatever became of them. At least 1, the default. */
 	readonly keepChains?: number | undefined
 	readonly concurrency?: number | undefined
@@ -117,7 +120,7 @@ async function reasonToStay(
 	chain: readonly CollectionLink[],
 	shipped: ReadonlyMap<string, Manifest>,
 ): Promise<string | undefined> {
-	const { repository, concurrency, stallLimitMs, signal, onEvent } = options
+	const { repository, keys, concurrency, stallLimitMs, signal, onEvent } = options
 	let before: Manifest | undefined
 	for (const { name, kind } of chain) {
 		const manifest = shipped.get(name)
@@ -128,7 +131,10 @@ async function reasonToStay(
 		before = manifest
 	}
 	const { id } = before!
+	// Without its key, only the bytes on the store could be looked at.
+	if (before!.encryption !== undefined && (keys ?? []).length === 0)
+		return `${id} is encrypted, and cannot be verified without its key: give --encryption-key`
 	reporter.phase('check', `verifying ${id} and all that it builds upon`)
-	const report = await verify({ repository, id, level: 'full', concurrency, stallLimitMs, signal, onEvent })
+	const report = await verify({ repository, id, level: 'full', keys, concurrency, stallLimitMs, signal, onEvent })
 	return report.ok ? undefined : `${id} does not pass verification: ${report.findings[0]!.message}`
 }

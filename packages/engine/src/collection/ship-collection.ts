@@ -2,6 +2,10 @@ import { BackupError, type CollectionLink, interruption, isBackupError, throwIfI
 import type { Manifest } from '@ydbackup/format'
 
 import { SUSPECT } from '../chain/open-chain.ts'
+import { createKeyring } from '../encryption/keyring.ts'
+import { keysOf, openBackup, type OpenedBackup } from '../encryption/open-backup.ts'
+import { openSeals } from '../encryption/open-seal.ts'
+import type { Seal } from '../encryption/seal.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { clearDeadRuns } from './dead-runs.ts'
 import { shipLink } from './ship-link.ts'
@@ -26,13 +30,21 @@ export async function shipCollection(options: ShipOptions): Promise<ShipResult> 
 	const startedAt = performance.now()
 	const { source, repository, signal } = options
 	const reporter = createReporter(options.onEvent)
+	const keyring = createKeyring(options.encryption?.keys ?? [], signal)
 	try {
 		throwIfInterrupted(signal, 'starting to ship')
+		const seals = await openSeals(options.encryption, keyring, signal)
 		reporter.phase('list', `listing the links of ${source.name}`)
 		const links = await source.links({ signal })
 		const newest = await newestShipped(repository, source, { signal })
 		if (options.dryRun !== true) await clearDeadRuns(repository, source, reporter, signal)
-		const results = await shipEach(options, reporter, links, newest)
+		const keysUsed = new Set<string>()
+		const open = async (manifest: Manifest): Promise<OpenedBackup> => {
+			if (keyring.isEmpty && manifest.encryption !== undefined) throw needsKey(manifest)
+			for (const id of keysOf([manifest])) keysUsed.add(id)
+			return openBackup(repository.storage, manifest, keyring, signal)
+		}
+		const results = await shipEach({ options, reporter, seals, open }, links, newest)
 		const isWhole = results.every(
 			({ state, suspects }) => state !== 'running' && state !== 'refused' && suspects.length === 0,
 		)
@@ -42,6 +54,7 @@ export async function shipCollection(options: ShipOptions): Promise<ShipResult> 
 			dryRun: options.dryRun === true,
 			outcome: isWhole ? 'complete' : 'partial',
 			links: results,
+			keysUsed: [...keysUsed],
 			warnings: reporter.warnings,
 			elapsedMs: Math.round(performance.now() - startedAt),
 		}
@@ -51,16 +64,28 @@ export async function shipCollection(options: ShipOptions): Promise<ShipResult> 
 	}
 }
 
+interface Shipping {
+	readonly options: ShipOptions
+	readonly reporter: Reporter
+	readonly seals: (() => Seal) | undefined
+	open(manifest: Manifest): Promise<OpenedBackup>
+}
+
+function needsKey({ id }: Manifest): BackupError {
+	return new BackupError('KEY_REQUIRED', `the links of the collection are encrypted: ${id} is`, {
+		advice: 'give its key by --encryption-key: what follows is encrypted as what it builds upon',
+	})
+}
+
 async function shipEach(
-	options: ShipOptions,
-	reporter: Reporter,
+	{ options, reporter, seals, open }: Shipping,
 	links: readonly CollectionLink[],
 	newest: Manifest | undefined,
 ): Promise<ShippedLinkResult[]> {
 	const results: ShippedLinkResult[] = []
 	const done = newest?.source.collection?.link
 	const isThere = links.some(({ name }) => name === done)
-	let parent = isThere ? newest : undefined
+	let parent = isThere && options.dryRun !== true ? await open(newest!) : undefined
 	/** Why no increment can follow. */
 	let broken: string | undefined =
 		done === undefined || isThere
@@ -97,8 +122,10 @@ async function shipEach(
 				continue
 			}
 			reporter.phase('list', `shipping ${name}`)
-			parent = await shipLink(options, reporter, link, parent)
-			results.push(shipped(link, parent, reporter))
+			const made = await shipLink(options, reporter, link, parent, seals?.())
+			// What proves a key stands in the manifest as it was stored.
+			parent = seals === undefined ? { manifest: made } : await open((await options.repository.read(made.id)).manifest)
+			results.push(shipped(link, parent.manifest, reporter))
 		} catch (error) {
 			if (!isBackupError(error) || !OF_LINK.has(error.code)) throw error
 			const { code, message, advice } = error

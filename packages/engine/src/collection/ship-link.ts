@@ -6,6 +6,8 @@ import type { BackupPlan } from '../backup/backup-plan.ts'
 import { type BackupRun, createRun, type CreateRunOptions, type Increment } from '../backup/backup-run.ts'
 import { writeBackup } from '../backup/write-backup.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
+import type { OpenedBackup } from '../encryption/open-backup.ts'
+import type { Seal } from '../encryption/seal.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { chooseConcurrency } from '../flow/concurrency.ts'
 import { sleep } from '../flow/sleep.ts'
@@ -16,19 +18,20 @@ import { isShippedSince, parentTables } from './shipped-links.ts'
 
 /**
  * Ships one link: a backup of its own, in the native layout of the link's directory. `parent` is the link before it; undefined for a full
- * backup. Errors: `CHAIN_BROKEN` and others that speak of the link; those of the source and of the store. After an error nothing of it is
+ * backup. With a `seal`, it is encrypted. Errors: `CHAIN_BROKEN` and others that speak of the link; those of the source and of the store. After an error nothing of it is
  * left, as far as the store allows.
  */
 export async function shipLink(
 	options: ShipOptions,
 	reporter: Reporter,
 	link: CollectionLink,
-	parent: Manifest | undefined,
+	parent: OpenedBackup | undefined,
+	seal: Seal | undefined,
 ): Promise<Manifest> {
 	const { source, repository, signal } = options
 	const { tables, indexChanges } = await source.contents(link, { signal })
 	if (tables.length === 0) throw empty(link)
-	const parents = parent && (await parentTables(repository, parent, { signal }))
+	const parents = parent && (await parentTables(repository.storage, parent, { signal }))
 	const paths = tables.map(({ path }) => path)
 	if (parents !== undefined) checkMembers(link, paths, parents.keys())
 
@@ -56,14 +59,14 @@ export async function shipLink(
 		warnings: [],
 	}
 	const increment: Increment | undefined = parent &&
-		parents && { parent, open: (snapshot) => changeSnapshot(snapshot, parents, live, ofIndexes) }
+		parents && { parent: parent.manifest, open: (snapshot) => changeSnapshot(snapshot, parents, live, ofIndexes) }
 	const known = new Set(await repository.ids({ signal }))
 	const beforeCommit = async (): Promise<void> => {
 		const of = { database: source.database, name: source.name, link: link.name }
 		if (await isShippedSince(repository, of, known, { signal })) throw alreadyShipped(link)
 	}
 	const collection = { name: source.name, link: link.name, schemesReadAt: readAt }
-	const run = await newRun(options, reporter, { increment, collection, beforeCommit })
+	const run = await newRun(options, reporter, { increment, collection, beforeCommit, seal })
 	runsOfThisProcess.add(run.id)
 	try {
 		run.snapshot = directorySnapshot(source, link, [...tables, ...extras])
@@ -84,7 +87,7 @@ const SECOND_MS = 1_100
 async function newRun(
 	{ source, clock, ...options }: ShipOptions,
 	reporter: Reporter,
-	parts: Required<Pick<CreateRunOptions, 'increment' | 'collection' | 'beforeCommit'>>,
+	parts: Required<Pick<CreateRunOptions, 'increment' | 'collection' | 'beforeCommit' | 'seal'>>,
 ): Promise<BackupRun> {
 	const doing = `shipping ${parts.collection?.link}`
 	for (let at = 1; ; at++) {

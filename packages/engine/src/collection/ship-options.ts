@@ -1,6 +1,7 @@
 import type { Repository } from '@ydbackup/catalog'
 import type { CollectionSource, ErrorCode } from '@ydbackup/core'
 
+import type { BackupEncryption } from '../backup/backup-options.ts'
 import type { EventHandler } from '../events/event.ts'
 import type { Warning } from '../events/reporter.ts'
 
@@ -10,6 +11,8 @@ export interface ShipOptions {
 	readonly repository: Repository
 	readonly tool: { readonly name: string; readonly version: string }
 	readonly labels?: Readonly<Record<string, string>> | undefined
+	/** See `BackupOptions`: each link is encrypted; the other keys may be needed to read the link before. */
+	readonly encryption?: BackupEncryption | undefined
 	/** Default `zstd-1`. */
 	readonly compression?: string | undefined
 	readonly concurrency?: number | undefined
@@ -55,6 +58,8 @@ export interface ShipResult {
 	readonly outcome: 'complete' | 'partial'
 	/** Every link that stands in the cluster, oldest first. */
 	readonly links: readonly ShippedLinkResult[]
+	/** Ids of the keys that opened backups. */
+	readonly keysUsed: readonly string[]
 	readonly warnings: readonly Warning[]
 	readonly elapsedMs: number
 }

@@ -1,7 +1,8 @@
 import type { Repository } from '@ydbackup/catalog'
-import { type CallOptions, isBackupError, type ProtoText } from '@ydbackup/core'
+import { type CallOptions, isBackupError, type ProtoText, type Storage } from '@ydbackup/core'
 import { type Manifest, parseProtoText } from '@ydbackup/format'
 
+import type { OpenedBackup } from '../encryption/open-backup.ts'
 import { errorOf } from '../part/finding.ts'
 import { inspect } from '../part/inspect.ts'
 import type { ParentTable } from './link-scheme.ts'
@@ -65,25 +66,24 @@ export async function allShipped(
 
 /** What is known of the tables of a shipped link, by path. Errors: those of damaged files. */
 export async function parentTables(
-	repository: Repository,
-	manifest: Manifest,
+	storage: Storage,
+	backup: OpenedBackup,
 	{ signal }: CallOptions,
 ): Promise<Map<string, ParentTable>> {
+	const { manifest } = backup
 	const tables = new Map<string, ParentTable>()
 	const read = (text: string | Uint8Array, path: string): ProtoText =>
 		parseProtoText(text, `the scheme of ${path} in ${manifest.id}`)
+	const found = await inspect({ storage, backup, level: 'contents', signal })
+	const fatal = found.findings.filter(({ severity }) => severity === 'data')
+	if (fatal.length > 0) throw errorOf(fatal, manifest.id)
 	if (manifest.kind === 'full') {
-		const { storage } = repository
-		const found = await inspect({ storage, backup: { manifest }, level: 'contents', signal })
-		const fatal = found.findings.filter(({ severity }) => severity === 'data')
-		if (fatal.length > 0) throw errorOf(fatal, manifest.id)
 		for (const { path, schemeText } of found.tables)
 			tables.set(path, { scheme: read(schemeText, path), columns: new Map() })
 		return tables
 	}
-	const { links = {} } = await repository.readObjects(manifest, { signal })
 	for (const { path, prefix } of manifest.objects) {
-		const link = prefix === undefined ? undefined : links[prefix]
+		const link = prefix === undefined ? undefined : found.links[prefix]
 		if (link === undefined) continue
 		const columns = new Map(Object.entries(link.columns).map(([id, name]) => [Number(id), name]))
 		tables.set(path, { scheme: read(link.scheme, path), columns })

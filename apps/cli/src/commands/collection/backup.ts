@@ -3,8 +3,10 @@ import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
 import { connectionFlags } from '../../connection/connection-flags.ts'
 import { openDatabase } from '../../connection/open-database.ts'
+import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
+import { noteKeys } from '../../encryption/note-keys.ts'
 import { type BackedUpCollection, backedUpCollectionText } from '../../report/backed-up-collection.ts'
-import { shippedFailure } from '../../report/shipped-collection.ts'
+import { newestBackup, shippedFailure } from '../../report/shipped-collection.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 import { streamHoursFlag } from '../../run/stream-hours-flag.ts'
@@ -24,6 +26,7 @@ export default class CollectionBackup extends YdbackupCommand {
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		...keyFlags,
 		incremental: Flags.boolean({ description: 'only what has changed since the newest backup of the collection' }),
 		'full-if-needed': Flags.boolean({
 			dependsOn: ['incremental'],
@@ -41,6 +44,7 @@ export default class CollectionBackup extends YdbackupCommand {
 
 	async run(): Promise<BackedUpCollection> {
 		const { args, flags } = await this.parse(CollectionBackup)
+		const keys = keysOfFlags(flags)
 		const { shipCollection, takeLink } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
 		// Before the cluster does anything: a repository that cannot be opened would be found too late.
@@ -65,12 +69,18 @@ export default class CollectionBackup extends YdbackupCommand {
 			(await shipCollection({
 				source: ydb.collection(args.name),
 				repository: opened.repository,
+				encryption: keys.length > 0 ? { keys } : undefined,
 				waitMs: flags.wait * 1000,
 				signal,
 				onEvent,
 				tool: this.tool,
 			}))
 		work.complete()
+		if (shipped)
+			await noteKeys({ config: this.config, repo: flags.repo }, shipped.keysUsed, {
+				backup: newestBackup(shipped),
+				by: 'backup',
+			})
 		const result = { ...taken, ...(shipped && { shipped: { repository: opened!.location, ...shipped } }) }
 		if (result.shipped !== undefined) this.failure = shippedFailure(result.shipped)
 		this.show(flags, backedUpCollectionText(result))

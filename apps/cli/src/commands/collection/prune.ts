@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
 import { connectionFlags } from '../../connection/connection-flags.ts'
 import { openDatabase } from '../../connection/open-database.ts'
+import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
 import { prunedCollectionText, prunedFailure, type PrunedCollection } from '../../report/pruned-collection.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
@@ -24,6 +25,7 @@ export default class CollectionPrune extends YdbackupCommand {
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		...keyFlags,
 		'keep-chains': Flags.integer({
 			min: 1,
 			max: 10_000,
@@ -44,6 +46,7 @@ export default class CollectionPrune extends YdbackupCommand {
 		const result = await pruneCollection({
 			source: ydb.collection(args.name),
 			repository: opened.repository,
+			keys: keysOfFlags(flags),
 			keepChains: flags['keep-chains'],
 			concurrency: flags.concurrency,
 			dryRun: flags['dry-run'],

@@ -3,7 +3,14 @@ import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
 import { connectionFlags } from '../../connection/connection-flags.ts'
 import { openDatabase } from '../../connection/open-database.ts'
-import { shippedCollectionText, shippedFailure, type ShippedCollection } from '../../report/shipped-collection.ts'
+import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
+import { noteKeys } from '../../encryption/note-keys.ts'
+import {
+	newestBackup,
+	shippedCollectionText,
+	shippedFailure,
+	type ShippedCollection,
+} from '../../report/shipped-collection.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 import { parsePairs } from '../../run/pair.ts'
@@ -25,6 +32,7 @@ export default class CollectionShip extends YdbackupCommand {
 	static override flags = {
 		...repositoryFlags,
 		...connectionFlags,
+		...keyFlags,
 		label: Flags.string({
 			multiple: true,
 			multipleNonGreedy: true,
@@ -48,6 +56,7 @@ export default class CollectionShip extends YdbackupCommand {
 
 	async run(): Promise<ShippedCollection> {
 		const { args, flags } = await this.parse(CollectionShip)
+		const keys = keysOfFlags(flags)
 		const labels = Object.fromEntries(parsePairs(flags.label ?? [], '--label'))
 		const { shipCollection } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
@@ -61,6 +70,7 @@ export default class CollectionShip extends YdbackupCommand {
 		const result = await shipCollection({
 			source: ydb.collection(args.name),
 			repository: opened.repository,
+			encryption: keys.length > 0 ? { keys } : undefined,
 			labels,
 			compression: flags.compression,
 			concurrency: flags.concurrency,
@@ -72,6 +82,10 @@ export default class CollectionShip extends YdbackupCommand {
 			tool: this.tool,
 		})
 		work.complete()
+		await noteKeys({ config: this.config, repo: flags.repo }, result.keysUsed, {
+			backup: newestBackup(result),
+			by: 'backup',
+		})
 		const shipped = { repository: opened.location, ...result }
 		this.failure = shippedFailure(shipped)
 		this.show(flags, shippedCollectionText(shipped))

@@ -1,0 +1,34 @@
+import { BackupError } from '@ydbackup/core'
+import { encryption } from '@ydbackup/format'
+
+import type { BackupEncryption } from '../backup/backup-options.ts'
+import type { Keyring } from './keyring.ts'
+import { proveKey } from './prove-key.ts'
+import { createSeal, type Seal } from './seal.ts'
+
+/**
+ * What makes a new seal for each backup of a run; undefined without encryption. Before anything else: a key that cannot open what it closes must not be
+ * found on the day of the restore. Errors: `KEY_REQUIRED`, `KEY_WRONG`, `KEY_UNAVAILABLE`, `CONFIG_INVALID`.
+ */
+export async function openSeals(
+	asked: BackupEncryption | undefined,
+	keyring: Keyring,
+	signal: AbortSignal | undefined,
+): Promise<(() => Seal) | undefined> {
+	const [provider] = asked?.keys ?? []
+	if (provider === undefined) {
+		if (asked?.algorithm === undefined) return undefined
+		throw new BackupError(
+			'KEY_REQUIRED',
+			`an algorithm is named (${asked.algorithm}), and no encryption key is given`,
+			{
+				advice: 'give --encryption-key too',
+			},
+		)
+	}
+	const named = asked?.algorithm === undefined ? undefined : encryption.parseAlgorithm(asked.algorithm)
+	const key = await keyring.first()
+	const algorithm = named ?? encryption.algorithmOfKey(key.size)
+	await proveKey(provider, key, algorithm, signal)
+	return () => createSeal(key, algorithm)
+}
