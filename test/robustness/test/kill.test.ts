@@ -1,6 +1,7 @@
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { openQueries } from '../../e2e/src/queries.ts'
 import { createWorld } from '../../e2e/src/world.ts'
 
 const DELAYS_MS = [250, 400, 550, 700, 850, 1000, 1200, 1500, 2000]
@@ -42,3 +43,62 @@ test('a backup that is killed at any moment is never listed nor importable, and 
 	expect(await world.run(['backup', 'verify', 'latest', '--level', 'full'])).toMatchObject({ code: 0 })
 	expect((await world.run(['backup', 'list'])).result.backups.length).toBeGreaterThanOrEqual(whole + 1)
 }, 120_000)
+
+test(
+	'collection ship that is killed at any moment lists whole links only, and goes on where it was',
+	{ timeout: 180_000 },
+	async () => {
+		await using world = await createWorld({ faults: { operationDelayMs: 1 } })
+		await using queries = await openQueries(world.endpoint, world.database)
+		await world.seed(3000)
+		await world.run(['repo', 'init'])
+		const inCluster = (words: string): ReturnType<typeof world.run> =>
+			world.runOnDatabase(['collection', ...words.split(' ')], { env: { YDBACKUP_REPO: undefined } })
+		expect(await inCluster('create c --table geo/cities --table all_types --incremental')).toMatchObject({ code: 0 })
+		const rows = async (path: string): Promise<string> =>
+			JSON.stringify(
+				await queries.run(`SELECT COUNT(*), SUM(population), MAX(id) FROM \`${path}\``),
+				(_, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
+			)
+		const truths: string[] = []
+		for (let link = 0; link < 4; link++) {
+			truths.push(await rows('geo/cities'))
+			expect(await inCluster(`backup c${link === 0 ? '' : ' --incremental'}`)).toMatchObject({ code: 0 })
+			await queries.run(`UPDATE \`geo/cities\` SET population = population + 7 WHERE id % 3 = ${link % 3}`)
+			await queries.run(`DELETE FROM \`geo/cities\` WHERE id % 11 = ${link}`)
+		}
+		world.emulator.faults.delayReadMs = 40
+		let killed = 0
+		for (const delay of DELAYS_MS) {
+			const { code } = await world.runOnDatabase(['collection', 'ship', 'c'], {
+				onStart: (child) => setTimeout(() => child.kill('SIGKILL'), delay),
+			})
+			if (code === null) killed++
+			for (const { id } of (await world.run(['backup', 'list'])).result.backups as { id: string }[])
+				expect(await world.run(['backup', 'verify', id, '--level', 'full'])).toMatchObject({ code: 0 })
+		}
+		expect(killed).toBeGreaterThan(1)
+		world.emulator.faults.delayReadMs = 0
+		expect(await world.runOnDatabase(['collection', 'ship', 'c'])).toMatchObject({
+			code: 0,
+			result: { outcome: 'complete' },
+		})
+		const { backups } = (await world.run(['backup', 'list'])).result
+		expect(backups.map(({ collection }: { collection: { name: string } }) => collection.name)).toEqual([
+			'c',
+			'c',
+			'c',
+			'c',
+		])
+		for (const [at, { id }] of (backups as { id: string }[]).entries()) {
+			expect(await world.runOnDatabase(['restore', id, '--to', `/local/back${at}`])).toMatchObject({ code: 0 })
+			expect(await rows(`back${at}/geo/cities`), `link ${at}`).toBe(truths[at])
+		}
+		// What killed runs left is gone.
+		const ids = new Set((backups as { id: string }[]).map(({ id }) => id))
+		const left = (await readdir(join(world.repo, 'backups'), { recursive: true, withFileTypes: true }))
+			.filter((entry) => entry.isFile() && ![...ids].some((id) => entry.parentPath.includes(id)))
+			.map(({ name, parentPath }) => join(parentPath, name))
+		expect(left).toEqual([])
+	},
+)
