@@ -47,14 +47,12 @@ export async function* rowsAtLink(
 	await Promise.all(cursors.map((cursor) => cursor.next()))
 	const merge = createMerge(path, columns, full?.schema.columns.length ?? 0)
 
-	/** Rows that only links know, with keys below `limit`. */
-	async function* newRows(limit: KeyBytes | undefined): AsyncGenerator<RowChunk> {
-		for (;;) {
-			const key = lowestKey(cursors, compare)
-			if (key === undefined || (limit !== undefined && compare(key, limit) >= 0)) return
-			const row = merge(undefined, await take(cursors, key, compare))
-			if (row !== undefined && out.add(row)) yield out.flush()!
-		}
+	let next = lowest(cursors, compare)
+	/** What links say of the lowest key, laid over the row of the full backup. */
+	const mergeNext = async (base: Row | undefined): Promise<void> => {
+		const merged = merge(base, await take(cursors, next!.cursors))
+		next = lowest(cursors, compare)
+		if (merged !== undefined) out.add(merged, 1)
 	}
 
 	if (full !== undefined) {
@@ -65,23 +63,49 @@ export async function* rowsAtLink(
 				throw new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
 			}
 			last = chunk.lastKey
-			yield* newRows(chunk.firstKey)
-			const next = lowestKey(cursors, compare)
-			if (isUntouched && (next === undefined || compare(next, chunk.lastKey) > 0)) {
+			if (isUntouched && (next === undefined || compare(next.key, chunk.lastKey) > 0)) {
 				const ready = out.flush()
 				if (ready) yield ready
 				yield chunk
 				continue
 			}
-			for (const row of rowsOf(chunk)) {
-				const key = keys.read(chunk.bytes, row.start, row.end)
-				yield* newRows(key)
-				const merged = merge({ bytes: chunk.bytes, ...row }, await take(cursors, key, compare))
-				if (merged !== undefined && out.add(merged)) yield out.flush()!
+			const { bytes } = chunk
+			/** Rows that nothing changes go on as they lie, many at once. */
+			let run = 0
+			let runRows = 0
+			for (let p = 0; p < bytes.length;) {
+				const row = rowAt(bytes, p)
+				if (isUntouched && next === undefined) {
+					runRows++
+					p = row.end
+					continue
+				}
+				const key = keys.read(bytes, row.start, row.end)
+				let order = next === undefined ? 1 : compare(next.key, key)
+				if (isUntouched && order > 0) {
+					runRows++
+					p = row.end
+					continue
+				}
+				if (runRows > 0) out.add(bytes.subarray(run, p), runRows)
+				for (; order < 0; order = next === undefined ? 1 : compare(next.key, key)) {
+					await mergeNext(undefined)
+					if (out.isFull) yield out.flush()!
+				}
+				if (order === 0) await mergeNext({ bytes, ...row })
+				else out.add(merge({ bytes, ...row }, [])!, 1)
+				if (out.isFull) yield out.flush()!
+				run = p = row.end
+				runRows = 0
 			}
+			if (runRows > 0) out.add(bytes.subarray(run), runRows)
+			if (out.isFull) yield out.flush()!
 		}
 	}
-	yield* newRows(undefined)
+	for (let left = next; left !== undefined; left = next) {
+		await mergeNext(undefined)
+		if (out.isFull) yield out.flush()!
+	}
 	const rest = out.flush()
 	if (rest) yield rest
 }
@@ -90,30 +114,35 @@ function columnsStand(columns: readonly MergedColumn[], schema: TableSchema): bo
 	return columns.length === schema.columns.length && columns.every(({ baseAt }, index) => baseAt === index)
 }
 
-function lowestKey(
-	cursors: readonly ChangeCursor[],
-	compare: (a: KeyBytes, b: KeyBytes) => number,
-): KeyBytes | undefined {
-	let lowest: KeyBytes | undefined
-	for (const { change } of cursors) {
-		if (change !== undefined && (lowest === undefined || compare(change.key, lowest) < 0)) lowest = change.key
+interface Lowest {
+	readonly key: KeyBytes
+	/** Positions of the cursors that stand at it, in the order of the links. */
+	readonly cursors: readonly number[]
+}
+
+function lowest(cursors: readonly ChangeCursor[], compare: (a: KeyBytes, b: KeyBytes) => number): Lowest | undefined {
+	let key: KeyBytes | undefined
+	let at: number[] = []
+	for (let index = 0; index < cursors.length; index++) {
+		const { change } = cursors[index]!
+		if (change === undefined) continue
+		const order = key === undefined ? -1 : compare(change.key, key)
+		if (order < 0) {
+			key = change.key
+			at = [index]
+		} else if (order === 0) at.push(index)
 	}
-	return lowest
+	return key && { key, cursors: at }
 }
 
 /** What the links say of one key: the layer (1 for the first link) and the change, oldest first. The cursors go on. */
 type LayeredChange = readonly [layer: number, change: Change]
 
-async function take(
-	cursors: readonly ChangeCursor[],
-	key: KeyBytes,
-	compare: (a: KeyBytes, b: KeyBytes) => number,
-): Promise<LayeredChange[]> {
+async function take(cursors: readonly ChangeCursor[], at: readonly number[]): Promise<LayeredChange[]> {
 	const taken: LayeredChange[] = []
-	for (const [index, cursor] of cursors.entries()) {
-		const { change } = cursor
-		if (change === undefined || compare(change.key, key) !== 0) continue
-		taken.push([index + 1, change])
+	for (const index of at) {
+		const cursor = cursors[index]!
+		taken.push([index + 1, cursor.change!])
 		await cursor.next()
 	}
 	return taken
@@ -125,14 +154,10 @@ interface Row {
 	readonly end: number
 }
 
-function* rowsOf({ bytes }: RowChunk): Generator<{ start: number; end: number }> {
-	for (let p = 0; p < bytes.length;) {
-		if (bytes[p] !== TAG_ITEMS) throw new BackupError('FORMAT_INVALID', 'something else than a row lies between rows')
-		const length = readVarint(bytes, p + 1, bytes.length)
-		const start = varintEnd
-		p = start + length
-		yield { start, end: p }
-	}
+function rowAt(bytes: Uint8Array, p: number): { readonly start: number; readonly end: number } {
+	if (bytes[p] !== TAG_ITEMS) throw new BackupError('FORMAT_INVALID', 'something else than a row lies between rows')
+	const length = readVarint(bytes, p + 1, bytes.length)
+	return { start: varintEnd, end: varintEnd + length }
 }
 
 /** One row of the full backup (if it was there) and its changes → the frame of the row, or undefined when it is gone. */
@@ -195,25 +220,32 @@ function cellsOf({ bytes, start, end }: Row, expected: number): Uint8Array[] {
 }
 
 interface Output {
-	/** True when there is enough for a chunk. */
-	add(frame: Uint8Array): boolean
+	/** Whether there is enough for a chunk. */
+	readonly isFull: boolean
+	/** Frames of rows. They are copied when they are flushed. */
+	add(frames: Uint8Array, rows: number): void
 	flush(): RowChunk | undefined
 }
 
 function createOutput(schema: TableSchema): Output {
 	const keys = createKeyReader(schema)
-	let frames: Uint8Array[] = []
+	let pieces: Uint8Array[] = []
+	let rows = 0
 	let bytes = 0
 	return {
-		add(frame) {
-			frames.push(frame)
-			bytes += frame.length
+		get isFull() {
 			return bytes >= CHUNK_BYTES
 		},
+		add(frames, count) {
+			pieces.push(frames)
+			rows += count
+			bytes += frames.length
+		},
 		flush() {
-			if (frames.length === 0) return undefined
-			const chunk = chunkFromFrames(concatBytes(frames), frames.length, keys)
-			frames = []
+			if (rows === 0) return undefined
+			const chunk = chunkFromFrames(concatBytes(pieces), rows, keys)
+			pieces = []
+			rows = 0
 			bytes = 0
 			return chunk
 		},
