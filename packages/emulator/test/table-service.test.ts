@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AuthServiceDefinition } from '@ydbjs/api/auth'
-import { TableServiceDefinition } from '@ydbjs/api/table'
+import { DescribeTableResultSchema, TableServiceDefinition } from '@ydbjs/api/table'
 import { type Type, Type_PrimitiveTypeId as Id, TypeSchema, ValueSchema } from '@ydbjs/api/value'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { Driver } from '@ydbjs/core'
 import { type Emulator, startEmulator } from '@ydbackup/emulator'
 import { Client, sdk, withSdk } from './clients.ts'
@@ -214,3 +215,35 @@ test('with users, calls need a token and a login the right password', async () =
 	await expect(tables.createSession({}, { signal: AbortSignal.timeout(5000) })).rejects.toMatchObject({ code: 16 })
 	driver.close()
 })
+
+test('an index without a type is global when a table is made, and refused when one is altered', async () => {
+	const table = client.driver.createClient(TableServiceDefinition)
+	const index = { name: 'by_a', indexColumns: ['a'] }
+	const made = await table.createTable({
+		path: '/local/untyped',
+		columns: ['id', 'a'].map((name) => ({
+			name,
+			type: { type: { case: 'optionalType', value: { item: primitive(Id.UTF8) } } },
+		})),
+		primaryKey: ['id'],
+		indexes: [index],
+	})
+	expect(made.operation!.status).toBe(400_000)
+	const described = await table.describeTable({ path: '/local/untyped' })
+	const { indexes } = anyUnpack(described.operation!.result!, DescribeTableResultSchema)!
+	expect(indexes.map(({ name, type }) => [name, type.case])).toEqual([['by_a', 'globalIndex']])
+	const altered = await table.alterTable({ path: '/local/untyped', addIndexes: [{ ...index, name: 'again' }] })
+	expect([altered.operation!.status, altered.operation!.issues[0]!.message]).toEqual([
+		400_010,
+		'Invalid or unset index type',
+	])
+})
+
+test('a prepared query tells the types of its parameters', () =>
+	withSdk(emulator, (driver) =>
+		driver.tableClient.withSession(async (session) => {
+			const prepared = await session.prepareQuery('DECLARE $a AS Utf8; DECLARE $b AS List<Uint64>; SELECT $a, $b')
+			expect(Object.keys(prepared.parametersTypes)).toEqual(['$a', '$b'])
+			expect(prepared.parametersTypes['$a']).toMatchObject({ typeId: Id.UTF8 })
+		}),
+	))

@@ -225,7 +225,8 @@ export class Table {
 			if (names.has(name)) throw new YdbError('SCHEME_ERROR', `Index ${name} is declared twice`)
 			names.add(name)
 			if (indexColumns.length === 0) throw new YdbError('SCHEME_ERROR', `Index ${name} has no columns`)
-			if (type.case === undefined) throw new YdbError('BAD_REQUEST', 'Unknown index type')
+			// Source: ydb_ut.cpp.
+			if (type.case === undefined) throw new YdbError('BAD_REQUEST', 'Invalid or unset index type')
 			if (this.changefeeds.has(name)) throw new YdbError('SCHEME_ERROR', `A changefeed has the name of index ${name}`)
 			for (const wanted of [...indexColumns, ...dataColumns])
 				if (!this.columns.some((column) => column.name === wanted))

@@ -28,6 +28,7 @@ import { type ResultSet, ResultSetSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import { parse } from '../yql/parser.ts'
 import type { Selected } from '../yql/select.ts'
+import { toProto } from '../yql/types.ts'
 import { success } from './envelope.ts'
 import { columnsOf, type Control, execute, microseconds, parametersOf, type Surroundings } from './execute.ts'
 import { queryAst, queryPlan, queryStats, type StatsLevel } from './query-stats.ts'
@@ -178,9 +179,10 @@ export const tableQueryMethods: ReadonlyMap<string, Method> = new Map<string, Me
 		({ sessions }, request) => {
 			const { sessionId, yqlText } = fromBinary(PrepareDataQueryRequestSchema, request)
 			sessions.get(sessionId)
-			parse(yqlText)
+			const declared = parse(yqlText).filter((statement) => statement.kind === 'declare')
+			const parametersTypes = Object.fromEntries(declared.map(({ name, type }) => [name, toProto(type)]))
 			const queryId = `ydb://preparedqueryid/4?text=${Buffer.from(yqlText).toString('base64url')}`
-			return success(PrepareQueryResultSchema, create(PrepareQueryResultSchema, { queryId }))
+			return success(PrepareQueryResultSchema, create(PrepareQueryResultSchema, { queryId, parametersTypes }))
 		},
 	],
 	[

@@ -1,8 +1,9 @@
-import { clone } from '@bufbuild/protobuf'
+import { clone, create } from '@bufbuild/protobuf'
 import {
 	type CopyTablesRequest,
 	type CreateTableRequest,
 	CreateTableRequestSchema,
+	GlobalIndexSchema,
 	type RenameTablesRequest,
 } from '@ydbjs/api/table'
 import { YdbError } from '../error.ts'
@@ -17,6 +18,9 @@ export function createTable(tree: SchemeTree, request: CreateTableRequest, owner
 	spec.path = ''
 	spec.sessionId = ''
 	delete spec.operationParams
+	// Official examples of the Python SDK name no type; ALTER TABLE refuses what CREATE TABLE takes.
+	for (const index of spec.indexes)
+		if (index.type.case === undefined) index.type = { case: 'globalIndex', value: create(GlobalIndexSchema) }
 	if (spec.profile) throw new YdbError('UNSUPPORTED', 'table profiles are not emulated')
 	tree.addTable(path, new Table(spec, tree.step, undefined, path.includes('/.backups/collections/')), owner)
 }
