@@ -8,6 +8,22 @@ export {
 } from './errors/backup-error.ts'
 export { ERROR_CODES, type ErrorCode, type ErrorKind } from './errors/codes.ts'
 
+export {
+	type ClusterOperation,
+	OPERATION_KINDS,
+	type OperationItem,
+	type OperationKind,
+	type Operations,
+} from './cluster/operations.ts'
+export type {
+	ClusterKey,
+	ClusterTransfers,
+	ExportRequest,
+	ImportRequest,
+	ListExportRequest,
+	S3Place,
+} from './cluster/transfers.ts'
+
 export type { KeyProvider } from './encryption/key-provider.ts'
 
 export type { Capabilities, Lacking } from './storage/capabilities.ts'

@@ -3,6 +3,7 @@ import type {
 	CallOptions,
 	ChangeSink,
 	CollectionAdmin,
+	ClusterTransfers,
 	CollectionSource,
 	SnapshotSink,
 	SnapshotSource,
@@ -18,6 +19,7 @@ import { walk } from './scheme/walk.ts'
 import { createChangeSink } from './changes/change-sink.ts'
 import { createCollectionAdmin } from './collections/collection-admin.ts'
 import { openCollection } from './collections/collection-source.ts'
+import { createTransfers } from './operations/transfers.ts'
 import { createSink } from './sink.ts'
 import { takeSnapshot } from './snapshot/take.ts'
 
@@ -41,6 +43,7 @@ export interface Ydb extends AsyncDisposable {
 	/** A backup collection by its bare name; whether it is there is asked later. Errors: `CONFIG_INVALID`. */
 	collection(name: string): CollectionSource
 	readonly collections: CollectionAdmin
+	readonly transfers: ClusterTransfers
 	/** What the server says of its version; undefined where it does not say. */
 	serverVersion(options?: CallOptions): Promise<string | undefined>
 	close(): Promise<void>
@@ -85,6 +88,7 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 		},
 		sink,
 		collection,
+		transfers: createTransfers(control, database),
 		collections: createCollectionAdmin(control, database, collection),
 		changeSink: createChangeSink({ control, database, data }),
 		async serverVersion(more) {

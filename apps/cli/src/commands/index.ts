@@ -14,6 +14,10 @@ import DriverAdd from './driver/add.ts'
 import DriverCheck from './driver/check.ts'
 import DriverList from './driver/list.ts'
 import DriverRemove from './driver/remove.ts'
+import OperationCancel from './operation/cancel.ts'
+import OperationForget from './operation/forget.ts'
+import OperationList from './operation/list.ts'
+import OperationShow from './operation/show.ts'
 import RepoInit from './repo/init.ts'
 import RepoShow from './repo/show.ts'
 import Restore from './restore.ts'
@@ -36,6 +40,10 @@ export const COMMANDS = {
 	'driver:check': DriverCheck,
 	'driver:list': DriverList,
 	'driver:remove': DriverRemove,
+	'operation:cancel': OperationCancel,
+	'operation:forget': OperationForget,
+	'operation:list': OperationList,
+	'operation:show': OperationShow,
 	'repo:init': RepoInit,
 	'repo:show': RepoShow,
 	restore: Restore,

@@ -90,6 +90,10 @@ export const ERROR_CODES = {
 	PATH_NOT_FOUND: 'not-found',
 	/** A path is taken in the database. */
 	PATH_EXISTS: 'conflict',
+	/** The database has no operation of that id. */
+	OPERATION_NOT_FOUND: 'not-found',
+	/** The nodes of the cluster cannot reach a store that we reach. */
+	CLUSTER_CANNOT_REACH: 'database',
 	/** A column has a type that we do not know: its values could not be kept exactly. */
 	TYPE_UNKNOWN: 'database',
 	/** Tables were dropped or altered while the snapshot was being taken. */
