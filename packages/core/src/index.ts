@@ -61,7 +61,7 @@ export type { RowChunk } from './model/row-chunk.ts'
 export type { Column, KeyBound, KeyBytes, KeyRange, TableSchema } from './model/table-schema.ts'
 export { bareType, PRIMITIVE_TYPES, type PrimitiveName, spellType, type YdbType } from './model/ydb-type.ts'
 
-export type { OpenWriterOptions, SnapshotSink, TableWriter, WriteProgress } from './snapshot/sink.ts'
+export type { OpenWriterOptions, SnapshotSink, TableTies, TableWriter, WriteProgress } from './snapshot/sink.ts'
 export type {
 	ObjectKind,
 	ReadRowsOptions,

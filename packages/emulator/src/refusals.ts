@@ -92,6 +92,14 @@ export const REFUSALS: readonly Refusal[] = [
 		'ALTER TABLE t RENAME TO u',
 	),
 	refusal(
+		{ verified: 'schemeshard__operation_move_tables.cpp' },
+		PRECONDITION_FAILED,
+		0,
+		'RENAME is prohibited for column tables',
+		'CREATE TABLE t (id Uint64 NOT NULL, PRIMARY KEY (id)) WITH (STORE = COLUMN)',
+		'ALTER TABLE t RENAME TO u',
+	),
+	refusal(
 		{ verified: 'kqp_gateway_proxy.cpp, PrepareAlterTable' },
 		BAD_REQUEST,
 		0,

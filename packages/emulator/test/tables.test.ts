@@ -51,7 +51,7 @@ const tables = (): ReturnType<typeof client.driver.createClient<typeof TableServ
 async function describe(path: string, withValues = false): Promise<DescribeTableResult> {
 	const request = create(DescribeTableRequestSchema, { path })
 	// include_set_val, which the client package does not know.
-	if (withValues) request.$unknown = [{ no: 10, wireType: 0, data: Uint8Array.of(1) }]
+	if (withValues) request.$unknown = [{ no: 8, wireType: 0, data: Uint8Array.of(1) }]
 	const { operation } = await tables().describeTable(request)
 	if (operation?.status !== 400000) throw new Error(`${operation?.status} ${operation?.issues[0]?.message}`)
 	return anyUnpack(operation.result!, DescribeTableResultSchema)!

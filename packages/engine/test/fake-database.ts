@@ -15,6 +15,7 @@ import {
 	type SnapshotTable,
 	type SourceObject,
 	type TableSchema,
+	type TableTies,
 	type TableWriter,
 	throwIfInterrupted,
 } from '@ydbackup/core'
@@ -59,6 +60,8 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	readonly calls: string[] = []
 	/** Work directories of snapshots that were not dropped. */
 	readonly copies: Set<string> = new Set<string>()
+	/** What hangs on tables. */
+	readonly ties: Map<string, TableTies> = new Map<string, TableTies>()
 	faults: Faults = {}
 	/** Why the server does not create a table of this scheme. */
 	refuses: ((scheme: ProtoText) => string | undefined) | undefined
@@ -223,6 +226,32 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	async *read(path: string, schema: TableSchema, range: KeyRange, options: CallOptions = {}): AsyncIterable<RowChunk> {
 		await this.#enter('read', path, options)
 		yield* this.rowsOf(path, schema, range, options)
+	}
+
+	async children(path: string, options: CallOptions = {}): Promise<SourceObject[]> {
+		await this.#enter('children', path, options)
+		const names = Array.from(this.nodes.keys()).filter((name) => name.split('/').slice(0, -1).join('/') === path)
+		return (await Promise.all(names.map((name) => this.#object(name)))).filter((object) => object !== undefined)
+	}
+
+	async describeTies(path: string, options: CallOptions = {}): Promise<TableTies> {
+		await this.#enter('describeTies', path, options)
+		return this.ties.get(path) ?? { changefeeds: [], isReplica: false }
+	}
+
+	async renameTables(moves: readonly (readonly [string, string])[], options: CallOptions = {}): Promise<void> {
+		await this.#enter('renameTables', moves.map((pair) => pair.join(' > ')).join(', '), options)
+		const after = new Map(this.nodes)
+		for (const [from, to] of moves) {
+			const node = after.get(from)
+			if (node === undefined) throw new BackupError('PATH_NOT_FOUND', `${from} is not there`)
+			if (after.has(to)) throw new BackupError('PATH_EXISTS', `${to} exists`)
+			after.delete(from)
+			after.set(to, node)
+		}
+		this.nodes.clear()
+		for (const [path, node] of after) this.nodes.set(path, node)
+		await this.#enter('renamed', '', options)
 	}
 
 	async dropTable(path: string, options: CallOptions = {}): Promise<void> {

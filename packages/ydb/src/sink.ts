@@ -23,14 +23,16 @@ import { query, quotePath } from './call/query.ts'
 import { knownPart } from './proto/known-part.ts'
 import { fromProtoText } from './proto/message-text.ts'
 import { readRange, type RangeReader } from './rows/read-range.ts'
-import { kindOf, spellKind } from './scheme/kinds.ts'
-import { permissionsOf } from './scheme/permissions.ts'
+import { objectOf } from './scheme/walk.ts'
+import { renameTables } from './scheme/rename.ts'
 import { describeTable, snapshotTableOf } from './scheme/table-description.ts'
-import { dropTable, makeDirectory, removeDirectory } from './snapshot/copies.ts'
+import { dropTable, listDirectory, makeDirectory, removeDirectory } from './snapshot/copies.ts'
 import { countRows } from './snapshot/take.ts'
 import { openTableWriter } from './write/open-writer.ts'
 
 const CALL_MS = 120_000
+/** The attribute of tables that a replication writes to. Source: ydb/core/base/path.h and ATTR_ASYNC_REPLICA of schemeshard, not verified. */
+const REPLICA = '__async_replica'
 const LONG_OPERATION_MS = 24 * 3_600_000
 
 export interface SinkContext {
@@ -91,7 +93,7 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 					)
 					return resultOf(DescribePathResultSchema, answer, doing).self!
 				})
-				return { path, kind: kindOf(self.type), serverKind: spellKind(self.type), permissions: permissionsOf(self) }
+				return objectOf(path, self)
 			} catch (error) {
 				if (isBackupError(error, 'PATH_NOT_FOUND')) return undefined
 				throw error
@@ -168,6 +170,23 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 		async *read(path, schema, range, options) {
 			yield* readRange({ ...(await data(options?.signal)), path: absolute(path), schema }, range, options)
 		},
+
+		async children(path, options) {
+			const entries = (await listDirectory(control, absolute(path), options)) ?? []
+			return entries.map((entry) => objectOf(path === '' ? entry.name : `${path}/${entry.name}`, entry))
+		},
+
+		async describeTies(path, options) {
+			const { attributes, changefeeds } = await describeTable(control, absolute(path), options)
+			return { changefeeds: changefeeds.map(({ name }) => name), isReplica: attributes[REPLICA] === 'true' }
+		},
+
+		renameTables: (moves, options) =>
+			renameTables(
+				control,
+				moves.map(([from, to]) => [absolute(from), absolute(to)]),
+				options?.signal,
+			),
 
 		dropTable: (path, options) => dropTable(control, absolute(path), options),
 		removeDirectory: (path, options) => removeDirectory(control, absolute(path), options),

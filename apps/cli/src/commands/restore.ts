@@ -18,11 +18,12 @@ import { concurrencyFlag, patternFlags } from '../run/selection-flags.ts'
 export default class Restore extends YdbackupCommand {
 	static override summary = 'bring back a backup, in place or to another path, whole or in part'
 	static override description =
-		'everything is checked before anything is written: the manifest, every object that is needed, and what stands in the target. Nothing that exists is overwritten unless --existing merge is given, and nothing is removed that this run has not created'
+		'everything is checked before anything is written: the manifest, every object that is needed, and what stands in the target. Nothing that exists is overwritten or replaced unless --existing says so, and nothing is removed that this run has not created or replaced'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --endpoint grpc://localhost:2136 --database /local --repo /srv/backups --verify-data',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --include shop/orders --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> --at 2026-11-23T02:15:00Z --to /local/rescued',
+		'<%= config.bin %> <%= command.id %> latest --include shop/orders --existing replace',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
 		'<%= config.bin %> <%= command.id %> --from /srv/dumps/monday --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> --from s3://bucket/exports/monday --encryption-key file:/etc/ydbackup/key',
@@ -53,11 +54,15 @@ export default class Restore extends YdbackupCommand {
 		}),
 		...patternFlags,
 		existing: Flags.option({
-			options: ['fail', 'merge'] as const,
+			options: ['fail', 'merge', 'replace'] as const,
 			default: 'fail' as const,
 			description:
-				'what to do about tables that exist: refuse before anything is written, or write the rows over theirs',
+				'what to do about tables that exist: refuse before anything is written, write the rows over theirs, or load new tables beside them that take their places at one moment',
 		})(),
+		'allow-downstream-events': Flags.boolean({
+			description:
+				'write into tables with changefeeds: replications, transfers and programs that read them see every row',
+		}),
 		'scheme-only': Flags.boolean({ exclusive: ['data-only'], description: 'directories and tables without rows' }),
 		'data-only': Flags.boolean({ description: 'rows into tables that are there already' }),
 		'no-acl': Flags.boolean({ description: 'leave out owners and grants' }),
@@ -116,6 +121,7 @@ function settingsOf(flags: RestoreFlags): Omit<RestoreSettings, 'sink'> {
 		include: flags.include,
 		exclude: flags.exclude,
 		existing: flags.existing,
+		allowDownstreamEvents: flags['allow-downstream-events'],
 		schemeOnly: flags['scheme-only'],
 		dataOnly: flags['data-only'],
 		noAcl: flags['no-acl'],

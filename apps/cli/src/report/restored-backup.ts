@@ -84,7 +84,11 @@ export function restoredFailure(restored: RestoredBackup): BackupError | undefin
 		)
 	}
 	const { id } = restored
-	return new BackupError('PARTIAL', `all rows of ${id} are restored, but ${problems.length} owners or grants are not`, {
-		advice: `the first: ${problems[0]?.path}: ${problems[0]?.message}; set them by hand, or restore with --no-acl`,
-	})
+	return new BackupError(
+		'PARTIAL',
+		`all rows of ${id} are restored, but ${problems.length} other things are not as they were`,
+		{
+			advice: `the first: ${problems[0]?.path}: ${problems[0]?.message}; the others stand in the result; --no-acl leaves out owners and grants`,
+		},
+	)
 }

@@ -28,6 +28,14 @@ export interface TableWriter {
 	abort(reason: unknown): void
 }
 
+/** Who reads the changes of a table, and who writes to it. */
+export interface TableTies {
+	/** Names of its changefeeds, those of replications and backup collections too. */
+	readonly changefeeds: readonly string[]
+	/** Whether a replication writes to it; nobody else may. */
+	readonly isReplica: boolean
+}
+
 /**
  * Where full snapshots go: one database. Paths are relative to the database.
  *
@@ -66,6 +74,15 @@ export interface SnapshotSink {
 		request: 'CreateTableRequest' | 'ModifyPermissionsRequest',
 		tree: ProtoText,
 	): { readonly known: ProtoText; readonly unknown: readonly string[] }
+	/** What lies directly in a directory, also what a backup passes over; empty when there is no such directory. */
+	children(path: string, options?: CallOptions): Promise<readonly SourceObject[]>
+	/** What hangs on a table. Errors: `PATH_NOT_FOUND`. */
+	describeTies(path: string, options?: CallOptions): Promise<TableTies>
+	/**
+	 * Renames tables: all at one moment, or none. A path that one of them leaves may be taken by a later one. Errors: `DATABASE_REFUSED`,
+	 * `PATH_NOT_FOUND`, `PATH_EXISTS` when nothing was renamed; after `DATABASE_UNREACHABLE`, `DEADLINE_EXCEEDED` and `INTERRUPTED` nobody knows.
+	 */
+	renameTables(moves: readonly (readonly [from: string, to: string])[], options?: CallOptions): Promise<void>
 	/** Drops a table; succeeds when it is gone. */
 	dropTable(path: string, options?: CallOptions): Promise<void>
 	/** Removes an empty directory; succeeds when it is gone, fails when it is not empty. */

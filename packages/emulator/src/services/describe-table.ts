@@ -28,8 +28,8 @@ import { entryOf, mustBeVisible } from './scheme.ts'
 const DISABLED = 2
 const ENABLED = 1
 const DEFAULT_PARTITION_MB = 2048n
-/** `DescribeTableRequest.include_set_val`, which the client package does not know. */
-const INCLUDE_SET_VAL = 10
+/** `DescribeTableRequest.include_set_val`, which the client package does not know. Source: ydb_table.proto. */
+const INCLUDE_SET_VAL = 8
 
 function feedOf({ changefeed }: Feed): ChangefeedDescription {
 	const { name, mode, format, virtualTimestamps, attributes, awsRegion, resolvedTimestampsInterval } = changefeed

@@ -53,6 +53,9 @@ export function copyTables(
 	}
 }
 
+/** The attribute of tables that a replication writes to, and no client may set on a real server. Source: ATTR_ASYNC_REPLICA of schemeshard. */
+const isReplica = ({ spec }: Table): boolean => spec.attributes['__async_replica'] === 'true'
+
 /** All of the renames, or none. */
 export function renameTables(tree: SchemeTree, { tables }: RenameTablesRequest): void {
 	const gone = new Set<string>()
@@ -61,6 +64,13 @@ export function renameTables(tree: SchemeTree, { tables }: RenameTablesRequest):
 	for (const { sourcePath, destinationPath, replaceDestination } of tables) {
 		const [from, to] = [key(sourcePath), key(destinationPath)]
 		const moving = tree.find(sourcePath)?.table
+		if (moving?.isColumnTable) throw new YdbError('PRECONDITION_FAILED', 'RENAME is prohibited for column tables')
+		if (moving && isReplica(moving))
+			throw new YdbError(
+				'SCHEME_ERROR',
+				`Check failed: path: '${sourcePath}', error: path is an async replica table`,
+				2003,
+			)
 		if (moving && moving.changefeeds.size + moving.streams.size > 0)
 			throw new YdbError('PRECONDITION_FAILED', 'Cannot move table with cdc streams')
 		if (!come.has(from)) {

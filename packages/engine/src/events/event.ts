@@ -18,6 +18,7 @@ export type PhaseName =
 	| 'sequences'
 	| 'settings'
 	| 'compare'
+	| 'swap'
 	| 'permissions'
 	| 'ttl'
 

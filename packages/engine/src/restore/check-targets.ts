@@ -36,7 +36,8 @@ export async function checkTargets(
 	}
 	if (taken.length > 0) {
 		throw new BackupError('PATH_EXISTS', `in the way in ${sink.database}: ${shown(taken)}`, {
-			advice: 'nothing was written; restore to another path, leave these out, or merge rows into existing tables',
+			advice:
+				'nothing was written; restore to another path, leave these out, merge rows into existing tables, or replace them',
 		})
 	}
 	return found

@@ -35,14 +35,14 @@ async function createTable(run: RestoreRun, work: TableWork, signal: AbortSignal
 	const { create } = splitScheme(openScheme(work.stored).scheme)
 	work.stage = 'creating'
 	try {
-		await createWhereverItFits(run, work.target, create, signal)
+		await createWhereverItFits(run, work.place, create, signal)
 	} catch (error) {
 		// Somebody else's table: it must not be taken for ours when the run is given up.
 		if (isBackupError(error, 'PATH_EXISTS')) work.stage = 'waiting'
 		throw error
 	}
 	work.stage = 'created'
-	await grant(run, work.target, openPermissions(work.stored), signal)
+	await grant(run, work.place, openPermissions(work.stored), signal)
 }
 
 /** A cluster that lacks the backup's kinds of storage must not stand between people and their data: then its default serves. */

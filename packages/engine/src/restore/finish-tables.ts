@@ -20,7 +20,7 @@ export async function finishTables(run: RestoreRun, signal: AbortSignal | undefi
 		async (work, phases, stop) => {
 			for (const { name, change } of phases.indexes) {
 				reporter.phase('indexes', `building ${name} of ${work.target}`)
-				await sink.alterTable(work.target, change, { signal: stop })
+				await sink.alterTable(work.place, change, { signal: stop })
 			}
 		},
 	)
@@ -68,7 +68,7 @@ async function alterEach(
 				phase,
 				`${phase === 'ttl' ? 'switching the TTL on' : 'giving back the partitioning'} of ${work.target}`,
 			)
-			await run.sink.alterTable(work.target, change, { signal: stop })
+			await run.sink.alterTable(work.place, change, { signal: stop })
 		},
 	)
 }
@@ -80,7 +80,7 @@ async function continueSequences(
 	wanted: readonly SequenceState[],
 	signal: AbortSignal,
 ): Promise<void> {
-	const live = await run.sink.describeTable(work.target, { signal })
+	const live = await run.sink.describeTable(work.place, { signal })
 	const states = new Map(splitScheme(live.scheme).sequences.map((state) => [state.column, state]))
 	for (const state of wanted) {
 		const now = states.get(state.column)
@@ -91,7 +91,7 @@ async function continueSequences(
 			run.reporter.warn(message, work.target)
 			continue
 		}
-		await run.sink.setSequence(work.target, state.column, state.nextValue, state.nextUsed, { signal })
+		await run.sink.setSequence(work.place, state.column, state.nextValue, state.nextUsed, { signal })
 	}
 }
 

@@ -3,6 +3,7 @@ import { BackupError, interruption, isBackupError } from '@ydbackup/core'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import { isWithin } from '../choose/object-path.ts'
+import { settleSwap } from './replace-tables.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 
 const DROP_MS = 120_000
@@ -14,21 +15,25 @@ const SHOWN = 20
  */
 export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> {
 	const { reporter, sink, options } = run
-	const incomplete = run.tables.filter((work) => work.stage === 'created')
+	const signal = cleanupSignal(DROP_MS, 'dropping incomplete tables')
+	const unsettled = run.tables.filter((work) => work.replaces?.state === 'swapping')
+	await settleSwap(run, unsettled, signal)
+	const incomplete = run.tables.filter((work) => work.stage === 'created' || isUnused(work))
 	const unsure = run.tables.filter((work) => work.stage === 'creating')
-	const kept = run.tables.filter((work) => work.stage === 'filled' || work.stage === 'finished')
+	const kept = run.tables.filter((work) => isFull(work) && !isUnused(work) && work.replaces?.state !== 'swapping')
 	if (incomplete.length > 0) reporter.phase('cleanup', `dropping ${incomplete.length} incomplete tables of this run`)
 
 	const left: string[] = []
-	const signal = cleanupSignal(DROP_MS, 'dropping incomplete tables')
 	for (const work of incomplete) {
 		try {
-			await sink.dropTable(work.target, { signal })
+			await sink.dropTable(work.place, { signal })
 		} catch (failure) {
-			left.push(work.target)
-			reporter.warn(`it is incomplete and could not be dropped: ${reasonText(failure)}; drop it by hand`, work.target)
+			left.push(work.place)
+			reporter.warn(`it is incomplete and could not be dropped: ${reasonText(failure)}; drop it by hand`, work.place)
 		}
 	}
+	// A rename that went on after its answer was lost may have come before the drops.
+	await settleSwap(run, unsettled, signal)
 	for (const path of run.createdDirectories.toReversed()) {
 		const isNeeded =
 			[...kept, ...unsure].some((work) => isWithin(work.target, path)) || left.some((one) => isWithin(one, path))
@@ -41,10 +46,11 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 		list('complete and kept', kept),
 		list(
 			'dropped as incomplete',
-			incomplete.filter((work) => !left.includes(work.target)),
+			incomplete.filter((work) => !left.includes(work.place)),
 		),
 		left.length > 0 ? `incomplete, drop by hand: ${left.slice(0, SHOWN).join(', ')}` : undefined,
 		list('perhaps created, look before restoring again', unsure),
+		...formerTables(run.tables),
 		touched(run.tables),
 	]
 	const said = advice.filter((line) => line !== undefined).join('; ')
@@ -64,6 +70,37 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 	})
 }
 
+function isFull({ stage }: TableWork): boolean {
+	return stage === 'filled' || stage === 'finished'
+}
+
+/** A new table that has not taken the place of the former one, which stands as it was. */
+function isUnused(work: TableWork): boolean {
+	return isFull(work) && work.replaces?.state === 'staged'
+}
+
+/** Where the tables are that were replaced, or were to be. */
+function formerTables(tables: readonly TableWork[]): (string | undefined)[] {
+	const replaced = tables.filter((work) => work.replaces !== undefined)
+	const of = (states: readonly string[]): TableWork[] =>
+		replaced.filter((work) => states.includes(work.replaces?.state ?? ''))
+	const unsure = of(['swapping']).map((work) => `${work.target} (${work.replaces?.aside})`)
+	const aside = of(['swapped']).map((work) => work.replaces?.aside)
+	return [
+		list('not replaced, as they were', of(['staged']), ({ target }) => target),
+		unsure.length > 0
+			? `perhaps replaced: when the second path of each is there, it is the former table: ${shown(unsure)}`
+			: undefined,
+		aside.length > 0
+			? `replaced; the former tables are kept, drop them or rename them back: ${shown(aside)}`
+			: undefined,
+	]
+}
+
+function shown(names: readonly (string | undefined)[]): string {
+	return `${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''}`
+}
+
 function adviceOf(error: unknown): string | undefined {
 	return isBackupError(error) && error.code !== 'INTERRUPTED' ? error.advice : undefined
 }
@@ -73,11 +110,10 @@ function touched(tables: readonly TableWork[]): string | undefined {
 	return list('existed before and may hold a part of the rows; restoring again is safe', merged)
 }
 
-function list(what: string, works: readonly TableWork[]): string | undefined {
-	if (works.length === 0) return undefined
-	const more = works.length > SHOWN ? ` and ${works.length - SHOWN} more` : ''
-	return `${what}: ${works
-		.slice(0, SHOWN)
-		.map((work) => work.target)
-		.join(', ')}${more}`
+function list(
+	what: string,
+	works: readonly TableWork[],
+	nameOf: (work: TableWork) => string = ({ place }) => place,
+): string | undefined {
+	return works.length === 0 ? undefined : `${what}: ${shown(works.map(nameOf))}`
 }

@@ -17,11 +17,14 @@ import { watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import type { StoredDirectory } from '../part/contents.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
+import { checkTies, type TiedTable } from './check-ties.ts'
 import { changeOwners, createDirectories, createTables } from './create-objects.ts'
 import { finishTables, switchTtlOn } from './finish-tables.ts'
 import { giveUp } from './give-up.ts'
 import type { Problem, RestoreOutcome, RestoreSettings } from './restore-options.ts'
 import type { RestoreChoice, RestoreItem } from './restore-plan.ts'
+import { createReplacement, replacementStamp } from './replacement.ts'
+import { assertReplaceable, dropFormer, nameLeftovers, swapTables } from './replace-tables.ts'
 import { resultOf } from './restore-result.ts'
 import type { DirectoryWork, RestoreRun, TableWork } from './restore-run.ts'
 import { writeRows } from './write-rows.ts'
@@ -61,6 +64,7 @@ export async function restoreContents(
 			advice: 'keep one of the two',
 		})
 	}
+	assertReplaceable(options)
 	const reporter = createReporter(options.onEvent)
 	try {
 		throwIfInterrupted(signal, 'starting the restore')
@@ -69,12 +73,10 @@ export async function restoreContents(
 		reporter.phase('check', `looking at the target ${sink.database}`)
 		const found = await checkTargets(sink, contents.choice, options)
 		const run = createRun(options, contents, found, reporter)
-		await checkExistingTables(
-			sink,
-			run.tables.filter((work) => work.existed),
-			options,
-			reporter.warn,
-		)
+		const existing = run.tables.filter((work) => work.existed)
+		await checkExistingTables(sink, existing, options, reporter.warn)
+		await checkTies(sink, run.tables.flatMap(tiedTable), options)
+		await nameLeftovers(run)
 		throwIfInterrupted(signal, 'checking the target')
 		if (options.dryRun !== true) await write(run)
 		return resultOf(run, Math.round(performance.now() - startedAt))
@@ -93,14 +95,19 @@ function createRun(
 	const { storage, choice } = contents
 	const stored = new Map(contents.tables.map((table) => [table.stored.path, table]))
 	const rights = new Map(contents.directories.map((directory) => [directory.path, directory]))
-	const tables = choice.tables.map(({ path, target }): TableWork => {
+	const stamp = replacementStamp(new Date(), Math.random())
+	const tables = choice.tables.map(({ path, target }, number): TableWork => {
 		const table = stored.get(path)
 		if (table === undefined) throw new BackupError('INTERNAL', `${path} was checked and is not there`)
+		const isReplaced = options.existing === 'replace' && found.has(target)
+		const replaces = isReplaced ? createReplacement(target, stamp, number) : undefined
 		return {
 			stored: table.stored,
 			chain: table,
 			target,
-			existed: found.has(target),
+			place: replaces?.staging ?? target,
+			existed: found.has(target) && replaces === undefined,
+			replaces,
 			expected: { rows: table.stored.rows, rowHash: table.stored.rowHash },
 			stage: 'waiting',
 			isCompared: false,
@@ -136,6 +143,10 @@ function createRun(
 	}
 }
 
+function tiedTable({ target, existed, replaces }: TableWork): TiedTable[] {
+	return existed || replaces !== undefined ? [{ target, isReplaced: replaces !== undefined }] : []
+}
+
 /** Where two directories fall together the first one's rights count. */
 function firstOf(directories: readonly RestoreItem[]): RestoreItem[] {
 	return Array.from(Map.groupBy(directories, (item) => item.target).values(), ([first]) => first).filter(
@@ -169,8 +180,10 @@ async function write(run: RestoreRun): Promise<void> {
 			for (const work of run.tables) work.stage = 'filled'
 		}
 		await finishTables(run, signal)
+		await swapTables(run, signal)
 		await switchTtlOn(run, signal)
 		await changeOwners(run, signal)
+		await dropFormer(run, signal)
 		for (const work of run.tables) work.stage = 'finished'
 	} catch (error) {
 		throw await giveUp(run, error)

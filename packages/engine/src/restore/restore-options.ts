@@ -31,9 +31,12 @@ export interface RestoreSettings {
 	readonly exclude?: readonly string[] | undefined
 	/**
 	 * What to do about tables that exist. `fail`: refuse before anything is written; with `dataOnly`, refuse tables that hold rows.
-	 * `merge`: write the backup's rows over them; rows with other keys stay. Their scheme and rights are left alone.
+	 * `merge`: write the backup's rows over them; rows with other keys stay. Their scheme and rights are left alone. `replace`: a new table is
+	 * made and proven beside each, takes its name, all at one moment, and the former tables are dropped last.
 	 */
-	readonly existing: 'fail' | 'merge'
+	readonly existing: 'fail' | 'merge' | 'replace'
+	/** Write into tables that have changefeeds, which tell their readers of every row. */
+	readonly allowDownstreamEvents?: boolean | undefined
 	/** Directories and tables without rows. */
 	readonly schemeOnly?: boolean | undefined
 	/** Rows into tables that are there already. */
@@ -64,7 +67,7 @@ export interface RestoredTable {
 	readonly path: string
 	/** Relative to the target database. */
 	readonly target: string
-	readonly action: 'create' | 'merge' | 'fill'
+	readonly action: 'create' | 'merge' | 'fill' | 'replace'
 	/** Undefined in a dry run of files that another tool wrote: nobody has counted them. */
 	readonly rows: number | undefined
 	readonly plainBytes: number | undefined

@@ -68,7 +68,7 @@ export function pathsToProbe(choice: RestoreChoice): string[] {
 }
 
 export interface ConflictRules {
-	readonly existing: 'fail' | 'merge'
+	readonly existing: 'fail' | 'merge' | 'replace'
 	readonly dataOnly: boolean
 }
 

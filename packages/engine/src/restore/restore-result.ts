@@ -28,13 +28,13 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
 }
 
 function tableResult({ options }: RestoreRun, work: TableWork): RestoredTable {
-	const { stored, target, existed, isCompared } = work
+	const { stored, target, existed, replaces, isCompared } = work
 	const { scheme, ranges } = openScheme(stored)
 	const phases = splitScheme(scheme)
 	return {
 		path: stored.path,
 		target,
-		action: existed ? (options.existing === 'merge' ? 'merge' : 'fill') : 'create',
+		action: existed ? (options.existing === 'merge' ? 'merge' : 'fill') : replaces ? 'replace' : 'create',
 		...(options.schemeOnly === true ? { rows: 0, plainBytes: 0 } : sizesOf(work, options.dryRun === true)),
 		partitions: ranges.length,
 		indexes: existed ? [] : phases.indexes.map((index) => index.name),

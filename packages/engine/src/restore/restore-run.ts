@@ -8,6 +8,7 @@ import type { Reporter } from '../events/reporter.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
 import type { RowFacts } from '../part/read-part.ts'
 import type { ExpectedRows } from './compare-rows.ts'
+import type { Replacement } from './replacement.ts'
 import type { Problem, RestoreSettings } from './restore-options.ts'
 
 /**
@@ -21,8 +22,12 @@ export interface TableWork {
 	/** Where its rows come from. */
 	readonly chain: ChainTable
 	readonly target: string
-	/** What stood there before the run, which this run never drops. */
+	/** Where the table of this run is now: at its target, or beside it until it takes the place of the former one. */
+	place: string
+	/** What stood there before the run and is written to, which this run never drops. */
 	readonly existed: boolean
+	/** Undefined when there is nothing that it replaces. */
+	readonly replaces: Replacement | undefined
 	/** The rows that it must have, and their hash: those of {@link stored}, or what a chain gave that knows changes alone. */
 	expected: ExpectedRows
 	stage: TableStage

@@ -9,7 +9,7 @@ import { permissionsOf } from './permissions.ts'
 
 const CALL_MS = 30_000
 
-function objectOf(path: string, entry: Entry): SourceObject {
+export function objectOf(path: string, entry: Entry): SourceObject {
 	return { path, kind: kindOf(entry.type), serverKind: spellKind(entry.type), permissions: permissionsOf(entry) }
 }
 

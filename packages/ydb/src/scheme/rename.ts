@@ -1,0 +1,64 @@
+import { SchemeServiceDefinition } from '@ydbjs/api/scheme'
+import { TableServiceDefinition } from '@ydbjs/api/table'
+import type { Driver } from '@ydbjs/core'
+import { isBackupError } from '@ydbackup/core'
+import { bounded } from '../call/bounded.ts'
+import { mustSucceed } from '../call/operation.ts'
+import { patiently } from '../call/patience.ts'
+
+const CALL_MS = 120_000
+
+type Moves = readonly (readonly [from: string, to: string])[]
+
+/**
+ * Renames tables in one request, which YDB carries out as one transaction. Source: rpc_rename_tables.cpp. When an answer was lost, a
+ * refusal of the next try is settled by looking: all of it is done, or nothing.
+ */
+export async function renameTables(driver: Driver, moves: Moves, signal: AbortSignal | undefined): Promise<void> {
+	const client = driver.createClient(TableServiceDefinition)
+	const doing = `rename ${moves.length} tables at one moment`
+	const tables = moves.map(([sourcePath, destinationPath]) => ({ sourcePath, destinationPath }))
+	let isUncertain = false
+	await patiently(
+		{
+			doing,
+			signal,
+			onRetry({ code }) {
+				if (code === 'DATABASE_UNREACHABLE' || code === 'DEADLINE_EXCEEDED') isUncertain = true
+			},
+		},
+		async () => {
+			try {
+				mustSucceed(
+					await bounded(signal, CALL_MS, (bound) => client.renameTables({ tables }, { signal: bound })),
+					doing,
+				)
+			} catch (error) {
+				if (isUncertain && isBackupError(error) && error.retry === 'no' && (await isDone(driver, moves, signal))) return
+				throw error
+			}
+		},
+	)
+}
+
+async function isDone(driver: Driver, moves: Moves, signal: AbortSignal | undefined): Promise<boolean> {
+	const taken = new Set(moves.map(([, to]) => to))
+	const left = moves.map(([from]) => from).filter((from) => !taken.has(from))
+	for (const path of taken) if (!(await exists(driver, path, signal))) return false
+	for (const path of left) if (await exists(driver, path, signal)) return false
+	return true
+}
+
+async function exists(driver: Driver, path: string, signal: AbortSignal | undefined): Promise<boolean> {
+	const client = driver.createClient(SchemeServiceDefinition)
+	const doing = `look at ${path}`
+	try {
+		await patiently({ doing, signal }, async () =>
+			mustSucceed(await bounded(signal, CALL_MS, (bound) => client.describePath({ path }, { signal: bound })), doing),
+		)
+		return true
+	} catch (error) {
+		if (isBackupError(error, 'PATH_NOT_FOUND')) return false
+		throw error
+	}
+}
