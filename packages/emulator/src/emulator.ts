@@ -1,10 +1,12 @@
-import { create, fromBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { AuthServiceDefinition as Auth } from '@ydbjs/api/auth'
 import {
 	DiscoveryServiceDefinition as Discovery,
 	ListEndpointsResultSchema,
 	WhoAmIResultSchema,
 } from '@ydbjs/api/discovery'
+import { ExportServiceDefinition as Export } from '@ydbjs/api/export'
+import { ImportServiceDefinition as Import } from '@ydbjs/api/import'
 import { OperationServiceDefinition as Operations } from '@ydbjs/api/operation'
 import {
 	DescribePathRequestSchema,
@@ -32,6 +34,8 @@ import type { Operation } from '@ydbjs/api/operation'
 import { type CollectionChange, Collections } from './collections/collections.ts'
 import { answerOperations, type Running } from './collections/operations.ts'
 import { logChanges } from './collections/stream.ts'
+import { listObjects } from './exports/listing.ts'
+import { type OperationChange, StoreOperations } from './exports/operations.ts'
 import { GRPC, GrpcError, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
 import { type Control, controlOf } from './control.ts'
@@ -53,7 +57,15 @@ import { coordinationMethods } from './services/coordination.ts'
 import { rateLimiterMethods } from './services/rate-limiter.ts'
 import { topicMethods } from './services/topic.ts'
 import { viewMethods } from './services/view.ts'
-import { alterSequence, createObject, dropObject, movedSequences, OBJECT, setSequences } from './services/objects.ts'
+import {
+	alterSequence,
+	buildIndex,
+	createObject,
+	dropObject,
+	movedSequences,
+	OBJECT,
+	setSequences,
+} from './services/objects.ts'
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
 import { Sessions } from './services/sessions.ts'
@@ -91,6 +103,8 @@ export interface EmulatorOptions {
 	/** Administrators and their passwords. When given, every call but Login needs a token, and users need rights. */
 	readonly auth?: { readonly users: Readonly<Record<string, string>> }
 	readonly faults?: Partial<Faults>
+	/** PEM of authorities besides those of the system, for the stores of exports and imports. */
+	readonly storeCa?: string
 	/** Hears what whoever started the emulator should know: a torn write that was cut off, a directory that was converted. */
 	readonly onNotice?: (text: string) => void
 	/** A snapshot is written when the journal is larger, and larger than half of the snapshot before; 64 MiB by default. */
@@ -160,6 +174,7 @@ class Server implements Emulator {
 	readonly #troubles: Troubles
 	readonly #partitioner = new Partitioner()
 	readonly #collections: Collections
+	readonly #operations: StoreOperations
 	#background: NodeJS.Timeout | undefined
 	#closed = false
 	#controlServer: Awaited<ReturnType<typeof listenForControl>> | undefined
@@ -175,6 +190,7 @@ class Server implements Emulator {
 		const now = (): number => Date.now() + this.faults.clockOffsetMs
 		this.#tree.now = now
 		this.#collections = new Collections(this.#tree, this.faults)
+		this.#operations = this.#storeOperations(now)
 		this.#accounts = new Accounts(options.auth?.users ?? {})
 		addSystemTables(this.#tree, this.#accounts)
 		this.#tokens = new Tokens(this.database, this.#accounts, now)
@@ -228,6 +244,34 @@ class Server implements Emulator {
 			},
 			kept: async () => void (await Promise.all(this.#waiting)),
 		}
+	}
+
+	#storeOperations(now: () => number): StoreOperations {
+		const keep = (method: string, user: string, request: Uint8Array): void => {
+			this.#keep(method, user, request).catch(() => {})
+		}
+		const carryOut = (method: string, given: Uint8Array, user: string): void => {
+			const request = Buffer.from(given)
+			this.#check(method, request, user)
+			void this.#unary.get(method)!(request, user)
+			keep(method, user, request)
+		}
+		return new StoreOperations({
+			tree: this.#tree,
+			faults: this.faults,
+			ca: this.#options.storeCa,
+			now,
+			change: (change) => carryOut(OBJECT.operation, json(change), DEFAULT_OWNER),
+			scheme: carryOut,
+			directory: (path, user) =>
+				carryOut(
+					Scheme.makeDirectory.path,
+					toBinary(MakeDirectoryRequestSchema, create(MakeDirectoryRequestSchema, { path })),
+					user,
+				),
+			removeAll: (path) => carryOut(OBJECT.removeAll, json({ path }), DEFAULT_OWNER),
+			rows: (effects) => keep(ROWS, '', encodeEffects(effects)),
+		})
 	}
 
 	#check(method: string, request: Buffer, user: string): void {
@@ -335,6 +379,7 @@ class Server implements Emulator {
 			)
 		try {
 			this.#goOn()
+			this.#operations.resume()
 			for (const path of this.#tables().keys()) partitionBySize(this.#tree.table(path))
 			await this.#nodes.startAll(port)
 			const { controlPort } = this.#options
@@ -349,6 +394,7 @@ class Server implements Emulator {
 	async close(): Promise<void> {
 		this.#closed = true
 		clearTimeout(this.#background)
+		await this.#operations.close()
 		await this.#controlServer?.close()
 		await this.#nodes.close()
 		await this.#journal?.close()
@@ -373,11 +419,13 @@ class Server implements Emulator {
 		const query = queryMethods.get(call.method)
 		if (query) return query(around, call, user)
 		if (call.method.startsWith(OPERATIONS)) {
-			const answer = answerOperations(this.#collections.operations, call.method, call.request, (txId) => {
-				const change: CollectionChange = { kind: 'forget', txId }
-				this.#collections.apply(change, user)
-				this.#keep(OBJECT.collection, user, json(change)).catch(() => {})
-			})
+			const answer =
+				this.#operations.answer(call.method, call.request) ??
+				answerOperations(this.#collections.operations, call.method, call.request, (txId) => {
+					const change: CollectionChange = { kind: 'forget', txId }
+					this.#collections.apply(change, user)
+					this.#keep(OBJECT.collection, user, json(change)).catch(() => {})
+				})
 			if (answer) return call.reply.send(answer)
 		}
 		const ofTables = tableQueryMethods.get(call.method)
@@ -538,6 +586,18 @@ class Server implements Emulator {
 				path,
 				(bytes, user) => run(tree, bytes, user),
 			]),
+			[Export.exportToS3.path, (bytes, user) => this.#operations.startExport(bytes, user)],
+			[Import.importFromS3.path, (bytes, user) => this.#operations.startImport(bytes, user)],
+			[Import.listObjectsInS3Export.path, (bytes) => listObjects(bytes, this.faults, this.#options.storeCa)],
+			[
+				OBJECT.operation,
+				(bytes) => done(() => this.#operations.apply(JSON.parse(bytes.toString()) as OperationChange)),
+			],
+			[OBJECT.index, (bytes) => done(() => buildIndex(tree, JSON.parse(bytes.toString())))],
+			[
+				OBJECT.removeAll,
+				(bytes) => done(() => tree.removeAll((JSON.parse(bytes.toString()) as { path: string }).path)),
+			],
 			[OBJECT.create, (bytes, user) => done(() => createObject(tree, JSON.parse(bytes.toString()), user))],
 			[OBJECT.alterSequence, (bytes) => done(() => alterSequence(tree, JSON.parse(bytes.toString())))],
 			[OBJECT.accounts, (bytes) => done(() => this.#accounts.apply(JSON.parse(bytes.toString())))],

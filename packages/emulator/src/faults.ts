@@ -51,7 +51,7 @@ export interface Faults {
 	maxCopyTargets: number
 	/** Backup collections are switched off. */
 	collectionsDisabled: boolean
-	/** Milliseconds before each step of what goes on after BACKUP … INCREMENTAL and RESTORE were answered. */
+	/** Milliseconds before each step of what goes on after BACKUP … INCREMENTAL, RESTORE, an export or an import were answered. */
 	operationDelayMs: number
 	/** These steps do not come. */
 	stuckOperations: boolean
@@ -69,6 +69,22 @@ export interface Faults {
 	olderChangeTables: number
 	/** Tables of a collection may be altered, as older servers let it. */
 	alterMembers: boolean
+	/** Milliseconds that a minute takes between two tries of an export or an import to reach its store; the server's minutes at first. */
+	storeRetryMinuteMs: number
+	/** Milliseconds before each part that an export writes or an import reads. */
+	slowPartMs: number
+	/** Bytes of a part of a data file; the last may be smaller. */
+	exportPartBytes: number
+	/** Exports write no checksums, as older servers do. */
+	withoutChecksums: boolean
+	/** Exports write no permissions, as older servers do. */
+	withoutPermissions: boolean
+	/** Exports write Float and Double so that they read back exactly; the server keeps 6 and 10 digits. */
+	exactFloats: boolean
+	/** Copies of an export stay until it is forgotten, as older servers let them. */
+	keepExportCopies: boolean
+	/** Exports and imports that run tell a progress that no client knows. */
+	unknownProgress: boolean
 	/** Called before a CopyTables is carried out (in-process use only). */
 	onCopyTables: (() => void | Promise<void>) | undefined
 	/** Called before the rows of a read are sent (in-process use only). */
@@ -114,6 +130,14 @@ export function noFaults(): Faults {
 		streamRetentionMs: undefined,
 		olderChangeTables: 0,
 		alterMembers: false,
+		storeRetryMinuteMs: 60_000,
+		slowPartMs: 0,
+		exportPartBytes: 8 << 20,
+		withoutChecksums: false,
+		withoutPermissions: false,
+		exactFloats: false,
+		keepExportCopies: false,
+		unknownProgress: false,
 		onCopyTables: undefined,
 		onReadTable: undefined,
 		unknownTypeOf: undefined,
@@ -129,6 +153,11 @@ const FLAGS = new Set([
 	'keepStreams',
 	'mergeChanges',
 	'alterMembers',
+	'withoutChecksums',
+	'withoutPermissions',
+	'exactFloats',
+	'keepExportCopies',
+	'unknownProgress',
 ])
 const SIGNED = new Set(['clockOffsetMs', 'stampOffsetMinutes'])
 const IN_PROCESS = new Set(['onCopyTables', 'onReadTable'])

@@ -10,6 +10,7 @@ const HELP = `ydb-emulator: a YDB that speaks the real protocol, for tests and t
   --advertise NAME  name or address that clients are told to connect to (that of --host)
   --nodes N         nodes of the cluster, each with a port of its own (1)
   --tls-cert FILE --tls-key FILE   PEM; clients connect with grpcs:// then
+  --store-ca FILE   PEM of authorities for the stores of exports and imports, besides those of the system
   --control N       port of the control endpoint on 127.0.0.1 (none)
   --database PATH   path of the database (/local)
   --data DIR        keep what is written there; in memory only without it
@@ -42,6 +43,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 				nodes: { type: 'string', default: '1' },
 				'tls-cert': { type: 'string' },
 				'tls-key': { type: 'string' },
+				'store-ca': { type: 'string' },
 				control: { type: 'string' },
 				user: { type: 'string', multiple: true, default: [] },
 				auth: { type: 'boolean', default: false },
@@ -73,6 +75,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 			...(values.advertise !== undefined && { advertise: values.advertise }),
 			...(values.control !== undefined && { controlPort: numberOf('--control', values.control, 65_535) }),
 			...(cert !== undefined && key !== undefined && { tls: { cert: await readFile(cert), key: await readFile(key) } }),
+			...(values['store-ca'] !== undefined && { storeCa: await readFile(values['store-ca'], 'utf8') }),
 			faults: faultsOf(values.fault),
 			onNotice: (text) => console.error(text),
 			...(values.data !== undefined && { dataDir: values.data }),

@@ -1,5 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { CoordinationServiceDefinition as Coordination } from '@ydbjs/api/coordination'
+import { ExportServiceDefinition as Export } from '@ydbjs/api/export'
+import { ImportServiceDefinition as Import } from '@ydbjs/api/import'
 import { RateLimiterServiceDefinition as RateLimiter } from '@ydbjs/api/rate-limiter'
 import { ModifyPermissionsRequestSchema, SchemeServiceDefinition as Scheme } from '@ydbjs/api/scheme'
 import { CopyTablesRequestSchema, RenameTablesRequestSchema, TableServiceDefinition as Tables } from '@ydbjs/api/table'
@@ -56,6 +58,9 @@ const RULES: Readonly<Record<string, Rule>> = {
 	[RateLimiter.listResources.path]: [0x12, DESCRIBE, 'describe'],
 	[RateLimiter.describeResource.path]: [0x12, DESCRIBE, 'describe'],
 	[DESCRIBE_VIEW]: [0x12, DESCRIBE, 'describe'],
+	// They need rights on the database: no field of theirs has this tag. Source: CheckAccess of rpc_export.cpp.
+	[Export.exportToS3.path]: [0, SELECT, 'it'],
+	[Import.importFromS3.path]: [0, CREATE_TABLE, 'it'],
 }
 
 /** Who may do what. Nothing is asked of administrators, and of an owner about what they own. */

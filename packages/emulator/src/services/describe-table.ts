@@ -31,7 +31,7 @@ const DEFAULT_PARTITION_MB = 2048n
 /** `DescribeTableRequest.include_set_val`, which the client package does not know. Source: ydb_table.proto. */
 const INCLUDE_SET_VAL = 8
 
-function feedOf({ changefeed }: Feed): ChangefeedDescription {
+export function feedOf({ changefeed }: Feed): ChangefeedDescription {
 	const { name, mode, format, virtualTimestamps, attributes, awsRegion, resolvedTimestampsInterval } = changefeed
 	return create(ChangefeedDescriptionSchema, {
 		name,
@@ -46,7 +46,7 @@ function feedOf({ changefeed }: Feed): ChangefeedDescription {
 }
 
 /** Source of the defaults: YDB's documentation of AUTO_PARTITIONING settings. */
-function partitioningOf({ spec }: Table): PartitioningSettings {
+export function partitioningOf({ spec }: Table): PartitioningSettings {
 	const given = spec.partitioningSettings ?? create(PartitioningSettingsSchema)
 	const partitioningBySize = given.partitioningBySize || ENABLED
 	return create(PartitioningSettingsSchema, {

@@ -1,3 +1,5 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import { TableIndexSchema } from '@ydbjs/api/table'
 import { YdbError } from '../error.ts'
 import type { Contents, Definition } from '../scheme/objects.ts'
 import type { Sequence } from '../scheme/sequence.ts'
@@ -11,6 +13,10 @@ export const OBJECT = {
 	alterSequence: 'sequence.alter',
 	accounts: 'accounts.change',
 	collection: 'collection.change',
+	/** An index is built on rows that are there, also a unique one. */
+	index: 'index.build',
+	removeAll: 'path.removeAll',
+	operation: 'operation.change',
 } as const
 
 export interface CreateObject {
@@ -87,6 +93,25 @@ export interface SequenceChange {
 	readonly start?: string
 	readonly increment?: string
 	readonly restart?: string
+}
+
+/** An index as bytes in base64. */
+export interface BuildIndex {
+	readonly path: string
+	readonly index: string
+}
+
+export function buildIndex(tree: SchemeTree, { path, index }: BuildIndex): void {
+	const table = tree.table(path)
+	table.spec.indexes.push(fromBinary(TableIndexSchema, Buffer.from(index, 'base64')))
+	try {
+		table.refresh()
+	} catch (error) {
+		table.spec.indexes.pop()
+		table.refresh()
+		throw error
+	}
+	tree.reflect(path)
 }
 
 function sequenceOf(tree: SchemeTree, path: string, column: string): Sequence {

@@ -1,0 +1,138 @@
+import type { ExportToS3Settings } from '@ydbjs/api/export'
+import { YdbError } from '../error.ts'
+import type { Node, NodeKind, SchemeTree } from '../scheme/tree.ts'
+import { algorithmNamed, checkKey, combinedIv, FILE } from './encryption.ts'
+import { anonymous, normalExportPrefix, normalItemPrefix } from './layout.ts'
+import type { Item } from './operation.ts'
+import { FIELD, unknownTexts } from './unknown-fields.ts'
+
+const refuse = (text: string): YdbError => new YdbError('BAD_REQUEST', text)
+const canonical = (path: string): string =>
+	`/${path
+		.split('/')
+		.filter((name) => name !== '')
+		.join('/')}`
+
+/** Kinds that an export takes. Source: IsItemSupportedInExport of rpc_export.cpp; coordination nodes are not among them. */
+const EXPORTED = new Set<NodeKind>([
+	'table',
+	'topic',
+	'view',
+	'replication',
+	'transfer',
+	'externalDataSource',
+	'externalTable',
+])
+/** Of the directories right below the database, those that expansion leaves out. `.backups` is not among them. Source: the same. */
+const SKIPPED = /^(?:~|\.sys|\.tmp|\.metadata|export-)/
+
+function isExported({ kind, table }: Node): boolean {
+	if (!EXPORTED.has(kind)) return false
+	return table?.spec.attributes['__async_replica'] !== 'true'
+}
+
+/** `zstd` or `zstd-N`. Statuses and texts of refusals are guesses (ydb_convert/compression). */
+export function levelOf(compression: string): number | undefined {
+	if (compression === '') return undefined
+	const [, level = '3'] = /^zstd(?:-(\d+))?$/.exec(compression) ?? []
+	if (!compression.startsWith('zstd') || !/^zstd(-\d+)?$/.test(compression))
+		throw new YdbError('UNSUPPORTED', `Unsupported compression codec: ${compression}`)
+	if (Number(level) < 1 || Number(level) > 22) throw refuse(`Invalid compression level: ${level}`)
+	return Number(level)
+}
+
+/** Regular expressions that leave objects out. The server's are PCRE. */
+export function excluding(patterns: readonly string[]): (path: string) => boolean {
+	let expressions: RegExp[]
+	try {
+		expressions = patterns.map((pattern) => new RegExp(pattern))
+	} catch (error) {
+		throw refuse(`Invalid regexp: ${error instanceof Error ? error.message : String(error)}`)
+	}
+	return (path) => expressions.some((expression) => expression.test(path))
+}
+
+/** Checks what can be checked before anything is looked up. Source: Bootstrap of rpc_export.cpp, and its texts. */
+export function checkExport(settings: ExportToS3Settings): void {
+	const { encryptionSettings, destinationPrefix, items, compression } = settings
+	if (encryptionSettings) {
+		if (destinationPrefix === '') throw refuse('No destination prefix specified for encrypted export')
+		try {
+			const key = encryptionSettings.Key.value?.key ?? new Uint8Array()
+			checkKey(algorithmNamed(encryptionSettings.encryptionAlgorithm), key)
+		} catch (error) {
+			throw refuse(`Invalid encryption settings: ${(error as Error).message}`)
+		}
+	}
+	if (items.length === 0 && destinationPrefix === '')
+		throw refuse("No destination prefix nor items specified. Don't know where to export")
+	for (const item of items)
+		if (item.destinationPrefix === '' && destinationPrefix === '')
+			throw refuse(`No destination prefix or common destination prefix specified for item "${item.sourcePath}"`)
+	levelOf(compression)
+}
+
+interface Found {
+	/** As it was given, or that of its directory with the name; empty for the default. */
+	readonly destination: string
+}
+
+/** The objects that a request names, directories expanded, by their absolute paths. Source: rpc_export.cpp. */
+export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): Map<string, Found> {
+	const { database } = tree
+	const root = settings.sourcePath === '' ? database : tree.absolute(settings.sourcePath)
+	const isExcluded = excluding(unknownTexts(settings, FIELD.excludeRegexps))
+	const relative = (path: string): string => (path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path)
+	const named = new Map<string, Found>()
+	for (const { sourcePath, destinationPrefix } of settings.items) {
+		const given = canonical(sourcePath)
+		const path = given === root || given.startsWith(`${root}/`) ? given : root + given
+		if (isExcluded(relative(path))) continue
+		if (named.has(path)) throw refuse(`Duplicate export item source path: "${sourcePath}"`)
+		named.set(path, { destination: destinationPrefix })
+	}
+	if (settings.items.length === 0) named.set(root, { destination: '' })
+	const found = new Map<string, Found>()
+	const expand = (path: string, node: Node, destination: string): void => {
+		for (const child of node.children.values()) {
+			if (node === tree.root && child.kind === 'directory' && SKIPPED.test(child.name)) continue
+			const below = `${path}/${child.name}`
+			const place = destination === '' ? '' : `${destination}/${child.name}`
+			if (child.kind === 'directory') expand(below, child, place)
+			else if (isExported(child) && !isExcluded(relative(below)) && !found.has(below))
+				found.set(below, { destination: place })
+		}
+	}
+	for (const [path, { destination }] of named) {
+		const node = path === database || path.startsWith(`${database}/`) ? tree.find(path) : undefined
+		if (!node)
+			throw new YdbError('SCHEME_ERROR', `Cannot resolve path: path# ${path}, status# PathErrorUnknown`, 200200)
+		if (node.kind === 'directory') expand(path, node, destination)
+		else if (isExported(node)) found.set(path, { destination })
+		else throw new YdbError('UNSUPPORTED', `Item "${path}" is not supported in export`)
+	}
+	if (found.size === 0) throw refuse('Nothing to export')
+	return found
+}
+
+/** Where each object goes. Source: FillExportMetadata of schemeshard_export__create.cpp. */
+export function exportItems(tree: SchemeTree, settings: ExportToS3Settings, iv: Buffer | undefined): Item[] {
+	const common = normalExportPrefix(settings.destinationPrefix)
+	return [...expandedItems(tree, settings)].map(([path, { destination }], at) => {
+		const item = { path, state: 'preparing' as const, partsTotal: 0, partsDone: 0 }
+		if (common === '') return { ...item, prefix: destination }
+		const own = normalItemPrefix(destination)
+		const prefix = own !== '' ? own : iv ? anonymous(at + 1) : objectPath(tree, settings, path)
+		return {
+			...item,
+			prefix: `${common}/${prefix}`,
+			...(iv && { iv: combinedIv(iv, FILE.metadata, at + 1).toString('hex') }),
+		}
+	})
+}
+
+/** The name of an object in the mapping. */
+export function objectPath(tree: SchemeTree, { sourcePath }: ExportToS3Settings, path: string): string {
+	const root = sourcePath === '' ? tree.database : tree.absolute(sourcePath)
+	return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path.slice(1)
+}
