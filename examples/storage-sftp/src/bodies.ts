@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import { BackupError, type PutOptions, throwIfInterrupted } from '@ydbackup/core'
+import { checked, orAborted, releasing } from '@ydbackup/core/driver-kit'
 import { storageError } from './failure.ts'
 import type { Files } from './files.ts'
-import { unlessAborted } from './waiting.ts'
 
 /** Every server takes and gives that much in one request, and the client does not divide it. */
 const PACKET_BYTES = 31 * 1024
@@ -19,11 +18,9 @@ export async function writeBody(
 	key: string,
 	options: PutOptions,
 ): Promise<void> {
-	const { size: declared = Infinity, sha256, signal } = options
-	const hash = sha256 === undefined ? undefined : createHash('sha256')
+	const { signal } = options
 	let packet = Buffer.allocUnsafe(PACKET_BYTES)
 	const underWay: Promise<void>[] = []
-	let size = 0
 	let filled = 0
 	let position = 0
 	const send = async (): Promise<void> => {
@@ -33,13 +30,9 @@ export async function writeBody(
 		packet = Buffer.allocUnsafe(PACKET_BYTES)
 		position += filled
 		filled = 0
-		if (underWay.length >= PACKETS) await unlessAborted(underWay.shift()!, signal, `writing ${key}`)
+		if (underWay.length >= PACKETS) await orAborted(underWay.shift()!, signal, `writing ${key}`)
 	}
-	for await (const bytes of pieces) {
-		size += bytes.length
-		if (size > declared)
-			throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${declared} bytes and has more`)
-		hash?.update(bytes)
+	for await (const bytes of checked(pieces, key, options)) {
 		for (let at = 0; at < bytes.length;) {
 			const part = bytes.subarray(at, at + PACKET_BYTES - filled)
 			packet.set(part, filled)
@@ -48,12 +41,8 @@ export async function writeBody(
 			if (filled === PACKET_BYTES) await send()
 		}
 	}
-	if (options.size !== undefined && size !== declared)
-		throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${declared} bytes and has ${size}`)
-	if (hash && hash.digest('hex') !== sha256)
-		throw new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
 	if (filled > 0) await send()
-	await unlessAborted(Promise.all(underWay), signal, `writing ${key}`)
+	await orAborted(Promise.all(underWay), signal, `writing ${key}`)
 }
 
 export interface Reading {
@@ -66,22 +55,7 @@ export interface Reading {
 
 /** The bytes of an open file, which is closed at the end, by an error, and by a reader that goes away, before the first byte too. */
 export function readBytes(files: Files, handle: Buffer, reading: Reading): AsyncIterable<Uint8Array> {
-	const pieces = readPieces(files, handle, reading)
-	let hasBegun = false
-	const iterator: AsyncIterableIterator<Uint8Array> = {
-		next() {
-			hasBegun = true
-			return pieces.next()
-		},
-		async return() {
-			// A generator that has not begun runs no `finally`.
-			if (!hasBegun) leave(files, handle)
-			hasBegun = true
-			return pieces.return(undefined)
-		},
-		[Symbol.asyncIterator]: () => iterator,
-	}
-	return iterator
+	return releasing(readPieces(files, handle, reading), () => leave(files, handle))
 }
 
 /** Has a handle closed that nobody needs any longer; nobody waits for it. */
@@ -93,7 +67,7 @@ async function* readPieces(
 	files: Files,
 	handle: Buffer,
 	{ offset, end, doing, signal }: Reading,
-): AsyncGenerator<Uint8Array, undefined> {
+): AsyncGenerator<Uint8Array> {
 	const underWay: Promise<Buffer>[] = []
 	let ahead = FIRST_PACKETS
 	let at = offset
@@ -107,7 +81,7 @@ async function* readPieces(
 			}
 			const next = underWay.shift()
 			if (!next) return
-			yield await unlessAborted(next, signal, doing)
+			yield await orAborted(next, signal, doing)
 			ahead = Math.min(ahead + 1, PACKETS)
 		}
 	} catch (error) {

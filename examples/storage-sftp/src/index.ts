@@ -1,4 +1,5 @@
 import { BackupError, type Capabilities, defineStorageDriver, type StorageDriver } from '@ydbackup/core'
+import { orAborted } from '@ydbackup/core/driver-kit'
 import { storageError } from './failure.ts'
 import { redacted, settingsOf } from './location.ts'
 import { options } from './options.ts'
@@ -6,7 +7,6 @@ import { findPlace } from './place.ts'
 import { probe, UNTRIED } from './probe.ts'
 import { Session } from './session.ts'
 import { SftpStorage } from './sftp-storage.ts'
-import { unlessAborted } from './waiting.ts'
 
 const capabilities: Capabilities = {
 	conditionalCreate: true,
@@ -45,7 +45,7 @@ const driver: StorageDriver = defineStorageDriver({
 			return new SftpStorage({ session, location: shown, place, findings, capabilities: has })
 		}
 		try {
-			return await unlessAborted(look(), signal, `opening ${shown}`)
+			return await orAborted(look(), signal, `opening ${shown}`)
 		} catch (error) {
 			await session[Symbol.asyncDispose]()
 			throw error instanceof BackupError ? error : storageError(error, `cannot open ${shown}`)

@@ -1,10 +1,10 @@
 import { posix } from 'node:path'
 import { BackupError, isKey, isKeyPrefix, type ListOptions, type ObjectInfo, throwIfInterrupted } from '@ydbackup/core'
+import { orAborted } from '@ydbackup/core/driver-kit'
 import type { Stats } from 'ssh2'
 import { STATUS, statusOf } from './failure.ts'
 import type { Files } from './files.ts'
 import { infoOf, symbolicLink } from './objects.ts'
-import { unlessAborted } from './waiting.ts'
 
 export interface Walk extends ListOptions {
 	readonly files: Files
@@ -18,7 +18,7 @@ export interface Walk extends ListOptions {
 /** The objects below a directory (empty, or ending with a slash) in the order of their keys. The names of one directory a level are held. */
 export async function* walk(it: Walk, directory: string): AsyncGenerator<ObjectInfo> {
 	const { prefix, signal, startAfter, doing } = it
-	for (const { key, attrs } of await unlessAborted(entriesOf(it, directory), signal, doing)) {
+	for (const { key, attrs } of await orAborted(entriesOf(it, directory), signal, doing)) {
 		if (!key.startsWith(prefix) && !(key.endsWith('/') && prefix.startsWith(key))) continue
 		throwIfInterrupted(signal, doing)
 		if (key.endsWith('/')) {

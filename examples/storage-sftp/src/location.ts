@@ -1,4 +1,5 @@
 import { BackupError, type OpenContext } from '@ydbackup/core'
+import { nearestOf } from '@ydbackup/core/driver-kit'
 import { options } from './options.ts'
 
 /** What a location and the environment say together. */
@@ -41,8 +42,13 @@ export function settingsOf(location: URL, environment: OpenContext['environment'
 		throw refuse('it has a user in front of the host', 'write ?user=…; a password belongs to YDBACKUP_SFTP_PASSWORD')
 	if (location.hash !== '') throw refuse('it has a fragment')
 	for (const name of location.searchParams.keys()) {
-		if (!PARAMETERS.includes(name))
-			throw refuse(`it has no parameter ${name}`, `did you mean ${nearest(name)}? There are ${PARAMETERS.join(', ')}`)
+		if (!PARAMETERS.includes(name)) {
+			const near = nearestOf(name, PARAMETERS)
+			throw refuse(
+				`it has no parameter ${name}`,
+				`${near ? `did you mean ${near}? ` : ''}it takes ${PARAMETERS.join(', ')}`,
+			)
+		}
 		if (location.searchParams.getAll(name).length > 1) throw refuse(`it has the parameter ${name} twice`)
 	}
 	const variable = (name: string): string | undefined => environment[name] || undefined
@@ -92,20 +98,4 @@ function pathOf(location: URL, refuse: (why: string) => BackupError): string {
 	const clean = path.replaceAll(/\/{2,}/g, '/').replace(/\/$/, '')
 	if (clean === '') throw refuse('it names no directory')
 	return clean === '/~' ? '.' : clean.replace(/^\/~\//, '')
-}
-
-/** The known parameter that takes the fewest changes of a letter. */
-function nearest(name: string): string {
-	const distance = (from: string, to: string): number => {
-		let row = Array.from({ length: to.length + 1 }, (_, at) => at)
-		for (const [index, letter] of [...from].entries()) {
-			const next = [index + 1]
-			for (let at = 0; at < to.length; at++)
-				next.push(Math.min(row[at + 1]! + 1, next[at]! + 1, row[at]! + (letter === to[at] ? 0 : 1)))
-			row = next
-		}
-		return row.at(-1)!
-	}
-	const lower = name.slice(0, 40).toLowerCase()
-	return PARAMETERS.toSorted((a, b) => distance(lower, a.toLowerCase()) - distance(lower, b.toLowerCase()))[0]!
 }

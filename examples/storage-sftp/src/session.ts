@@ -1,8 +1,8 @@
 import { BackupError } from '@ydbackup/core'
+import { orAborted } from '@ydbackup/core/driver-kit'
 import { connect } from './connect.ts'
 import type { Files } from './files.ts'
 import type { SftpSettings } from './location.ts'
-import { unlessAborted } from './waiting.ts'
 
 /** One connection at a time, shared by all calls, and made anew by the first call after it was lost. */
 export class Session implements AsyncDisposable {
@@ -26,7 +26,7 @@ export class Session implements AsyncDisposable {
 				return (this.#files = files)
 			})
 			.finally(() => (this.#connection = undefined))
-		return unlessAborted(this.#connection, signal, doing)
+		return orAborted(this.#connection, signal, doing)
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {

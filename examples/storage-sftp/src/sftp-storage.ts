@@ -14,6 +14,7 @@ import {
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
+import { orAborted, untilAborted } from '@ydbackup/core/driver-kit'
 import type { Stats } from 'ssh2'
 import { leave, readBytes, writeBody } from './bodies.ts'
 import { STATUS, statusOf, storageError } from './failure.ts'
@@ -23,7 +24,6 @@ import { infoOf, notFound, symbolicLink } from './objects.ts'
 import type { Place } from './place.ts'
 import { type Findings, HIDDEN } from './probe.ts'
 import type { Session } from './session.ts'
-import { unlessAborted, untilAborted } from './waiting.ts'
 
 /** Where bodies are written before they have their name. */
 const UNFINISHED = `${HIDDEN}unfinished`
@@ -68,7 +68,7 @@ export class SftpStorage implements Storage {
 		throwIfInterrupted(signal, doing)
 		try {
 			const files = await this.#session.files(signal, doing)
-			return await unlessAborted(work(files), signal, doing)
+			return await orAborted(work(files), signal, doing)
 		} catch (error) {
 			throw storageError(error, `cannot ${doing}`)
 		}
@@ -148,7 +148,7 @@ export class SftpStorage implements Storage {
 		try {
 			files = await this.#session.files(signal, `writing ${key}`)
 			const opened = files
-			const wait = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, signal, `writing ${key}`)
+			const wait = <T>(work: Promise<T>): Promise<T> => orAborted(work, signal, `writing ${key}`)
 			await wait(this.#refuseTaken(opened, key, ifAbsent === true))
 			await wait(this.#makeDirectories(opened, posix.dirname(key)))
 			await wait(this.#makeDirectories(opened, UNFINISHED))

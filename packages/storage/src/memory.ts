@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
 	assertKey,
 	BackupError,
@@ -9,7 +8,8 @@ import {
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
-import { assertPrefix, untilAborted } from './streams.ts'
+import { checked, checkWhole, untilAborted } from '@ydbackup/core/driver-kit'
+import { assertPrefix } from './streams.ts'
 
 interface Held {
 	readonly bytes: Uint8Array
@@ -38,15 +38,14 @@ export interface MemoryOptions {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-async function collect(key: string, body: PutBody, { signal, size = Infinity }: PutOptions): Promise<Uint8Array> {
-	if (body instanceof Uint8Array) return Uint8Array.from(body)
-	const parts: Uint8Array[] = []
-	let length = 0
-	for await (const part of untilAborted(body(), signal, `writing ${key}`)) {
-		length += part.length
-		if (length > size) throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${size} bytes and has more`)
-		parts.push(Uint8Array.from(part))
+async function collect(key: string, body: PutBody, options: PutOptions): Promise<Uint8Array> {
+	if (body instanceof Uint8Array) {
+		checkWhole(body, key, options)
+		return Uint8Array.from(body)
 	}
+	const parts: Uint8Array[] = []
+	const pieces = untilAborted(body(), options.signal, `writing ${key}`)
+	for await (const part of checked(pieces, key, options)) parts.push(Uint8Array.from(part))
 	return Buffer.concat(parts)
 }
 
@@ -72,13 +71,6 @@ export function openMemory({ now = () => new Date(), objects = new Map() }: Memo
 			throwIfInterrupted(options.signal, `writing ${key}`)
 			const bytes = await collect(key, body, options)
 			throwIfInterrupted(options.signal, `writing ${key}`)
-			if (options.size !== undefined && options.size !== bytes.length)
-				throw new BackupError(
-					'STORAGE_INTEGRITY',
-					`${key} was declared with ${options.size} bytes and has ${bytes.length}`,
-				)
-			if (options.sha256 !== undefined && options.sha256 !== createHash('sha256').update(bytes).digest('hex'))
-				throw new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
 			if (options.ifAbsent && objects.has(key)) throw new BackupError('STORAGE_ALREADY_EXISTS', `object ${key} exists`)
 			refuseHeld(key)
 			const held: Held = { bytes, modifiedAt: now(), heldUntil: options.retainUntil }

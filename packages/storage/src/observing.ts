@@ -1,5 +1,6 @@
 import { type ErrorCode, isBackupError, type ObjectBody, type PutBody, type Storage } from '@ydbackup/core'
-import { leave, releasing } from './streams.ts'
+import { releasing } from '@ydbackup/core/driver-kit'
+import { leave } from './streams.ts'
 
 export type StorageOperation =
 	| 'put'

@@ -9,7 +9,8 @@ import {
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
-import { leave, releasing, sha256Of, untilAborted } from './streams.ts'
+import { releasing, untilAborted } from '@ydbackup/core/driver-kit'
+import { leave, sha256Of } from './streams.ts'
 
 export interface RetryingOptions {
 	/** How long one call may go on failing, in milliseconds, from its first failure; 60 s by default. A budget of time, never a number of tries. */

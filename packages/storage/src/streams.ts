@@ -1,58 +1,5 @@
 import { createHash } from 'node:crypto'
-import { BackupError, interruption, isKeyPrefix, throwIfInterrupted } from '@ydbackup/core'
-
-/** A stream that is left at once when the signal aborts, even while its source is silent. */
-export async function* untilAborted<T>(
-	stream: AsyncIterable<T>,
-	signal: AbortSignal | undefined,
-	doing: string,
-): AsyncGenerator<T> {
-	if (!signal) return yield* stream
-	const iterator = stream[Symbol.asyncIterator]()
-	let isOver = false
-	try {
-		for (;;) {
-			throwIfInterrupted(signal, doing)
-			const next = await nextOrAbort(iterator, signal, doing)
-			isOver = next.done === true
-			if (next.done) return
-			yield next.value
-		}
-	} finally {
-		// A silent source may answer to its return as late as to its next: nobody waits for it.
-		if (!isOver) void iterator.return?.().catch(() => undefined)
-	}
-}
-
-/** One promise for each item: a race against one that lives longer would keep every item in memory. */
-function nextOrAbort<T>(iterator: AsyncIterator<T>, signal: AbortSignal, doing: string): Promise<IteratorResult<T>> {
-	return new Promise((resolve, reject) => {
-		const abort = (): void => reject(interruption(signal, doing))
-		signal.addEventListener('abort', abort, { once: true })
-		void iterator
-			.next()
-			.then(resolve, reject)
-			.finally(() => signal.removeEventListener('abort', abort))
-	})
-}
-
-/** The same stream, for a reader who may leave before the first item: a generator that has not begun runs no `finally`. */
-export function releasing<T>(stream: AsyncGenerator<T>, release: () => Promise<unknown>): AsyncIterable<T> {
-	let hasBegun = false
-	const iterator: AsyncIterableIterator<T> = {
-		next: () => {
-			hasBegun = true
-			return stream.next()
-		},
-		async return() {
-			if (!hasBegun) await release()
-			hasBegun = true
-			return stream.return(undefined)
-		},
-		[Symbol.asyncIterator]: () => iterator,
-	}
-	return iterator
-}
+import { BackupError, isKeyPrefix } from '@ydbackup/core'
 
 /** Leaves a stream that nobody has begun to read. */
 export async function leave(stream: AsyncIterable<unknown>): Promise<void> {

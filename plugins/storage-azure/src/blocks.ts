@@ -1,6 +1,3 @@
-import { createHash, hash } from 'node:crypto'
-import { BackupError, type PutOptions } from '@ydbackup/core'
-
 /** Bytes of one block; what fits into one is written in one request. */
 export const BLOCK_BYTES: number = 8 << 20
 /** Most blocks that one blob can have. */
@@ -31,42 +28,6 @@ export class BufferPool {
 	give(buffer: Buffer): void {
 		this.#free.push(buffer)
 	}
-}
-
-/** Passes pieces on, and throws `STORAGE_INTEGRITY` when they are not what was declared: before they end, never after. */
-export async function* checked(
-	pieces: AsyncIterable<Uint8Array>,
-	key: string,
-	{ size: declared, sha256 }: Pick<PutOptions, 'size' | 'sha256'>,
-): AsyncGenerator<Uint8Array> {
-	const sum = sha256 === undefined ? undefined : createHash('sha256')
-	let size = 0
-	for await (const bytes of pieces) {
-		size += bytes.length
-		if (declared !== undefined && size > declared) throw wrongSize(key, declared, 'more')
-		sum?.update(bytes)
-		yield bytes
-	}
-	if (declared !== undefined && size !== declared) throw wrongSize(key, declared, String(size))
-	if (sum && sum.digest('hex') !== sha256) throw wrongHash(key)
-}
-
-/** The same check of bytes that are all there. */
-export function checkWhole(
-	bytes: Uint8Array,
-	key: string,
-	{ size, sha256 }: Pick<PutOptions, 'size' | 'sha256'>,
-): void {
-	if (size !== undefined && size !== bytes.length) throw wrongSize(key, size, String(bytes.length))
-	if (sha256 !== undefined && hash('sha256', bytes) !== sha256) throw wrongHash(key)
-}
-
-function wrongHash(key: string): BackupError {
-	return new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
-}
-
-function wrongSize(key: string, declared: number, size: string): BackupError {
-	return new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${declared} bytes and has ${size}`)
 }
 
 /**

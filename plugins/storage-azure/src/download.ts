@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { BackupError, type ByteRange, type GetOptions, type ObjectBody, type ObjectInfo } from '@ydbackup/core'
+import { releasing } from '@ydbackup/core/driver-kit'
 import { BLOCK_BYTES } from './blocks.ts'
 import { blobOf, errorOf, request, type StoreContext } from './context.ts'
-import { releasing } from './streams.ts'
 import { pauseAfter, silence, type Task, throwIfStopped } from './trying.ts'
 
 /** An answer whose bytes are still to come. */

@@ -1,10 +1,10 @@
 import { hash, randomUUID } from 'node:crypto'
 import type { BlobImmutabilityPolicy } from '@azure/storage-blob'
 import { BackupError, isBackupError, type ObjectInfo, type PutBody, type PutOptions } from '@ydbackup/core'
-import { type Block, BLOCK_BYTES, blocksOf, checked, checkWhole, MAX_BLOCKS, piecesOf } from './blocks.ts'
+import { checked, checkWhole, untilAborted } from '@ydbackup/core/driver-kit'
+import { type Block, BLOCK_BYTES, blocksOf, MAX_BLOCKS, piecesOf } from './blocks.ts'
 import { blobOf, errorOf, once, request, type StoreContext } from './context.ts'
 import { BLOCKS_LOST } from './failure.ts'
-import { untilAborted } from './streams.ts'
 import { later, type Task, throwIfStopped, trying } from './trying.ts'
 
 /** Blocks of one put that are on their way at once: with the one that is being filled, this bounds its memory. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { blocksOf, checked, piecesOf } from '../src/blocks.ts'
+import { checked } from '@ydbackup/core/driver-kit'
+import { blocksOf, piecesOf } from '../src/blocks.ts'
 import { spanOf } from '../src/download.ts'
 
 const DATA = Buffer.from(Uint8Array.from({ length: 1000 }, (_, i) => i % 251))

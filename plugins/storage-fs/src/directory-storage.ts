@@ -18,7 +18,8 @@ import {
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
-import { readBytes, untilAborted, writeBody } from './bodies.ts'
+import { untilAborted } from '@ydbackup/core/driver-kit'
+import { readBytes, writeBody } from './bodies.ts'
 import { storageError } from './failure.ts'
 import { makeRoot } from './root.ts'
 import { syncDirectory } from './sync.ts'

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
-import { BackupError, type PutBody, type PutOptions } from '@ydbackup/core'
-import { untilAborted } from './streams.ts'
+import type { PutBody, PutOptions } from '@ydbackup/core'
+import { checked, checkWhole, untilAborted } from '@ydbackup/core/driver-kit'
 
 /** A part of a body. Its bytes stay as they are until the next but one is asked for. */
 export interface Chunk {
@@ -19,27 +18,12 @@ const SMALLEST_BUFFER = 64 << 10
 export async function* chunksOf(
 	key: string,
 	body: PutBody,
-	{ size: declared, sha256 }: PutOptions,
+	declared: PutOptions,
 	chunkBytes: number,
 	signal: AbortSignal,
 ): AsyncGenerator<Chunk, undefined> {
-	const hash = sha256 === undefined ? undefined : createHash('sha256')
-	let total = 0
-	const count = (bytes: Uint8Array): void => {
-		total += bytes.length
-		if (declared !== undefined && total > declared)
-			throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${declared} bytes and has more`)
-		hash?.update(bytes)
-	}
-	const check = (): void => {
-		if (declared !== undefined && total !== declared)
-			throw new BackupError('STORAGE_INTEGRITY', `${key} was declared with ${declared} bytes and has ${total}`)
-		if (hash && hash.digest('hex') !== sha256)
-			throw new BackupError('STORAGE_INTEGRITY', `${key} does not have the declared sha256`)
-	}
 	if (body instanceof Uint8Array) {
-		count(body)
-		check()
+		checkWhole(body, key, declared)
 		for (let start = 0; start < body.length || start === 0; start += chunkBytes) {
 			const bytes = body.subarray(start, start + chunkBytes)
 			yield { bytes, start, isLast: start + bytes.length === body.length }
@@ -48,8 +32,7 @@ export async function* chunksOf(
 	}
 	let [filling, spare] = [Buffer.alloc(0), Buffer.alloc(0)]
 	let [filled, start] = [0, 0]
-	for await (const piece of untilAborted(body(), signal, `writing ${key}`)) {
-		count(piece)
+	for await (const piece of checked(untilAborted(body(), signal, `writing ${key}`), key, declared)) {
 		for (let at = 0; at < piece.length;) {
 			// Only with a byte in hand that comes after it is a full chunk known not to be the last.
 			if (filled === chunkBytes) {
@@ -69,6 +52,5 @@ export async function* chunksOf(
 			at += wanted
 		}
 	}
-	check()
 	yield { bytes: filling.subarray(0, filled), start, isLast: true }
 }

@@ -1,8 +1,8 @@
 import { BackupError, type ByteRange, type ObjectBody, type ObjectInfo } from '@ydbackup/core'
+import { releasing } from '@ydbackup/core/driver-kit'
 import { type Client, objectPath } from './client.ts'
 import { crc32c, crc32cText } from './crc32c.ts'
 import type { Response, Task } from './http.ts'
-import { releasing } from './streams.ts'
 import { dateOf } from './upload.ts'
 
 export interface Download {

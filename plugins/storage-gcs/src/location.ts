@@ -1,5 +1,5 @@
 import { BackupError, MAX_KEY_BYTES } from '@ydbackup/core'
-import { nearestOf } from './nearest.ts'
+import { nearestOf } from '@ydbackup/core/driver-kit'
 
 const PARAMETERS = ['anonymous', 'endpoint', 'project', 'retention', 'timeout'] as const
 type Parameter = (typeof PARAMETERS)[number]

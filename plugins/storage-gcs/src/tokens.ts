@@ -1,10 +1,10 @@
 import { createSign } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { BackupError } from '@ydbackup/core'
+import { orAborted } from '@ydbackup/core/driver-kit'
 import { cleaned, harmless, networkError } from './failure.ts'
 import type { Connections, Task } from './http.ts'
 import { isLoopback } from './location.ts'
-import { orAborted } from './streams.ts'
 
 const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write'
 /** A token is not used in its last minute: a request may take that long to be looked at. */

@@ -1,4 +1,5 @@
 import { BackupError, type OpenContext } from '@ydbackup/core'
+import { nearestOf } from '@ydbackup/core/driver-kit'
 import { options } from './options.ts'
 
 const MIB = 2 ** 20
@@ -133,7 +134,7 @@ function parametersOf(location: URL, refuse: Refuse): Map<string, string> {
 				`it has a parameter that s3 does not know${/^[A-Za-z]{1,30}$/.test(name) ? `, ${name}` : ''}`,
 				/secret|key|token|password/i.test(name) && name.toLowerCase() !== 'kmskeyid'
 					? 'a secret has no place in a URL: give it in the environment, and replace it if others may have seen it'
-					: `the nearest that it knows is ${nearest(name)}; all: ${PARAMETERS.join(', ')}`,
+					: takes(nearestOf(name, PARAMETERS)),
 			)
 		if (parameters.has(name)) throw refuse(`${name} is given twice`)
 		if (value === '') throw refuse(`${name} is empty`)
@@ -141,6 +142,9 @@ function parametersOf(location: URL, refuse: Refuse): Map<string, string> {
 	}
 	return parameters
 }
+
+const takes = (meant: string | undefined): string =>
+	`${meant ? `did you mean ${meant}? ` : ''}it takes ${PARAMETERS.join(', ')}`
 
 function bucketOf(location: URL, refuse: Refuse): string {
 	const { hostname: bucket } = location
@@ -190,21 +194,4 @@ function credentialsOf(environment: OpenContext['environment'], refuse: Refuse):
 		)
 	if (accessKeyId === '') return undefined
 	return { accessKeyId, secretAccessKey, ...(sessionToken !== '' && { sessionToken }) }
-}
-
-/** The parameter with the smallest number of edits. */
-function nearest(name: string): string {
-	const distances = PARAMETERS.map((known) => ({ known, far: distance(known.toLowerCase(), name.toLowerCase()) }))
-	return distances.reduce((best, other) => (other.far < best.far ? other : best)).known
-}
-
-function distance(a: string, b: string): number {
-	let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-	for (let i = 1; i <= a.length; i++) {
-		const next = [i]
-		for (let j = 1; j <= b.length; j++)
-			next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-		row = next
-	}
-	return row[b.length]!
 }

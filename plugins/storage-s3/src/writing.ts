@@ -9,7 +9,8 @@ import {
 	UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { BackupError, interruption, isBackupError, type PutBody, type PutOptions } from '@ydbackup/core'
-import { Buffers, checked, cut, type Part, Slots, untilAborted } from './bodies.ts'
+import { checked, untilAborted } from '@ydbackup/core/driver-kit'
+import { Buffers, cut, type Part, Slots } from './bodies.ts'
 import { type Guard, guarding } from './digest.ts'
 import type { Place } from './place.ts'
 import { briefly, type S3Session } from './session.ts'

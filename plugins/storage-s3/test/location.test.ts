@@ -75,12 +75,12 @@ test.each([
 test('an unknown parameter is answered with the nearest known one', () => {
 	for (const [name, near] of [
 		['regoin', 'region'],
-		['endpointUrl', 'endpoint'],
+		['endpont', 'endpoint'],
 		['path-style', 'pathStyle'],
 		['storageclass', 'storageClass'],
 	])
 		expect(() => settingsOf(new URL(`s3://bucket/x?${name}=1`), NOTHING)).toThrow(
-			expect.objectContaining({ advice: expect.stringContaining(`nearest that it knows is ${near};`) }),
+			expect.objectContaining({ advice: expect.stringContaining(`did you mean ${near}?`) }),
 		)
 })
 

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { BackupError } from '@ydbackup/core'
-import { nearestOf } from '../run/nearest.ts'
+import { nearestOf } from '@ydbackup/core/driver-kit'
 
 /** What oclif's parser throws. Told apart by the name of its class: the classes are not part of oclif's exports. */
 interface ParseError extends Error {

@@ -1,5 +1,5 @@
 import { BackupError } from '@ydbackup/core'
-import { nearestOf } from './nearest.ts'
+import { nearestOf } from '@ydbackup/core/driver-kit'
 
 export interface CommandLine {
 	/** Words of the command that was recognised, `backup create`; empty when none was. */

@@ -1,10 +1,12 @@
 /** The candidate that was most likely meant; undefined when none is near. */
 export function nearestOf(typed: string, candidates: readonly string[]): string | undefined {
-	const longer = typed.length > 2 ? candidates.find((name) => name.startsWith(typed)) : undefined
+	// What was typed may be of any length, and only its beginning can be near.
+	const word = typed.slice(0, 100).toLowerCase()
+	const longer = word.length > 2 ? candidates.find((name) => name.toLowerCase().startsWith(word)) : undefined
 	if (longer !== undefined) return longer
-	const limit = Math.max(2, Math.ceil(typed.length / 4))
+	const limit = Math.max(2, Math.ceil(word.length / 4))
 	return candidates
-		.map((name) => ({ name, distance: distanceOf(typed, name) }))
+		.map((name) => ({ name, distance: distanceOf(word, name.toLowerCase()) }))
 		.filter(({ distance }) => distance <= limit)
 		.sort((a, b) => a.distance - b.distance)[0]?.name
 }

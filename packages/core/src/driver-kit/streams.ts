@@ -1,17 +1,18 @@
-import { interruption, throwIfInterrupted } from '@ydbackup/core'
+import { interruption, throwIfInterrupted } from '../errors/backup-error.ts'
 
 /** A stream that is left at once when the signal aborts, even while its source is silent. */
 export async function* untilAborted<T>(
 	stream: AsyncIterable<T>,
-	signal: AbortSignal,
+	signal: AbortSignal | undefined,
 	doing: string,
 ): AsyncGenerator<T> {
+	if (!signal) return yield* stream
 	const iterator = stream[Symbol.asyncIterator]()
 	let isOver = false
 	try {
 		for (;;) {
 			throwIfInterrupted(signal, doing)
-			const next = await nextOrAbort(iterator, signal, doing)
+			const next = await orAborted(iterator.next(), signal, doing)
 			isOver = next.done === true
 			if (next.done) return
 			yield next.value
@@ -22,20 +23,22 @@ export async function* untilAborted<T>(
 	}
 }
 
-/** One promise for each item: a race against one that lives longer would keep every item in memory. */
-function nextOrAbort<T>(iterator: AsyncIterator<T>, signal: AbortSignal, doing: string): Promise<IteratorResult<T>> {
+/**
+ * Waits for what cannot be stopped, but no longer than the signal allows. One promise for each wait: a race against one that lives
+ * longer would keep everything that was waited for in memory.
+ */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, doing: string): Promise<T> {
+	if (!signal) return work
 	return new Promise((resolve, reject) => {
 		const abort = (): void => reject(interruption(signal, doing))
-		signal.addEventListener('abort', abort, { once: true })
-		void iterator
-			.next()
-			.then(resolve, reject)
-			.finally(() => signal.removeEventListener('abort', abort))
+		if (signal.aborted) abort()
+		else signal.addEventListener('abort', abort, { once: true })
+		void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
 	})
 }
 
 /** The same stream, for a reader who may leave before the first item: a generator that has not begun runs no `finally`. */
-export function releasing<T>(stream: AsyncGenerator<T>, release: () => void): AsyncIterable<T> {
+export function releasing<T>(stream: AsyncGenerator<T>, release: () => unknown): AsyncIterable<T> {
 	let hasBegun = false
 	const iterator: AsyncIterableIterator<T> = {
 		next: () => {
@@ -43,7 +46,7 @@ export function releasing<T>(stream: AsyncGenerator<T>, release: () => void): As
 			return stream.next()
 		},
 		async return() {
-			if (!hasBegun) release()
+			if (!hasBegun) await release()
 			hasBegun = true
 			return stream.return(undefined)
 		},
