@@ -99,6 +99,7 @@ const restored: RestoredBackup = {
 	keysUsed: [],
 	repository: '/srv/backups',
 	id: ID,
+	method: 'apply',
 	dryRun: false,
 	database: '/local',
 	outcome: 'partial',

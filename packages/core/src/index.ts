@@ -77,9 +77,11 @@ export type {
 	CollectionAdmin,
 	CollectionContents,
 	CollectionLink,
+	CollectionRestore,
 	CollectionSource,
 	CollectionSpec,
 	LiveObject,
+	RestoreProgress,
 } from './incremental/collection.ts'
 export type { ChangeSink } from './incremental/sink.ts'
 export type { ChangeLink, ChangeSource } from './incremental/source.ts'

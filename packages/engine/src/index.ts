@@ -42,6 +42,11 @@ export {
 	type ListedCollection,
 } from './collection/describe-collection.ts'
 export { dropCollection, type DropCollectionOptions, type DropCollectionResult } from './collection/drop-collection.ts'
+export {
+	restoreCollection,
+	type RestoreCollectionOptions,
+	type RestoreCollectionResult,
+} from './collection/restore-collection.ts'
 export { takeLink, type TakeLinkOptions, type TakeLinkResult } from './collection/take-link.ts'
 export { STREAM_HOURS } from './collection/chain-state.ts'
 export { shipCollection } from './collection/ship-collection.ts'

@@ -131,6 +131,45 @@ test('a link is complete when the operation that writes it has succeeded, and no
 	expect(await progress()).toEqual(['complete', 'complete', 'complete'])
 })
 
+test('a RESTORE is followed by the operations that were not there before it', async () => {
+	await using world = await startWorld()
+	const { sink } = world.direct
+	await makeTable(sink, 'dir/t', 3)
+	const { collections } = world.ydb
+	await collections.create({ name: 'nightly', tables: ['dir/t'], isIncremental: false })
+	await collections.backup('nightly', 'full')
+	await sink.dropTable('dir/t')
+	/** Field 2 of the metadata is the percentage. Source: `ydb/public/api/protos/draft/ydb_backup.proto`. */
+	const metadata = (...value: number[]) => ({
+		typeUrl: 'type.googleapis.com/Ydb.Backup.RestoreMetadata',
+		value: Uint8Array.from(value),
+	})
+	const old = { id: 'ydb://restore/12?id=1', ready: true, status: 400080 }
+	let operations: Record<string, unknown>[] = [old]
+	world.proxy.rules.set('ListOperations', async ({ reply }) => {
+		const answer = create(ListOperationsResponseSchema, { status: 400000, operations: operations as never })
+		reply([toBinary(ListOperationsResponseSchema, answer)])
+	})
+	const restored = await collections.restore('nightly')
+	// Where the server lists none it is done when the statement is answered; that of somebody else before it counts for nothing.
+	expect(await restored.progress()).toEqual({ state: 'complete' })
+	const own = { id: 'ydb://restore/12?id=2', ready: false, status: 400000, metadata: metadata(0x08, 2, 0x10, 34) }
+	operations = [own, old]
+	expect(await restored.progress()).toEqual({ state: 'running', percent: 34 })
+	operations = [{ ...own, metadata: metadata(0x10) }, old]
+	expect(await restored.progress()).toEqual({ state: 'running', percent: undefined })
+	operations = [{ ...own, ready: true }, old]
+	expect(await restored.progress()).toEqual({ state: 'complete' })
+	const issues = [{ message: 'Restore deadline exceeded', severity: 1 }]
+	operations = [{ ...own, ready: true, status: 400090, issues }, old]
+	expect(await restored.progress()).toMatchObject({
+		state: 'failed',
+		reason: expect.stringContaining('Restore deadline exceeded'),
+	})
+	expect(await errorOf(collections.restore('nightly'))).toMatchObject({ code: 'DATABASE_REFUSED' })
+	expect(await errorOf(collections.restore('nope'))).toMatchObject({ code: 'PATH_NOT_FOUND' })
+})
+
 test('the time of a link is as sure as the server lets it be', () => {
 	const stamp = Date.UTC(2026, 10, 23, 2, 15, 0)
 	const now = Date.UTC(2026, 11, 1)

@@ -1,6 +1,8 @@
 import { Repository } from '@ydbackup/catalog'
 import {
 	restore,
+	type RestoreOptions,
+	type RestoreResult,
 	shipCollection,
 	type ShipResult,
 	takeLink,
@@ -53,6 +55,12 @@ export class CollectionWorld implements AsyncDisposable {
 	ship(): Promise<ShipResult> {
 		const { repository, clock } = this
 		return shipCollection({ source: this.ydb.collection('c'), repository, clock, waitMs: 20_000, tool: TOOL })
+	}
+
+	/** Lets the cluster's own RESTORE bring a backup back, to where it was taken from. */
+	restoreNatively(id: string, more: Partial<RestoreOptions> = {}): Promise<RestoreResult> {
+		const { repository, ydb } = this
+		return restore({ sink: ydb.sink, native: ydb.collections, repository, id, existing: 'fail', ...more })
 	}
 
 	/** Restores a backup below a path. */

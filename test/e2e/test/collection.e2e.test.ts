@@ -243,3 +243,51 @@ test('links are shipped encrypted, and need the key for all that follows', { tim
 	expect((await life.refused(`prune c --repo ${life.repo}`)).code).toBe(9)
 	expect(await life.collection(`prune c ${sealed}`)).toMatchObject({ outcome: 'complete' })
 })
+
+test(
+	"the cluster's own RESTORE, of a collection that stands and of an encrypted chain",
+	{ timeout: 120_000 },
+	async () => {
+		await using life = await begin()
+		const { queries } = life
+		const key = join(life.directory, 'key')
+		await writeFile(key, randomBytes(32), { mode: 0o600 })
+		const sealed = ['--encryption-key', `file:${key}`]
+		await life.collection(`create c ${TWO} --incremental`)
+		await life.collection(`backup c --repo ${life.repo} ${sealed.join(' ')}`)
+		const before = await life.rows()
+		await queries.run("UPSERT INTO `shop/orders` (id, state) VALUES (1, 'paid')")
+		await queries.run('DELETE FROM users WHERE name IS NULL')
+		await life.collection(`backup c --incremental --repo ${life.repo} ${sealed.join(' ')}`)
+		const truth = await life.rows()
+		const dropAll = async (): Promise<void> => {
+			await queries.run('DROP TABLE `shop/orders`')
+			await queries.run('DROP TABLE users')
+		}
+		expect((await life.refused('restore c')).error).toMatchObject({ code: 'PATH_EXISTS' })
+		await dropAll()
+		expect(await life.collection('restore c --dry-run')).toMatchObject({ dryRun: true, links: { length: 2 } })
+		expect(await life.collection('restore c')).toMatchObject({
+			tables: [
+				{ path: 'shop/orders', rows: 3 },
+				{ path: 'users', rows: 1 },
+			],
+		})
+		expect(await life.rows()).toBe(truth)
+		await life.collection('drop c --with-links')
+
+		const [full] = (await life.run(['backup', 'list'])).result.backups
+		const restore = (id: string, ...more: string[]): Promise<Ran> =>
+			life.runOnDatabase(['restore', id, '--method', 'native', ...sealed, ...more])
+		expect(await restore('latest', '--to', '/local/x')).toMatchObject({ code: 2, error: { code: 'CONFIG_INVALID' } })
+		expect(await restore('latest')).toMatchObject({ code: 5, error: { code: 'PATH_EXISTS' } })
+		await dropAll()
+		expect(await restore('latest', '--dry-run')).toMatchObject({ code: 0, result: { dryRun: true, method: 'native' } })
+		expect(await restore('latest')).toMatchObject({ code: 0, result: { method: 'native', warnings: [] } })
+		expect(await life.rows()).toBe(truth)
+		await dropAll()
+		expect(await restore(full.id)).toMatchObject({ code: 0, result: { outcome: 'complete' } })
+		expect(await life.rows()).toBe(before)
+		expect((await life.collection('list')).collections).toEqual([])
+	},
+)

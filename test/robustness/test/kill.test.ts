@@ -102,3 +102,52 @@ test(
 		expect(left).toEqual([])
 	},
 )
+
+test(
+	"a restore that is killed at any moment, its own or the cluster's, leaves what can be told and removed, and the next one is whole",
+	{ timeout: 180_000 },
+	async () => {
+		await using world = await createWorld({ faults: { operationDelayMs: 30, alterMembers: true } })
+		await using queries = await openQueries(world.endpoint, world.database)
+		await world.seed(3000)
+		await world.run(['repo', 'init'])
+		const rows = async (): Promise<string> =>
+			JSON.stringify(
+				await queries.run('SELECT COUNT(*), SUM(population), MAX(id) FROM `geo/cities`'),
+				(_, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
+			)
+		const collection = (...words: string[]): ReturnType<typeof world.run> =>
+			world.runOnDatabase(['collection', ...words])
+		expect(await collection('create', 'c', '--table', 'geo/cities', '--incremental')).toMatchObject({ code: 0 })
+		expect(await collection('backup', 'c')).toMatchObject({ code: 0 })
+		await queries.run('UPDATE `geo/cities` SET population = population + 7 WHERE id % 3 = 1')
+		await queries.run('DELETE FROM `geo/cities` WHERE id % 11 = 1')
+		const truth = await rows()
+		expect(await collection('backup', 'c', '--incremental')).toMatchObject({ code: 0 })
+		expect(await collection('drop', 'c', '--with-links')).toMatchObject({ code: 0 })
+		const dropTable = (): Promise<unknown> => queries.run('DROP TABLE `geo/cities`').catch(() => undefined)
+		let killed = 0
+		for (const method of ['native', 'apply']) {
+			const restore = ['restore', 'latest', '--method', method]
+			for (const delay of [500, 700, 900, 1200]) {
+				await dropTable()
+				const { code } = await world.runOnDatabase(restore, {
+					onStart: (child) => setTimeout(() => child.kill('SIGKILL'), delay),
+				})
+				if (code === null) killed++
+				const { collections } = (await collection('list')).result
+				for (const { name } of collections as { name: string }[]) {
+					expect(name).toMatch(/^ydbackup_restore_/u)
+					// The server may still be at work on it.
+					await expect
+						.poll(async () => (await collection('drop', name, '--with-links')).code, { timeout: 10_000 })
+						.toBe(0)
+				}
+			}
+			await dropTable()
+			expect(await world.runOnDatabase(restore)).toMatchObject({ code: 0, result: { outcome: 'complete' } })
+			expect(await rows()).toBe(truth)
+		}
+		expect(killed).toBeGreaterThan(2)
+	},
+)

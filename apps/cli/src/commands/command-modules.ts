@@ -15,6 +15,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ readonly d
 	'collection drop': () => import('./collection/drop.ts'),
 	'collection list': () => import('./collection/list.ts'),
 	'collection prune': () => import('./collection/prune.ts'),
+	'collection restore': () => import('./collection/restore.ts'),
 	'collection ship': () => import('./collection/ship.ts'),
 	'collection show': () => import('./collection/show.ts'),
 	'driver add': () => import('./driver/add.ts'),

@@ -8,6 +8,7 @@ import CollectionCreate from './collection/create.ts'
 import CollectionDrop from './collection/drop.ts'
 import CollectionList from './collection/list.ts'
 import CollectionPrune from './collection/prune.ts'
+import CollectionRestore from './collection/restore.ts'
 import CollectionShip from './collection/ship.ts'
 import CollectionShow from './collection/show.ts'
 import DriverAdd from './driver/add.ts'
@@ -34,6 +35,7 @@ export const COMMANDS = {
 	'collection:drop': CollectionDrop,
 	'collection:list': CollectionList,
 	'collection:prune': CollectionPrune,
+	'collection:restore': CollectionRestore,
 	'collection:ship': CollectionShip,
 	'collection:show': CollectionShow,
 	'driver:add': DriverAdd,

@@ -25,6 +25,7 @@ export default class Restore extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> --at 2026-11-23T02:15:00Z --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> latest --include shop/orders --existing replace',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
+		'<%= config.bin %> <%= command.id %> latest --method native',
 		'<%= config.bin %> <%= command.id %> --from /srv/dumps/monday --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> --from s3://bucket/exports/monday --encryption-key file:/etc/ydbackup/key',
 	]
@@ -63,6 +64,13 @@ export default class Restore extends YdbackupCommand {
 			description:
 				'write into tables with changefeeds: replications, transfers and programs that read them see every row',
 		}),
+		method: Flags.option({
+			options: ['apply', 'native'] as const,
+			default: 'apply' as const,
+			exclusive: ['from'],
+			description:
+				"who puts a chain together: this command, or the cluster's own RESTORE of a collection that the chain is imported into, for which all tables must go to their own paths",
+		})(),
 		'scheme-only': Flags.boolean({ exclusive: ['data-only'], description: 'directories and tables without rows' }),
 		'data-only': Flags.boolean({ description: 'rows into tables that are there already' }),
 		'no-acl': Flags.boolean({ description: 'leave out owners and grants' }),
@@ -92,7 +100,8 @@ export default class Restore extends YdbackupCommand {
 			const { repository, location } = opened
 			const id = await idOf(repository, wanted, work.signal)
 			await using ydb = await openDatabase(flags, work)
-			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id, keys })
+			const native = flags.method === 'native' ? ydb.collections : undefined
+			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id, keys, native })
 			const used = flags['dry-run'] ? [] : result.keysUsed
 			await noteKeys({ config: this.config, repo: flags.repo }, used, { backup: result.id, by: 'restore' })
 			restored = { repository: location, ...result }

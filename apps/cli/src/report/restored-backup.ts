@@ -23,6 +23,7 @@ export function restoredBackupText(restored: RestoredBackup): string {
 		factsText({
 			repository: 'from' in restored ? undefined : restored.repository,
 			database,
+			method: 'method' in restored && restored.method === 'native' ? "the cluster's own RESTORE" : undefined,
 			tables: `${spellCount(tables.length)}, ${spellCount(rows)} rows`,
 			directories: spellCount(directories.length),
 			size: `${spellBytes(plainBytes)} of data`,
@@ -88,7 +89,7 @@ export function restoredFailure(restored: RestoredBackup): BackupError | undefin
 		'PARTIAL',
 		`all rows of ${id} are restored, but ${problems.length} other things are not as they were`,
 		{
-			advice: `the first: ${problems[0]?.path}: ${problems[0]?.message}; the others stand in the result; --no-acl leaves out owners and grants`,
+			advice: `the first: ${problems[0]?.path}: ${problems[0]?.message}; the others stand in the result; --no-acl leaves out owners and grants, and a table that a backup collection holds on to cannot be altered before that is dropped`,
 		},
 	)
 }

@@ -65,12 +65,26 @@ export interface CollectionSpec {
 	readonly omitIndexes?: boolean | undefined
 }
 
+/** A RESTORE that the server has begun. It cannot be stopped. */
+export interface CollectionRestore {
+	/** How far it is. `percent` is the server's own word, undefined where it says none; `reason` is there when it failed. */
+	progress(options?: CallOptions): Promise<RestoreProgress>
+}
+
+export interface RestoreProgress {
+	readonly state: 'running' | 'complete' | 'failed'
+	readonly percent?: number | undefined
+	readonly reason?: string | undefined
+}
+
 /**
  * The backup collections of a database, to be made and used. Its statements are not idempotent, so none is repeated: after
  * `DATABASE_UNREACHABLE` or `DEADLINE_EXCEEDED` it is not known whether one was carried out.
  */
 export interface CollectionAdmin {
 	readonly database: string
+	/** Where the directory of each collection stands, relative to the database. Tables of changes may be made below it, and nowhere else. */
+	readonly place: string
 	/** Bare names, sorted. */
 	names(options?: CallOptions): Promise<readonly string[]>
 	/** Errors: `CONFIG_INVALID`. */
@@ -81,4 +95,10 @@ export interface CollectionAdmin {
 	drop(name: string, options?: CallOptions): Promise<void>
 	/** Takes a backup inside the cluster. It resolves when the server has begun; see {@link CollectionSource.progress}. */
 	backup(name: string, kind: CollectionLink['kind'], options?: CallOptions): Promise<void>
+	/**
+	 * Begins to bring the newest full backup of a collection and all increments behind it back to the paths of its tables, where nothing may
+	 * stand. The server passes over a change table that is missing. A lost answer is looked up: the error is thrown only when nothing was begun,
+	 * as far as can be seen. Errors: `DATABASE_REFUSED`, `PATH_NOT_FOUND`, `PATH_EXISTS`.
+	 */
+	restore(name: string, options?: CallOptions): Promise<CollectionRestore>
 }

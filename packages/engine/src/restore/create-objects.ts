@@ -46,7 +46,7 @@ async function createTable(run: RestoreRun, work: TableWork, signal: AbortSignal
 }
 
 /** A cluster that lacks the backup's kinds of storage must not stand between people and their data: then its default serves. */
-async function createWhereverItFits(
+export async function createWhereverItFits(
 	run: RestoreRun,
 	target: string,
 	create: ProtoText,
@@ -67,7 +67,8 @@ async function createWhereverItFits(
 	}
 }
 
-async function grant(
+/** Gives an object its rights, but for the owner. */
+export async function grant(
 	run: RestoreRun,
 	target: string,
 	permissions: ProtoText,
@@ -126,7 +127,8 @@ function directoryPermissions(work: DirectoryWork): ProtoText {
 	return parseProtoText(work.stored.permissionsText, `objects.json (${work.stored.path})`)
 }
 
-function addProblem(run: RestoreRun, path: string, message: string): void {
+/** Something that was not restored, although the rows are there. */
+export function addProblem(run: RestoreRun, path: string, message: string): void {
 	run.problems.push({ path, message })
 	run.reporter.warn(message, path)
 }

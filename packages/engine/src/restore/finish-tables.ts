@@ -1,7 +1,9 @@
-import { type ProtoText } from '@ydbackup/core'
+import { isBackupError, type ProtoText } from '@ydbackup/core'
 
+import { reasonText } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openScheme } from '../part/contents.ts'
+import { addProblem } from './create-objects.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 import { type SchemePhases, type SequenceState, splitScheme } from './split-scheme.ts'
 
@@ -10,7 +12,7 @@ const CHANGED_AT_ONCE = 4
 
 /** What a table gets after its rows, phase by phase over all tables of this run: indexes, sequences, splits. */
 export async function finishTables(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
-	const { sink, reporter } = run
+	const { reporter } = run
 	const tables = run.tables.filter((work) => !work.existed)
 	await eachWith(
 		tables,
@@ -20,7 +22,7 @@ export async function finishTables(run: RestoreRun, signal: AbortSignal | undefi
 		async (work, phases, stop) => {
 			for (const { name, change } of phases.indexes) {
 				reporter.phase('indexes', `building ${name} of ${work.target}`)
-				await sink.alterTable(work.place, change, { signal: stop })
+				await alter(run, work, change, `its index ${name} could not be built`, stop)
 			}
 		},
 	)
@@ -68,9 +70,28 @@ async function alterEach(
 				phase,
 				`${phase === 'ttl' ? 'switching the TTL on' : 'giving back the partitioning'} of ${work.target}`,
 			)
-			await run.sink.alterTable(work.place, change, { signal: stop })
+			const what = phase === 'ttl' ? 'its TTL could not be switched on' : 'its partitioning could not be given back'
+			await alter(run, work, change, what, stop)
 		},
 	)
+}
+
+/** A table of a backup collection that takes increments cannot be altered while the collection stands: its rows are worth having all the same. */
+async function alter(
+	run: RestoreRun,
+	{ place, target }: TableWork,
+	change: ProtoText,
+	what: string,
+	signal: AbortSignal,
+): Promise<void> {
+	try {
+		await run.sink.alterTable(place, change, { signal })
+	} catch (error) {
+		const isHeld = isBackupError(error, 'DATABASE_REFUSED') && error.reason === 'PRECONDITION_FAILED'
+		// A table beside the one that it is to replace is not yet worth having.
+		if (!isHeld || place !== target) throw error
+		addProblem(run, target, `${what}: ${reasonText(error)}`)
+	}
 }
 
 /** A server may take a sequence's place from the request that creates the table; where it did not, it is set, never backwards. */
@@ -87,8 +108,7 @@ async function continueSequences(
 		if (now !== undefined && !isBehind(now, state)) continue
 		if (run.sink.setSequence === undefined) {
 			const message = `the sequence of ${state.column} could not be set to ${state.nextValue}: set it by hand before inserting`
-			run.problems.push({ path: work.target, message })
-			run.reporter.warn(message, work.target)
+			addProblem(run, work.target, message)
 			continue
 		}
 		await run.sink.setSequence(work.place, state.column, state.nextValue, state.nextUsed, { signal })

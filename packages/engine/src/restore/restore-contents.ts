@@ -13,7 +13,7 @@ import type { ChainTable } from '../chain/open-chain.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
-import { watchStalls } from '../events/stall-watch.ts'
+import { type StallWatch, watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import type { StoredDirectory } from '../part/contents.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
@@ -49,6 +49,8 @@ export interface Contents {
 	readonly notes: readonly Note[]
 	/** What is there and will not be restored. */
 	readonly problems: readonly Problem[]
+	/** Brings tables and rows back in another way than by writing them. */
+	readonly fill?: ((run: RestoreRun, stalls: StallWatch) => Promise<void>) | undefined
 }
 
 /** Restores what `open` gives: the way that every restore goes. */
@@ -78,7 +80,7 @@ export async function restoreContents(
 		await checkTies(sink, run.tables.flatMap(tiedTable), options)
 		await nameLeftovers(run)
 		throwIfInterrupted(signal, 'checking the target')
-		if (options.dryRun !== true) await write(run)
+		if (options.dryRun !== true) await write(run, contents.fill)
 		return resultOf(run, Math.round(performance.now() - startedAt))
 	} catch (error) {
 		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, `restoring ${title}`)
@@ -154,7 +156,7 @@ function firstOf(directories: readonly RestoreItem[]): RestoreItem[] {
 	)
 }
 
-async function write(run: RestoreRun): Promise<void> {
+async function write(run: RestoreRun, fill: Contents['fill']): Promise<void> {
 	const { options, meter, reporter } = run
 	const { signal } = options
 	const hasRows = options.schemeOnly !== true
@@ -164,7 +166,7 @@ async function write(run: RestoreRun): Promise<void> {
 		bytes: run.tables.reduce((sum, work) => sum + work.stored.plainBytes, 0),
 	})
 	try {
-		if (options.dataOnly !== true) {
+		if (options.dataOnly !== true && fill === undefined) {
 			await createDirectories(run, signal)
 			await createTables(run, signal)
 		}
@@ -175,7 +177,7 @@ async function write(run: RestoreRun): Promise<void> {
 				emit: reporter.emit,
 				limitMs: options.stallLimitMs ?? STALL_LIMIT_MS,
 			})
-			await writeRows(run, stalls)
+			await (fill ?? writeRows)(run, stalls)
 		} else {
 			for (const work of run.tables) work.stage = 'filled'
 		}

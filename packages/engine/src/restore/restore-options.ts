@@ -1,5 +1,5 @@
 import type { Repository } from '@ydbackup/catalog'
-import type { KeyProvider, SnapshotSink, Storage } from '@ydbackup/core'
+import type { CollectionAdmin, KeyProvider, SnapshotSink, Storage } from '@ydbackup/core'
 
 import type { Note } from '../backup/backup-plan.ts'
 import type { EventHandler } from '../events/event.ts'
@@ -9,6 +9,11 @@ export interface RestoreOptions extends RestoreSettings {
 	readonly repository: Repository
 	/** An id, or `latest`. */
 	readonly id: string
+	/**
+	 * Import the chain into a backup collection of this database and let its own RESTORE put it together, instead of doing it here. The rows
+	 * are compared in any case. What RESTORE cannot do is refused: `CONFIG_INVALID`, `UNSUPPORTED`.
+	 */
+	readonly native?: CollectionAdmin | undefined
 }
 
 export interface RestoreFromOptions extends RestoreSettings {
@@ -94,6 +99,8 @@ export interface Problem {
 
 export interface RestoreResult extends RestoreOutcome {
 	readonly id: string
+	/** Who put the rows together: we, or the cluster's own RESTORE. */
+	readonly method: 'apply' | 'native'
 }
 
 export interface RestoreFromResult extends RestoreOutcome {

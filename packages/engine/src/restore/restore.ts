@@ -6,6 +6,8 @@ import { createSelection } from '../choose/selection.ts'
 import { createKeyring } from '../encryption/keyring.ts'
 import { keysOf, openBackups } from '../encryption/open-backup.ts'
 import type { Reporter } from '../events/reporter.ts'
+import { assertNativeSettings, planNative } from '../native/native-plan.ts'
+import { restoreNatively } from '../native/restore-natively.ts'
 import { type Contents, restoreContents } from './restore-contents.ts'
 import type { RestoreOptions, RestoreResult } from './restore-options.ts'
 import { chooseRestore } from './restore-plan.ts'
@@ -17,7 +19,7 @@ import { chooseRestore } from './restore-plan.ts'
  *
  * After a failure or a stop, tables that this run created and that are not complete are dropped, everything else stays, and the
  * error's advice names both. Errors: `BACKUP_NOT_FOUND`, `PATH_EXISTS`, `PATH_NOT_FOUND`, `OBJECT_MISSING`, `OBJECT_DAMAGED`,
- * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, `KEY_REQUIRED`, `KEY_WRONG`, `KEY_UNAVAILABLE`, and those of the sink and of the store.
+ * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, `UNSUPPORTED`, `KEY_REQUIRED`, `KEY_WRONG`, `KEY_UNAVAILABLE`, and those of the sink and of the store.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	let id = options.id
@@ -26,11 +28,12 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 		id = contents.title
 		return contents
 	})
-	return { id, ...outcome }
+	return { id, method: options.native === undefined ? 'apply' : 'native', ...outcome }
 }
 
 async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<Contents> {
-	const { repository, sink, signal } = options
+	const { repository, sink, signal, native } = options
+	if (native !== undefined) assertNativeSettings(options)
 	const keyring = createKeyring(options.keys ?? [], signal)
 	const stored = await readChain(repository, options.id, { signal })
 	const backups = await openBackups(repository.storage, stored, keyring, signal)
@@ -46,6 +49,7 @@ async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<
 	const { storage } = repository
 	const acceptNativeDamage = options.acceptNativeDamage === true
 	const chain = await openChosen({ storage, backups, choice, acceptNativeDamage, reporter, signal })
+	const links = native && planNative(chain.tables, options.noAcl === true)
 	return {
 		title: manifest.id,
 		storage,
@@ -57,5 +61,6 @@ async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<
 		keysUsed: keysOf(stored),
 		notes: manifest.notes,
 		problems: [],
+		...(native && links && { fill: (run, stalls) => restoreNatively(run, native, links, stalls) }),
 	}
 }

@@ -111,7 +111,7 @@ export function openCollection({ control, database, sink, data }: CollectionCont
 
 		async progress(link, options = {}) {
 			if (link.kind === 'full') return 'complete'
-			const operations = await backupOperations(control, options)
+			const operations = await backupOperations(control, 'incbackup', options)
 			const own = operations.find(({ txId }) => txId !== undefined && txId === madeBy.get(link.name))
 			if (own !== undefined) return own.state
 			// Nothing says which link an operation writes; it can be no other than the newest of its collection.

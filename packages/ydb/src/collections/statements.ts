@@ -20,3 +20,8 @@ export function dropStatement(name: string): string {
 export function backupStatement(name: string, kind: CollectionLink['kind']): string {
 	return `BACKUP ${quotePath(name)}${kind === 'incremental' ? ' INCREMENTAL' : ''};`
 }
+
+/** Always the newest point: `AT` is taken by the grammar and ignored by the server. */
+export function restoreStatement(name: string): string {
+	return `RESTORE ${quotePath(name)};`
+}
