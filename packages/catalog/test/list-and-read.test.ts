@@ -113,7 +113,7 @@ test('an id that is none never reaches the store', async () => {
 	const repository = await Repository.open(storage)
 	calls.length = 0
 	await errorOf(repository.read('../../etc/passwd'))
-	expect(calls).toEqual(['list catalog/'])
+	expect(calls).toEqual(['list catalog/', 'list tombstones/'])
 })
 
 test('reading a backup by its id is one get', async () => {
@@ -159,7 +159,7 @@ test('latest reads one manifest, not all of them', async () => {
 	const repository = await Repository.open(storage)
 	calls.length = 0
 	await repository.read('latest')
-	expect(calls).toEqual(['list catalog/', `get ${key(IDS[2])}`])
+	expect(calls).toEqual(['list catalog/', 'list tombstones/', `get ${key(IDS[2])}`])
 })
 
 test('objects.json is read as the manifest lists it, and only so', async () => {

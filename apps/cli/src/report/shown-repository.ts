@@ -1,4 +1,4 @@
-import type { KeyUse } from '@ydbackup/catalog'
+import { type KeyUse, type ListedLease, listLeases } from '@ydbackup/catalog'
 import type { Manifest } from '@ydbackup/format'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
@@ -20,8 +20,20 @@ export interface ShownRepository {
 	readonly latest?: { readonly id: string; readonly snapshotBefore: string }
 	/** Keys that backups are encrypted with, or that have opened some. */
 	readonly keys: readonly ShownKey[]
+	/** Who is at work, as far as leases tell. */
+	readonly leases: readonly ShownLease[]
 	/** What the store cannot do, and why. */
 	readonly lacking: Readonly<Record<string, string>>
+}
+
+export interface ShownLease {
+	/** `unknown` for a lease that cannot be read. */
+	readonly purpose: string
+	readonly backups: readonly string[]
+	readonly host?: string
+	readonly pid?: number
+	/** By the store's clock; a lease is renewed before that as long as its owner lives. */
+	readonly endsAt: string
 }
 
 export interface ShownKey {
@@ -42,14 +54,25 @@ function shownKeys(manifests: readonly Manifest[], uses: readonly KeyUse[]): Sho
 	}).toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }
 
+function shownLease({ record, endsAt }: ListedLease): ShownLease {
+	const { purpose = 'unknown', backups = [], owner } = record ?? {}
+	return {
+		purpose,
+		backups,
+		...(owner && { host: owner.host, pid: owner.pid }),
+		endsAt: endsAt.toISOString(),
+	}
+}
+
 export async function shownRepository(
 	{ repository, location }: OpenedRepository,
 	signal: AbortSignal,
 ): Promise<ShownRepository> {
-	const [entries, runs, uses] = await Promise.all([
+	const [entries, runs, uses, leases] = await Promise.all([
 		repository.list({ signal }),
 		repository.runs({ signal }),
 		repository.keyUses({ signal }),
+		listLeases(repository.storage, { signal }),
 	])
 	const manifests = entries.flatMap(({ manifest }) => manifest ?? [])
 	const newest = manifests.at(-1)
@@ -68,12 +91,13 @@ export async function shownRepository(
 		storedBytes: manifests.reduce((sum, { counts }) => sum + counts.storedBytes, 0),
 		...(newest && { latest: { id: newest.id, snapshotBefore: newest.snapshotBefore } }),
 		keys: shownKeys(manifests, uses),
+		leases: leases.filter(({ isLive }) => isLive).map(shownLease),
 		lacking: Object.fromEntries(lacking) as Record<string, string>,
 	}
 }
 
 export function shownRepositoryText(shown: ShownRepository, now: Date): string {
-	const { latest, damaged, unfinished, lacking, keys } = shown
+	const { latest, damaged, unfinished, lacking, keys, leases } = shown
 	const facts = factsText({
 		repository: shown.location,
 		id: shown.id,
@@ -89,8 +113,21 @@ export function shownRepositoryText(shown: ShownRepository, now: Date): string {
 			]),
 		),
 	})
-	if (keys.length === 0) return facts
-	const table = tableText(keys, [
+	return [facts, ...(leases.length > 0 ? [leasesText(leases)] : []), ...(keys.length > 0 ? [keysText(keys)] : [])].join(
+		'\n\n',
+	)
+}
+
+function leasesText(leases: readonly ShownLease[]): string {
+	return tableText(leases, [
+		{ title: 'IN USE BY', cell: ({ purpose, pid, host }) => `${purpose}, process ${pid ?? '?'} of ${host ?? '?'}` },
+		{ title: 'BACKUPS', cell: ({ backups }) => backups.join(' ') },
+		{ title: 'ENDS, OR IS RENEWED, BEFORE', cell: ({ endsAt }) => spellTime(endsAt) },
+	])
+}
+
+function keysText(keys: readonly ShownKey[]): string {
+	return tableText(keys, [
 		{ title: 'KEY', cell: ({ id }) => id },
 		{ title: 'BACKUPS', align: 'right', cell: ({ backups }) => spellCount(backups) },
 		{
@@ -99,5 +136,4 @@ export function shownRepositoryText(shown: ShownRepository, now: Date): string {
 				use ? `${spellTime(use.at).slice(0, 10)}: ${use.by} of ${use.backup}` : 'never, or not noted',
 		},
 	])
-	return `${facts}\n\n${table}`
 }

@@ -54,3 +54,15 @@ export function nothingBefore(time: Date, location: string, oldest: string | und
 		advice: oldest === undefined ? 'there is no backup at all; check the location' : `the oldest one is ${oldest}`,
 	})
 }
+
+export function runNotFound(id: string, location: string, runs: readonly { readonly id: string }[]): BackupError {
+	return new BackupError('RUN_NOT_FOUND', `${location} has no unfinished run ${JSON.stringify(id.slice(0, 100))}`, {
+		advice:
+			runs.length === 0
+				? 'no run is unfinished'
+				: `unfinished: ${runs
+						.slice(-3)
+						.map((run) => run.id)
+						.join(', ')}`,
+	})
+}

@@ -22,8 +22,9 @@ import { listKeyUses, noteKeyUse } from '../keys/key-uses.ts'
 import { mapBounded } from '../read/map-bounded.ts'
 import { readWhole } from '../read/read-whole.ts'
 import { writeNew } from '../read/write-new.ts'
-import { deleteRun, listRuns, type ListedRun } from '../runs/list-runs.ts'
+import { deleteRun, listRuns, type ListedRun, readRun } from '../runs/list-runs.ts'
 import { encodeRun, type RunRecord } from '../runs/run-record.ts'
+import { assertNotDeleted, listTombstones } from '../tombstones/tombstones.ts'
 import type { BackupEntry, ListedManifest } from './backup-entry.ts'
 import { chooseLatest, CLOCKS_APART_MS } from './choose-latest.ts'
 import { listManifests } from './list-manifests.ts'
@@ -35,6 +36,7 @@ import {
 	manifestTooLarge,
 	repositoryExists,
 	repositoryNotFound,
+	runNotFound,
 } from './repository-errors.ts'
 
 export interface InitOptions extends CallOptions {
@@ -111,11 +113,11 @@ export class Repository {
 
 	/** An id for a backup that starts now. `BACKUP_ID_CONFLICT` when it would not be above the newest: a clock is wrong. */
 	async newBackupId(now: Date, options: CallOptions = {}): Promise<string> {
-		const listed = await this.#listed(options)
+		const listed = await listManifests(this.storage, options)
 		return nextBackupId(now, listed.findLast((one) => one.isId)?.id, randomInt(RANDOM) / RANDOM)
 	}
 
-	/** The ids of all backups, newest last, without reading them. */
+	/** The ids of all backups, newest last, without reading them. Those that are being deleted are left out, here and wherever backups are listed. */
 	async ids(options: CallOptions = {}): Promise<string[]> {
 		return (await this.#listed(options)).filter((one) => one.isId).map((one) => one.id)
 	}
@@ -126,6 +128,13 @@ export class Repository {
 		const listed = await this.#listed({ signal })
 		const wanted = newest === undefined ? listed : listed.slice(Math.max(0, listed.length - newest))
 		const entries = await mapBounded(wanted, concurrency, (one) => this.#entry(one, { signal }))
+		return entries.filter((entry) => entry !== undefined)
+	}
+
+	/** As {@link list}, with those that are being deleted and whose manifest is still there. */
+	async listAll(options: CallOptions = {}): Promise<BackupEntry[]> {
+		const listed = await listManifests(this.storage, options)
+		const entries = await mapBounded(listed, 4, (one) => this.#entry(one, options))
 		return entries.filter((entry) => entry !== undefined)
 	}
 
@@ -198,9 +207,14 @@ export class Repository {
 	/**
 	 * Makes a backup exist: writes its manifest, create-only, and reads it back. All other objects must be durable before. May be called
 	 * again with the same manifest. `BACKUP_ID_CONFLICT` when another backup has the id; the manifest is refused before it is written when
-	 * it could not be read.
+	 * it could not be read. `ancestors` is all that it builds upon: `BACKUP_DELETED` when one of them is being deleted, also when that is seen
+	 * only after the manifest was written; then the caller deletes the backup again, with a tombstone first.
 	 */
-	async commit(manifest: Omit<Manifest, 'sha256'>, options: CallOptions = {}): Promise<Manifest> {
+	async commit(
+		manifest: Omit<Manifest, 'sha256'>,
+		options: CallOptions & { readonly ancestors?: readonly string[] | undefined } = {},
+	): Promise<Manifest> {
+		const { ancestors = [], signal } = options
 		const { id } = manifest
 		const key = layout.manifestKey(id)
 		if (parseBackupId(id) === undefined || manifest.repository !== this.header.id) {
@@ -211,11 +225,13 @@ export class Repository {
 		}
 		const bytes = encodeManifest(manifest)
 		const decoded = assertReadable(bytes, key)
+		await assertNotDeleted(this.storage, ancestors, { signal })
 		await writeNew(this.storage, key, bytes, {
-			signal: options.signal,
+			signal,
 			mayBeUnreadable: manifest.readBack === 'unavailable',
 			conflict: (_, cause) => idTaken(id, cause),
 		})
+		await assertNotDeleted(this.storage, ancestors, { signal })
 		return decoded
 	}
 
@@ -243,13 +259,24 @@ export class Repository {
 		return listKeyUses(this.storage, options)
 	}
 
+	/** An unfinished run. Errors: `RUN_NOT_FOUND` naming those that there are; `FORMAT_INVALID`. */
+	async run(id: string, options: CallOptions = {}): Promise<RunRecord> {
+		const run = parseBackupId(id) === undefined ? undefined : await readRun(this.storage, id, options)
+		if (run?.record !== undefined) return run.record
+		throw run?.error ?? runNotFound(id, this.storage.location, await this.runs(options))
+	}
+
 	/** Runs that have begun and not ended, newest last. */
 	async runs(options: CallOptions = {}): Promise<ListedRun[]> {
 		return listRuns(this.storage, options)
 	}
 
 	async #listed(options: CallOptions): Promise<ListedManifest[]> {
-		return listManifests(this.storage, options)
+		const [listed, deleted] = await Promise.all([
+			listManifests(this.storage, options),
+			listTombstones(this.storage, options),
+		])
+		return deleted.size === 0 ? listed : listed.filter(({ id }) => !deleted.has(id))
 	}
 
 	async #readManifest(id: string, key: string, options: CallOptions): Promise<ReadBackup> {

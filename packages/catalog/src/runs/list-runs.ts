@@ -1,8 +1,11 @@
 import { BackupError, type CallOptions, isBackupError, type Storage } from '@ydbackup/core'
 import { layout } from '@ydbackup/format'
 import { compareBackupIds, parseBackupId } from '../id/backup-id.ts'
+import { mapBounded } from '../read/map-bounded.ts'
 import { readWhole } from '../read/read-whole.ts'
 import { decodeRun, MAX_RUN_BYTES, type RunRecord } from './run-record.ts'
+
+const AT_ONCE = 16
 
 /** A run that has not ended, with its record or the reason why that cannot be read. */
 export type ListedRun =
@@ -23,7 +26,7 @@ export async function listRuns(storage: Storage, options: CallOptions): Promise<
 	return runs
 }
 
-async function readRun(storage: Storage, id: string, options: CallOptions): Promise<ListedRun | undefined> {
+export async function readRun(storage: Storage, id: string, options: CallOptions): Promise<ListedRun | undefined> {
 	const key = layout.runKey(id)
 	try {
 		const tooLarge = (size: number): BackupError => new BackupError('FORMAT_INVALID', `${key} has ${size} bytes`)
@@ -44,5 +47,8 @@ export async function deleteRun(storage: Storage, id: string, options: CallOptio
 	for await (const { key } of storage.list(`${layout.runsRoot}${id}/`, { signal })) {
 		if (key !== record) keys.push(key)
 	}
-	for (const key of [...keys, record]) await storage.delete(key, { signal })
+	await mapBounded(keys, Math.min(AT_ONCE, storage.capabilities.maxConcurrency), (key) =>
+		storage.delete(key, { signal }),
+	)
+	await storage.delete(record, { signal })
 }

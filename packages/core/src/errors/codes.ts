@@ -58,6 +58,16 @@ export const ERROR_CODES = {
 	BACKUP_NOT_FOUND: 'not-found',
 	/** The new backup's id would not be above the newest one's. */
 	BACKUP_ID_CONFLICT: 'conflict',
+	/** No unfinished run has this id. */
+	RUN_NOT_FOUND: 'not-found',
+	/** Somebody else is at work with the same backup or run. */
+	LEASED: 'conflict',
+	/** Our own lease could not be renewed in time: somebody else may have taken over. */
+	LEASE_LOST: 'conflict',
+	/** A backup must stay: others build upon it, it is held, or somebody uses it. */
+	BACKUP_NEEDED: 'conflict',
+	/** A backup is being deleted. */
+	BACKUP_DELETED: 'conflict',
 	/** A manifest that is not what was committed, or that asks for the impossible. */
 	MANIFEST_INVALID: 'damaged',
 	/** A manifest of a newer major version. */
@@ -98,6 +108,8 @@ export const ERROR_CODES = {
 	TYPE_UNKNOWN: 'database',
 	/** Tables were dropped or altered while the snapshot was being taken. */
 	SCHEMA_CHANGED: 'database',
+	/** The copies that a run made are not there any more, or are not the same ones. */
+	COPIES_GONE: 'database',
 	/** More tables than one consistent copy can hold. */
 	TOO_MANY_TABLES: 'database',
 	/** Rows arrived out of key order, twice, or outside of the range that was asked for. */

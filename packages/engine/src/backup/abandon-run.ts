@@ -1,6 +1,8 @@
+import { putTombstone, removeObjects as removeFromStorage } from '@ydbackup/catalog'
 import { BackupError, isBackupError } from '@ydbackup/core'
 import { layout } from '@ydbackup/format'
 
+import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import type { BackupRun } from './backup-run.ts'
 import { deleteObjects, dropCopies } from './cleanup.ts'
@@ -15,6 +17,11 @@ export async function abandonRun(run: BackupRun, error: unknown): Promise<unknow
 	if (isStopped && run.options.discardOnInterrupt !== true && run.snapshot !== undefined) return kept(run, error)
 
 	const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, run.reporter))
+	if (run.stage === 'committing' && isBackupError(error, 'BACKUP_DELETED')) {
+		await takeBack(run)
+		if (isDropped) await run.end()
+		return error
+	}
 	const mayExist = run.stage === 'committing' && (await mayBeListed(run, error))
 	if (!mayExist) await removeObjects(run)
 	if (isDropped) await run.end()
@@ -30,6 +37,20 @@ export async function abandonRun(run: BackupRun, error: unknown): Promise<unknow
 async function removeObjects(run: BackupRun): Promise<void> {
 	const { ledger, id, reporter, options } = run
 	await deleteObjects(options.repository.storage, rootKeys(id), ledger.attempted(), reporter)
+}
+
+/** What it builds upon is being deleted: its manifest may be there, and must not be seen. */
+async function takeBack({ id, reporter, options, now }: BackupRun): Promise<void> {
+	const { storage } = options.repository
+	const signal = cleanupSignal(60_000, `taking back ${id}`)
+	try {
+		await putTombstone(storage, id, now(), { signal })
+		const { refused } = await removeFromStorage(storage, id, { signal })
+		if (refused.length > 0)
+			reporter.warn(`${refused.length} objects of ${id} stay on storage, where no backup lists them`)
+	} catch (failure) {
+		reporter.warn(`${id} could not be taken back, and lacks what it builds upon: delete it: ${reasonText(failure)}`)
+	}
 }
 
 /** Whether the manifest is there or may come to be. Deleting the objects of a listed backup would be the worst of all ends. */

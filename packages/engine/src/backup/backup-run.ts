@@ -1,5 +1,4 @@
-import { hostname } from 'node:os'
-
+import { assertNotDeleted, type Lease, type RunRecord, takeLease, thisOwner } from '@ydbackup/catalog'
 import type { Snapshot } from '@ydbackup/core'
 import type { Compression, Manifest, ShippedLink } from '@ydbackup/format'
 
@@ -19,6 +18,8 @@ export type RunOptions = Omit<BackupOptions, 'source' | 'parent'> & { readonly s
 /** What an increment builds upon, and how the snapshot becomes changes. */
 export interface Increment {
 	readonly parent: Manifest
+	/** Ids of all that it builds upon, the parent's among them: none of them may be deleted while the run is under way. */
+	readonly ancestors: readonly string[]
 	/** Ids of the keys that opened the parent and what it builds upon. */
 	readonly keysUsed?: readonly string[] | undefined
 	/** `touch` is called while rows pass that are no change. */
@@ -61,6 +62,8 @@ export interface BackupRun {
 	/** For a link of a backup collection. */
 	readonly collection: ShippedLink | undefined
 	readonly beforeCommit: (() => Promise<void>) | undefined
+	/** Tells everybody that the backup, and what it builds upon, is in use. */
+	readonly lease: Lease
 	now(): Date
 	/** Takes the run off the list of unfinished ones. */
 	end(): Promise<void>
@@ -74,15 +77,27 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 	const createdAt = now()
 	const id = await repository.newBackupId(createdAt, { signal: options.signal })
 	const workDirectory = `~ydbackup-${repository.header.id}-${id}`
-	const record = {
-		database: source.database,
-		workDirectory,
-		startedAt: createdAt.toISOString(),
-		host: hostname(),
-		pid: process.pid,
-		...(collection && { collection: collection.name }),
+	const ancestors = increment?.ancestors ?? []
+	const lease = await takeLease(repository.storage, {
+		purpose: 'backup',
+		backups: [id, ...ancestors],
+		clock: now,
+		signal: options.signal,
+	})
+	try {
+		await assertNotDeleted(repository.storage, ancestors, { signal: options.signal })
+		const record: RunRecord = {
+			database: source.database,
+			workDirectory,
+			startedAt: createdAt.toISOString(),
+			...thisOwner(),
+			...(collection && { collection: collection.name }),
+		}
+		await repository.startRun(id, record)
+	} catch (error) {
+		await lease.release()
+		throw error
 	}
-	await repository.startRun(id, record)
 	return {
 		options,
 		reporter,
@@ -99,6 +114,7 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 		link: undefined,
 		collection,
 		beforeCommit,
+		lease,
 		now,
 		async end() {
 			try {

@@ -48,6 +48,7 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		seal,
 		increment: parent && {
 			parent: parent.manifests.at(-1)!,
+			ancestors: parent.manifests.map(({ id }) => id),
 			keysUsed: keysOf(parent.manifests),
 			open: (snapshot, touch) => linkSnapshot(snapshot, parent, storage, touch),
 		},
@@ -60,6 +61,8 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		return { ...result, warnings: reporter.warnings, elapsedMs: Math.round(performance.now() - startedAt) }
 	} catch (error) {
 		throw await abandonRun(run, error)
+	} finally {
+		await run.lease.release()
 	}
 }
 

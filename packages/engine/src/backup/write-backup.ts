@@ -83,6 +83,7 @@ export async function writeBackup(
 	throwIfInterrupted(options.signal, 'reading back')
 
 	await run.beforeCommit?.()
+	run.lease.assertHeld()
 
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
 	reporter.phase('commit', `committing ${id}`)
@@ -96,7 +97,8 @@ export async function writeBackup(
 	const parts = { plan, jobs, totals, readBack: isReadBack }
 	run.stage = 'committing'
 	const full = manifestOf(run, parts)
-	const manifest = await options.repository.commit(seal === undefined ? full : sealManifest(full, seal))
+	const ancestors = run.increment?.ancestors
+	const manifest = await options.repository.commit(seal === undefined ? full : sealManifest(full, seal), { ancestors })
 	return resultOf(run, parts, manifest)
 }
 

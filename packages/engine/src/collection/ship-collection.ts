@@ -1,3 +1,4 @@
+import { readChain } from '@ydbackup/catalog'
 import { BackupError, type CollectionLink, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
 import type { Manifest } from '@ydbackup/format'
 
@@ -86,6 +87,7 @@ async function shipEach(
 	const done = newest?.source.collection?.link
 	const isThere = links.some(({ name }) => name === done)
 	let parent = isThere && options.dryRun !== true ? await open(newest!) : undefined
+	let ancestors = parent === undefined ? [] : await idsOfChain(options, parent.manifest.id)
 	/** Why no increment can follow. */
 	let broken: string | undefined =
 		done === undefined || isThere
@@ -104,6 +106,7 @@ async function shipEach(
 		}
 		if (kind === 'full') {
 			parent = undefined
+			ancestors = []
 			broken = undefined
 		}
 		try {
@@ -122,9 +125,10 @@ async function shipEach(
 				continue
 			}
 			reporter.phase('list', `shipping ${name}`)
-			const made = await shipLink(options, reporter, link, parent, seals?.())
+			const made = await shipLink(options, reporter, link, { parent, ancestors }, seals?.())
 			// What proves a key stands in the manifest as it was stored.
 			parent = seals === undefined ? { manifest: made } : await open((await options.repository.read(made.id)).manifest)
+			ancestors = [...ancestors, made.id]
 			results.push(shipped(link, parent.manifest, reporter))
 		} catch (error) {
 			if (!isBackupError(error) || !OF_LINK.has(error.code)) throw error
@@ -136,6 +140,16 @@ async function shipEach(
 		}
 	}
 	return results
+}
+
+/** Ids of all that a link builds upon, itself last. Where the chain is broken, as far as it is known: the link is looked at by others. */
+async function idsOfChain({ repository, signal }: ShipOptions, id: string): Promise<string[]> {
+	try {
+		return (await readChain(repository, id, { signal })).map((manifest) => manifest.id)
+	} catch (error) {
+		if (isBackupError(error, 'CHAIN_BROKEN')) return [id]
+		throw error
+	}
 }
 
 /**

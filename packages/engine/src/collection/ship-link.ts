@@ -16,16 +16,21 @@ import { runsOfThisProcess } from './dead-runs.ts'
 import type { ShipOptions } from './ship-options.ts'
 import { isShippedSince, parentTables } from './shipped-links.ts'
 
+/** What a link builds upon: the one before it, the last of `ancestors`; nothing for a full backup. */
+export interface LinkBase {
+	readonly parent: OpenedBackup | undefined
+	readonly ancestors: readonly string[]
+}
+
 /**
- * Ships one link: a backup of its own, in the native layout of the link's directory. `parent` is the link before it; undefined for a full
- * backup. With a `seal`, it is encrypted. Errors: `CHAIN_BROKEN` and others that speak of the link; those of the source and of the store. After an error nothing of it is
+ * Ships one link: a backup of its own, in the native layout of the link's directory. With a `seal`, it is encrypted. Errors: `CHAIN_BROKEN` and others that speak of the link; those of the source and of the store. After an error nothing of it is
  * left, as far as the store allows.
  */
 export async function shipLink(
 	options: ShipOptions,
 	reporter: Reporter,
 	link: CollectionLink,
-	parent: OpenedBackup | undefined,
+	{ parent, ancestors }: LinkBase,
 	seal: Seal | undefined,
 ): Promise<Manifest> {
 	const { source, repository, signal } = options
@@ -59,7 +64,11 @@ export async function shipLink(
 		warnings: [],
 	}
 	const increment: Increment | undefined = parent &&
-		parents && { parent: parent.manifest, open: (snapshot) => changeSnapshot(snapshot, parents, live, ofIndexes) }
+		parents && {
+			parent: parent.manifest,
+			ancestors,
+			open: (snapshot) => changeSnapshot(snapshot, parents, live, ofIndexes),
+		}
 	const known = new Set(await repository.ids({ signal }))
 	const beforeCommit = async (): Promise<void> => {
 		const of = { database: source.database, name: source.name, link: link.name }
@@ -76,6 +85,7 @@ export async function shipLink(
 	} catch (error) {
 		throw await abandonRun(run, error)
 	} finally {
+		await run.lease.release()
 		runsOfThisProcess.delete(run.id)
 	}
 }

@@ -36,7 +36,33 @@ export function keyUseKey(keyId: string, day: string): string {
 export const encryptedSuffix = '.enc'
 
 export function runKey(id: string): string {
-	return `runs/${id}/run.json`
+	return runFileKey(id, 'run.json')
+}
+
+/** What an unfinished run keeps to go on with. */
+export function runFileKey(id: string, name: string): string {
+	return `${runsRoot}${id}/${name}`
+}
+
+/** Who is at work, until when: each renewal is a new object. */
+export const leasesRoot = 'leases/'
+
+export function leaseKey(token: string, renewal: number): string {
+	return `${leasesRoot}${token}/${String(renewal).padStart(6, '0')}.json`
+}
+
+/** Every backup that is being deleted has an object below this prefix, written before the first delete. */
+export const tombstonesRoot = 'tombstones/'
+
+export function tombstoneKey(id: string): string {
+	return `${tombstonesRoot}${id}.json`
+}
+
+/** Every backup that must not be deleted has its markers below this prefix. */
+export const holdsRoot = 'holds/'
+
+export function holdKey(id: string, token: string): string {
+	return `${holdsRoot}${id}/${token}.json`
 }
 
 /** The folder of the n-th item, from 1: `001`. Paths of objects never become keys. */
