@@ -1,0 +1,1 @@
+export { type Bridge, type BridgedObject, type BridgeOptions, openBridge } from './bridge.ts'

@@ -1,0 +1,3 @@
+import { roomTests } from '../../vitest.project.ts'
+
+export default roomTests(import.meta.dirname)
