@@ -1,5 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { AuthServiceDefinition as Auth } from '@ydbjs/api/auth'
+import { CoordinationServiceDefinition as Coordination } from '@ydbjs/api/coordination'
 import {
 	DiscoveryServiceDefinition as Discovery,
 	ListEndpointsResultSchema,
@@ -27,6 +28,7 @@ import {
 	RenameTablesRequestSchema,
 	TableServiceDefinition as TableService,
 } from '@ydbjs/api/table'
+import { TopicServiceDefinition as Topic } from '@ydbjs/api/topic'
 import { createRequire } from 'node:module'
 import { setTimeout as setTimer } from 'node:timers'
 import { setTimeout } from 'node:timers/promises'
@@ -138,6 +140,10 @@ const OPERATIONS = Operations.listOperations.path.replace(/[^/]+$/, '')
 const json = (value: object): Buffer => Buffer.from(JSON.stringify(value))
 const DEFAULT_OWNER = 'root@builtin'
 const BULK = TableService.bulkUpsert.path
+const CONVERSATIONS = new Set<string>([Topic.streamRead.path, Topic.streamWrite.path, Coordination.session.path])
+/** Tags of fields of BulkUpsertRequest. Source: protos/ydb_table.proto. */
+const ARROW_SETTINGS = 0x3a
+const CSV_SETTINGS = 0x42
 const CONTROL: ControlMethods = { ...topicMethods, ...coordinationMethods, ...rateLimiterMethods, ...viewMethods }
 /** Changes that are kept: replayed in order, they make the same database. */
 const KEPT = new Set<string>([
@@ -213,6 +219,7 @@ class Server implements Emulator {
 			onGone: (nodeId) => sessions.endAll(nodeId),
 			server: {
 				tls: options.tls,
+				conversations: CONVERSATIONS,
 				chunkBytes: () => this.faults.wireChunkBytes || undefined,
 				headers: () => (this.faults.sessionCloseHint ? { 'x-ydb-server-hints': 'session-close' } : {}),
 			},
@@ -615,6 +622,8 @@ class Server implements Emulator {
 		const path = field(bytes, all, 0x0a)
 		const rows = field(bytes, all, 0x12)
 		if (!path) throw new YdbError('BAD_REQUEST', 'the request names no table')
+		if (field(bytes, all, ARROW_SETTINGS) ?? field(bytes, all, CSV_SETTINGS))
+			throw new YdbError('UNSUPPORTED', 'BulkUpsert of CSV and Arrow is not emulated')
 		const table = this.#tree.table(bytes.toString('utf8', path.start, path.end))
 		if (!replayed && this.faults.overloadBulkUpsertTimes > 0) {
 			this.faults.overloadBulkUpsertTimes--

@@ -27,6 +27,7 @@ export type LimitName =
 	| 'transactionsOfSession'
 	| 'messageBytes'
 	| 'resultRows'
+	| 'changefeeds'
 
 /** The limits of YDB that the emulator keeps, and where each is known from. */
 export const LIMITS: Readonly<Record<LimitName, Limit>> = {
@@ -46,14 +47,24 @@ export const LIMITS: Readonly<Record<LimitName, Limit>> = {
 	keyUint8: { value: 127, source: 'verified: ydb/core/tx/datashard/datashard_common_upload.cpp' },
 	transactionsOfSession: { value: 10, source: DOCUMENTED },
 	messageBytes: { value: 64 << 20, source: 'guess' },
+	/** Of the table service. */
 	resultRows: { value: 1000, source: DOCUMENTED },
+	/** Of one table. */
+	changefeeds: { value: 5, source: 'verified: measured on servers with default settings' },
 }
 
 /** Limits that tests and large databases may set otherwise. */
 export type Limits = Record<
 	Exclude<
 		LimitName,
-		'keyBytes' | 'cellBytes' | 'keyUint8' | 'messageBytes' | 'resultRows' | 'tablesToCopy' | 'partitions'
+		| 'keyBytes'
+		| 'cellBytes'
+		| 'keyUint8'
+		| 'messageBytes'
+		| 'resultRows'
+		| 'tablesToCopy'
+		| 'partitions'
+		| 'changefeeds'
 	>,
 	number
 >

@@ -10,6 +10,7 @@ import {
 	PartitioningSettingsSchema,
 } from '@ydbjs/api/table'
 import { YdbError } from '../error.ts'
+import { LIMITS } from '../limits.ts'
 import { topicOf } from '../scheme/objects.ts'
 import { asOptional, type Table } from '../scheme/table.ts'
 import type { SchemeTree } from '../scheme/tree.ts'
@@ -18,8 +19,7 @@ import { checkAlterRequest } from './alter-kinds.ts'
 import { cellsOf, frameRow, NULL_CELL } from './bulk-upsert.ts'
 
 const DAY_SECONDS = 86_400n
-/** Source: measured on servers with default settings. */
-const MOST_CHANGEFEEDS = 5
+const MOST_CHANGEFEEDS = LIMITS.changefeeds.value
 const ENABLED = 1
 const DEFAULT_PARTITION_MB = 2048n
 

@@ -26,6 +26,7 @@ import {
 } from '@ydbjs/api/table'
 import { type ResultSet, ResultSetSchema } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
+import { LIMITS } from '../limits.ts'
 import { parse } from '../yql/parser.ts'
 import type { Selected } from '../yql/select.ts'
 import { toProto } from '../yql/types.ts'
@@ -35,8 +36,7 @@ import { queryAst, queryPlan, queryStats, type StatsLevel } from './query-stats.
 
 type Method = (around: Surroundings, request: Buffer, user: string) => Operation | Promise<Operation>
 
-/** Rows that ExecuteDataQuery returns at most of a result. Source: YDB's documentation of limits. */
-const MOST_ROWS = 1000
+const MOST_ROWS = LIMITS.resultRows.value
 const PARAMETERS = 0x22
 
 type Mode = TransactionSettings['txMode']['case']

@@ -16,6 +16,8 @@ export interface Reply {
 }
 
 export interface ServerOptions {
+	/** Methods that take a stream of requests: refused by name, before anything was said. */
+	readonly conversations?: ReadonlySet<string>
 	/** PEM; without it connections are not encrypted. */
 	readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined
 	/** Sends responses in pieces of that many bytes. */
@@ -99,12 +101,21 @@ async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
 	return all.subarray(5)
 }
 
+/** A message as the gRPC protocol wants it in a trailer: printable ASCII but the percent sign stands for itself. Source: PROTOCOL-HTTP2.md. */
+function percentEncoded(message: string): string {
+	const bytes = [...Buffer.from(message)]
+	const hex = (byte: number): string => `%${byte.toString(16).padStart(2, '0').toUpperCase()}`
+	return bytes
+		.map((byte) => (byte < 0x20 || byte > 0x7e || byte === 0x25 ? hex(byte) : String.fromCharCode(byte)))
+		.join('')
+}
+
 /** A gRPC server over node:http2: unary calls and server streams. */
 export async function listen(
 	host: string,
 	port: number,
 	handle: Handler,
-	{ tls, chunkBytes, headers: extra }: ServerOptions = {},
+	{ tls, chunkBytes, headers: extra, conversations }: ServerOptions = {},
 ): Promise<GrpcServer> {
 	const sessions = new Set<ServerHttp2Session>()
 	const options = {
@@ -130,13 +141,16 @@ export async function listen(
 			stream.sendTrailers({
 				...more,
 				'grpc-status': String(code),
-				...(message && { 'grpc-message': encodeURIComponent(message) }),
+				...(message && { 'grpc-message': percentEncoded(message) }),
 			}),
 		)
 		stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...more }, { waitForTrailers: true })
+		const method = String(headers[':path'])
 		try {
+			// Who talks without end would wait for ever for an answer to all of it.
+			if (conversations?.has(method)) throw new GrpcError(GRPC.UNIMPLEMENTED, `${method} is not emulated`)
 			const request = await readMessage(stream)
-			await handle({ method: String(headers[':path']), headers, request, reply })
+			await handle({ method, headers, request, reply })
 		} catch (error) {
 			code = error instanceof GrpcError ? error.code : GRPC.INTERNAL
 			message = error instanceof Error ? error.message : String(error)
