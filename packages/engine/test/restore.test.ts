@@ -1,3 +1,4 @@
+import { putTombstone, removeBackups } from '@ydbackup/catalog'
 import { BackupError, isBackupError, protoField, protoMessage, protoString } from '@ydbackup/core'
 import { printProtoText } from '@ydbackup/format'
 import * as fc from 'fast-check'
@@ -355,4 +356,21 @@ test('a table that exists and has a TTL is merged into with a warning', async ()
 	target.addTable('plain', schemeOf({ settings: SETTINGS }), [])
 	const result = await world.restore(target, { existing: 'merge', include: ['plain'] })
 	expect(result.warnings).toEqual([{ path: 'plain', message: expect.stringContaining('TTL') }])
+})
+
+test('while it is restored nobody deletes a backup, and a backup that is being deleted is not restored', async () => {
+	const world = await createWorld()
+	const { id } = await world.backup()
+	const sink = new FakeDatabase('/other')
+	const refused: string[] = []
+	sink.faults.before = async (call) => {
+		if (call !== 'write' || refused.length > 0) return
+		const error = await removeBackups(world.repository, [id], { settleMs: 0 }).catch((reason: BackupError) => reason)
+		refused.push((error as BackupError).code)
+	}
+	await world.restore(sink)
+	expect(refused).toEqual(['LEASED'])
+	expect(await world.keys('leases/')).toEqual([])
+	await putTombstone(world.storage, id, new Date())
+	await expect(world.restore(new FakeDatabase('/third'), { id })).rejects.toMatchObject({ code: 'BACKUP_DELETED' })
 })

@@ -10,7 +10,7 @@ import { noteKeys } from '../encryption/note-keys.ts'
 import { openForeign } from '../foreign/open-foreign.ts'
 import { restoredBackupText, restoredFailure, type RestoredBackup } from '../report/restored-backup.ts'
 import { idOf, idUnlessAt, parseWanted } from '../repository/backup-id.ts'
-import { openRepository } from '../repository/open-repository.ts'
+import { openRepository, openRepositoryForUse } from '../repository/open-repository.ts'
 import { repositoryFlags } from '../repository/repository-flags.ts'
 import { parsePairs } from '../run/pair.ts'
 import { concurrencyFlag, patternFlags } from '../run/selection-flags.ts'
@@ -96,7 +96,10 @@ export default class Restore extends YdbackupCommand {
 		if (flags.from === undefined) {
 			const wanted = parseWanted(args.id, flags.at)
 			const { restore } = await import('@ydbackup/engine')
-			await using opened = await openRepository({ config: this.config, repo: flags.repo, writable: false, ...work })
+			const where = { config: this.config, repo: flags.repo, ...work }
+			await using opened = await (flags['dry-run']
+				? openRepository({ ...where, writable: false })
+				: openRepositoryForUse(where))
 			const { repository, location } = opened
 			const id = await idOf(repository, wanted, work.signal)
 			await using ydb = await openDatabase(flags, work)

@@ -1,4 +1,5 @@
 import type { Repository } from '@ydbackup/catalog'
+import { isBackupError } from '@ydbackup/core'
 import { type OpenStorageOptions, openStorage } from './open-storage.ts'
 
 export interface OpenedRepository extends AsyncDisposable {
@@ -17,5 +18,15 @@ export async function openRepository(options: OpenStorageOptions): Promise<Opene
 	} catch (error) {
 		await storage[Symbol.asyncDispose]()
 		throw error
+	}
+}
+
+/** As {@link openRepository}, for writing where that is allowed, else for reading: what is only used leaves a lease where it can. */
+export async function openRepositoryForUse(options: Omit<OpenStorageOptions, 'writable'>): Promise<OpenedRepository> {
+	try {
+		return await openRepository({ ...options, writable: true })
+	} catch (error) {
+		if (!isBackupError(error) || error.kind !== 'permission') throw error
+		return openRepository({ ...options, writable: false })
 	}
 }

@@ -1,4 +1,5 @@
-import { readChain } from '@ydbackup/catalog'
+import { assertNotDeleted, type Lease, readChain, type Repository, takeLeaseIfAllowed } from '@ydbackup/catalog'
+import type { Manifest } from '@ydbackup/format'
 
 import { openChosen } from '../chain/open-chosen.ts'
 import { createMapping } from '../choose/path-mapping.ts'
@@ -19,23 +20,43 @@ import { chooseRestore } from './restore-plan.ts'
  *
  * After a failure or a stop, tables that this run created and that are not complete are dropped, everything else stays, and the
  * error's advice names both. Errors: `BACKUP_NOT_FOUND`, `PATH_EXISTS`, `PATH_NOT_FOUND`, `OBJECT_MISSING`, `OBJECT_DAMAGED`,
- * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, `UNSUPPORTED`, `KEY_REQUIRED`, `KEY_WRONG`, `KEY_UNAVAILABLE`, and those of the sink and of the store.
+ * `MANIFEST_INVALID`, `CHAIN_BROKEN`, `BACKUP_DELETED`, `COUNT_MISMATCH`, `DATA_MISMATCH`, `INTERRUPTED`, `CONFIG_INVALID`, `UNSUPPORTED`, `KEY_REQUIRED`, `KEY_WRONG`, `KEY_UNAVAILABLE`, and those of the sink and of the store.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 	let id = options.id
+	await using leases = new AsyncDisposableStack()
 	const outcome = await restoreContents(options, id, async (reporter) => {
-		const contents = await openBackup(options, reporter)
-		id = contents.title
-		return contents
+		const { repository, signal } = options
+		const stored = await readChain(repository, id, { signal })
+		id = stored.at(-1)!.id
+		if (options.dryRun !== true) leases.use(await useBackups(repository, stored, reporter, signal))
+		return openBackup(options, stored, reporter)
 	})
 	return { id, method: options.native === undefined ? 'apply' : 'native', ...outcome }
 }
 
-async function openBackup(options: RestoreOptions, reporter: Reporter): Promise<Contents> {
+/** From now on nobody deletes what is restored, as long as the store lets us say so. */
+async function useBackups(
+	{ storage }: Repository,
+	chain: readonly Manifest[],
+	reporter: Reporter,
+	signal: AbortSignal | undefined,
+): Promise<Lease | undefined> {
+	const backups = chain.map(({ id }) => id)
+	const lease = await takeLeaseIfAllowed(storage, { purpose: 'restore', backups, signal }, reporter.warn)
+	try {
+		await assertNotDeleted(storage, backups, { signal })
+		return lease
+	} catch (error) {
+		await lease?.release()
+		throw error
+	}
+}
+
+async function openBackup(options: RestoreOptions, stored: readonly Manifest[], reporter: Reporter): Promise<Contents> {
 	const { repository, sink, signal, native } = options
 	if (native !== undefined) assertNativeSettings(options)
 	const keyring = createKeyring(options.keys ?? [], signal)
-	const stored = await readChain(repository, options.id, { signal })
 	const backups = await openBackups(repository.storage, stored, keyring, signal)
 	const { manifest } = backups.at(-1)!
 	if (!keyring.isEmpty && manifest.encryption === undefined) {
