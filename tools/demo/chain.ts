@@ -1,6 +1,6 @@
 import { ourPicture } from './our-reader.ts'
 import { below, only, type Picture } from './picture.ts'
-import { run } from './shell.ts'
+import type { run as Run } from './shell.ts'
 import { dropEverything, runStatements, theirPicture } from './their-reader.ts'
 
 /** Changes of every kind between two links; no row is updated in parts twice within one. */
@@ -29,18 +29,20 @@ export interface Act {
 	/** Flags for the database and for the repository. */
 	readonly at: readonly string[]
 	readonly from: readonly string[]
+	/** Runs a command of the tool. */
+	readonly run: typeof Run
 	title(text: string): void
 	prove(what: string, reader: string, before: Picture, after: Picture): void
 }
 
 /** A backup collection: a full backup, three increments with real changes, the loss, and the way back to any of them. */
-export async function chainAct({ endpoint, database, at, from, title, prove }: Act): Promise<void> {
+export async function chainAct({ endpoint, database, at, from, run, title, prove }: Act): Promise<void> {
 	const tables = (picture: Picture): Picture => new Map([...picture].filter(([path]) => TABLES.includes(path)))
 	const look = async (): Promise<{ ours: Picture; theirs: Picture }> => ({
 		ours: tables(await ourPicture(endpoint, database)),
 		theirs: tables(await theirPicture(endpoint, database)),
 	})
-	const command = (...words: string[]): ReturnType<typeof run> => run(['ydbackup', ...words, ...at])
+	const command = (...words: string[]): ReturnType<typeof Run> => run(['ydbackup', ...words, ...at])
 
 	title('a backup collection: full, and three increments')
 	await command('collection', 'create', 'nightly', '--incremental', ...TABLES.flatMap((path) => ['--table', path]))

@@ -33,7 +33,7 @@ export async function run(words: readonly string[], { quiet = false, code = 0, l
 	return { stdout, seconds: (performance.now() - started) / 1000 }
 }
 
-/** Starts a server, and resolves with the match of the first line of its output that fits. */
+/** Starts a server, and resolves with the match of its output as soon as it fits. */
 export async function start(
 	words: readonly string[],
 	ready: RegExp,
@@ -43,9 +43,11 @@ export async function start(
 	const { promise, resolve, reject } = Promise.withResolvers<RegExpMatchArray>()
 	const timer = setTimeout(() => reject(new Error(`${words[0]} is not ready after 20 s`)), 20_000)
 	child.once('error', reject).once('exit', (exit) => reject(new Error(`${words[0]} exited with ${exit}`)))
+	let said = ''
 	createInterface({ input: child.stdout }).on('line', (line) => {
 		console.log(line)
-		const match = line.match(ready)
+		said += `${line}\n`
+		const match = said.match(ready)
 		if (match) resolve(match)
 	})
 	try {

@@ -93,6 +93,7 @@ export interface Faults {
 	unknownTypeOf: string | undefined
 }
 
+/** The switches as they are at first. */
 export function noFaults(): Faults {
 	return {
 		breakReadAfterRows: undefined,

@@ -1,5 +1,5 @@
 export type { Control } from './control.ts'
 export { type Emulator, type EmulatorOptions, startEmulator } from './emulator.ts'
-export type { Faults } from './faults.ts'
+export { FAULT_NAMES, type Faults, faultsOf, noFaults } from './faults.ts'
 export { type LimitName, LIMITS, type Limits } from './limits.ts'
 export { main } from './main.ts'

@@ -92,8 +92,11 @@ export async function storageBench({ smoke, json, rounds: asked, only }: Options
 				const ours: Measured[] = []
 				const theirs: Measured[] = []
 				for (let round = 0; round < rounds; round++) {
-					ours.push(await job('driver'))
+					// Who comes first meets a colder server: in turns.
+					const isOursFirst = round % 2 === 0
+					if (isOursFirst) ours.push(await job('driver'))
 					theirs.push(await job('sdk'))
+					if (!isOursFirst) ours.push(await job('driver'))
 				}
 				const one = size === 'large' ? await job('driver', { objects: 1 }) : undefined
 				const line = lineOf(`${size} ${what}`, store, where.server, amount, { ours, theirs, one })

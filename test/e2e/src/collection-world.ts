@@ -13,6 +13,7 @@ import { type Emulator, type Faults, startEmulator } from '@ydbackup/emulator'
 import { openMemory } from '@ydbackup/storage'
 import { connect, type Ydb } from '@ydbackup/ydb'
 import { openQueries, type Queries } from './queries.ts'
+import { asked, under } from './troubles.ts'
 
 const TOOL = { name: 'ydbackup', version: '0.0.0-test' }
 
@@ -31,7 +32,7 @@ export class CollectionWorld implements AsyncDisposable {
 	}
 
 	static async start(faults: Partial<Faults> = {}): Promise<CollectionWorld> {
-		const emulator = await startEmulator({ faults: { operationDelayMs: 0, ...faults } })
+		const emulator = await startEmulator({ faults: { operationDelayMs: 0, ...asked.lasting, ...faults } })
 		const endpoint = `grpc://127.0.0.1:${emulator.port}`
 		const { database } = emulator
 		const ydb = await connect({ endpoint, database, credentials: { kind: 'anonymous' } })
@@ -49,12 +50,20 @@ export class CollectionWorld implements AsyncDisposable {
 	/** Two minutes later, so that nothing has to be waited for. */
 	take(kind: TakeLinkOptions['kind'], more: Partial<TakeLinkOptions> = {}): Promise<TakeLinkResult> {
 		this.pass(120)
-		return takeLink({ admin: this.ydb.collections, name: 'c', kind, clock: this.clock, waitMs: 20_000, ...more })
+		return this.#troubled(() =>
+			takeLink({ admin: this.ydb.collections, name: 'c', kind, clock: this.clock, waitMs: 20_000, ...more }),
+		)
 	}
 
 	ship(): Promise<ShipResult> {
 		const { repository, clock } = this
-		return shipCollection({ source: this.ydb.collection('c'), repository, clock, waitMs: 20_000, tool: TOOL })
+		return this.#troubled(() =>
+			shipCollection({ source: this.ydb.collection('c'), repository, clock, waitMs: 20_000, tool: TOOL }),
+		)
+	}
+
+	#troubled<T>(work: () => Promise<T>): Promise<T> {
+		return under(this.emulator.faults, asked, work)
 	}
 
 	/** Lets the cluster's own RESTORE bring a backup back, to where it was taken from. */
@@ -66,14 +75,16 @@ export class CollectionWorld implements AsyncDisposable {
 	/** Restores a backup below a path. */
 	async restore(id: string, to: string): Promise<void> {
 		const { repository } = this
-		const { outcome, problems } = await restore({
-			sink: this.ydb.sink,
-			repository,
-			id,
-			to: `${this.emulator.database}/${to}`,
-			existing: 'fail',
-			verifyData: true,
-		})
+		const { outcome, problems } = await this.#troubled(() =>
+			restore({
+				sink: this.ydb.sink,
+				repository,
+				id,
+				to: `${this.emulator.database}/${to}`,
+				existing: 'fail',
+				verifyData: true,
+			}),
+		)
 		if (outcome !== 'complete') throw new Error(JSON.stringify(problems))
 	}
 

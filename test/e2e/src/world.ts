@@ -5,6 +5,7 @@ import { seedTables } from '../../../tools/seed/tables.ts'
 import { ourPicture } from '../../../tools/demo/our-reader.ts'
 import type { Picture } from '../../../tools/demo/picture.ts'
 import { scratch } from './scratch.ts'
+import { asked, under } from './troubles.ts'
 import { type Ran, type RunOptions, ydbackup } from './ydbackup.ts'
 
 /** An emulator, an empty place for a repository, and the command pointed at both. */
@@ -24,13 +25,15 @@ export interface World extends AsyncDisposable {
 }
 
 export async function createWorld(options: EmulatorOptions = {}): Promise<World> {
-	const emulator = await startEmulator(options)
+	const emulator = await startEmulator({ ...options, faults: { ...asked.lasting, ...options.faults } })
 	const place = await scratch()
 	const repo = join(place.path, 'repo')
 	const endpoint = `grpc://127.0.0.1:${emulator.port}`
 	const { database } = emulator
 	const run: World['run'] = (words, more = {}) =>
-		ydbackup([...words, '--json'], { ...more, env: { YDBACKUP_REPO: repo, ...more.env } })
+		under(emulator.faults, asked, () =>
+			ydbackup([...words, '--json'], { ...more, env: { YDBACKUP_REPO: repo, ...more.env } }),
+		)
 	return {
 		emulator,
 		endpoint,

@@ -51,12 +51,12 @@ const KEEPS_SIZE = new Set(['one bit flipped in the middle', 'one bit flipped at
 
 /** One file of each role is enough through the command line; the engine's own tests go over all of them. */
 function sample(): string[] {
-	const byName = new Map<string, string>()
+	const byRole = new Map<string, string>()
 	for (const path of files) {
-		const name = path.split('/').at(-1)!
-		if (!byName.has(name) && (byName.size < 40 || /data_/.test(name))) byName.set(name, path)
+		const role = path.split('/').at(-1)!.replace(/\d+/u, 'N')
+		if (!byRole.has(role)) byRole.set(role, path)
 	}
-	return [...byName.values()]
+	return [...byRole.values()]
 }
 
 test.each(DAMAGES.map((damage) => [damage.name, damage] as const))(
@@ -70,21 +70,22 @@ test.each(DAMAGES.map((damage) => [damage.name, damage] as const))(
 			if (damaged === undefined) await unlink(path)
 			else await writeFile(path, damaged, { mode })
 			const short = path.slice(world.repo.length)
-			const verified = await world.run(['backup', 'verify', 'latest', '--level', 'full'])
+			// None of them writes to the repository.
+			const [verified, quick, restored] = await Promise.all([
+				world.run(['backup', 'verify', 'latest', '--level', 'full']),
+				world.run(['backup', 'verify', 'latest']),
+				world.runOnDatabase(['restore', 'latest']),
+			])
 			const isManifest = path.endsWith('/manifest.json')
 			const gone = isManifest && damaged === undefined
 			expect({ short, code: verified.code }).toEqual({ short, code: gone ? 4 : 3 })
 			if (!isManifest) expect(verified.stdout, short).toContain(path.split('/').at(-1))
-			if (!KEEPS_SIZE.has(name) && !isManifest) {
-				const quick = await world.run(['backup', 'verify', 'latest'])
-				expect({ short, quick: quick.code }).toEqual({ short, quick: 3 })
-			}
-			const restored = await world.runOnDatabase(['restore', 'latest'])
+			if (!KEEPS_SIZE.has(name) && !isManifest) expect({ short, quick: quick.code }).toEqual({ short, quick: 3 })
 			expect({ short, code: restored.code }).toEqual({ short, code: gone ? 4 : 3 })
 			const left = await world.picture()
 			for (const [at, { kind, rows }] of left)
 				if (kind === 'table') expect({ short, at, rows }).not.toMatchObject({ rows: 0 })
-			await dropEverything(world.endpoint, world.database)
+			if (left.size > 0) await dropEverything(world.endpoint, world.database)
 			await writeFile(path, original, { mode })
 		}
 		expect(await world.run(['backup', 'verify', 'latest', '--level', 'full'])).toMatchObject({ code: 0 })

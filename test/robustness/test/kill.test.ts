@@ -2,7 +2,7 @@ import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openQueries } from '../../e2e/src/queries.ts'
-import { createWorld } from '../../e2e/src/world.ts'
+import { createWorld, type World } from '../../e2e/src/world.ts'
 
 const DELAYS_MS = [250, 400, 550, 700, 850, 1000, 1200, 1500, 2000]
 
@@ -12,11 +12,21 @@ const exists = (path: string): Promise<boolean> =>
 		() => false,
 	)
 
+/** Reads every backup whole that is listed for the first time: later runs never write to it again. */
+async function proveNew(world: World, listed: readonly string[], proven: Set<string>): Promise<void> {
+	for (const id of listed) {
+		if (proven.has(id)) continue
+		expect(await world.run(['backup', 'verify', id, '--level', 'full'])).toMatchObject({ code: 0 })
+		proven.add(id)
+	}
+}
+
 test('a backup that is killed at any moment is never listed nor importable, and the next one works', async () => {
 	await using world = await createWorld()
 	await world.seed(4000)
 	await world.run(['repo', 'init'])
 	world.emulator.faults.delayReadMs = 60
+	const proven = new Set<string>()
 	let killed = 0
 	let whole = 0
 	for (const delay of DELAYS_MS) {
@@ -27,8 +37,7 @@ test('a backup that is killed at any moment is never listed nor importable, and 
 		else whole++
 		const { result } = await world.run(['backup', 'list'])
 		const listed: string[] = result.backups.map(({ id }: { id: string }) => id)
-		for (const id of listed)
-			expect(await world.run(['backup', 'verify', id, '--level', 'full'])).toMatchObject({ code: 0 })
+		await proveNew(world, listed, proven)
 		const begun = (await exists(join(world.repo, 'backups'))) ? await readdir(join(world.repo, 'backups')) : []
 		for (const id of begun.filter((name) => !listed.includes(name))) {
 			// The native root files come after all data; whoever has them without a manifest was killed between two puts of small files.
@@ -68,14 +77,19 @@ test(
 			await queries.run(`DELETE FROM \`geo/cities\` WHERE id % 11 = ${link}`)
 		}
 		world.emulator.faults.delayReadMs = 40
+		const proven = new Set<string>()
 		let killed = 0
 		for (const delay of DELAYS_MS) {
 			const { code } = await world.runOnDatabase(['collection', 'ship', 'c'], {
 				onStart: (child) => setTimeout(() => child.kill('SIGKILL'), delay),
 			})
 			if (code === null) killed++
-			for (const { id } of (await world.run(['backup', 'list'])).result.backups as { id: string }[])
-				expect(await world.run(['backup', 'verify', id, '--level', 'full'])).toMatchObject({ code: 0 })
+			const listed = (await world.run(['backup', 'list'])).result.backups as { id: string }[]
+			await proveNew(
+				world,
+				listed.map(({ id }) => id),
+				proven,
+			)
 		}
 		expect(killed).toBeGreaterThan(1)
 		world.emulator.faults.delayReadMs = 0
