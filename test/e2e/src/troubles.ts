@@ -33,6 +33,14 @@ export const OF_COLLECTIONS: Readonly<Record<string, string>> = {
 	'change tables with a state for each column': 'olderChangeTables=1',
 }
 
+/** The same of exports and imports by the cluster. */
+export const OF_EXPORTS: Readonly<Record<string, string>> = {
+	'slow parts': 'slowPartMs=20 exportPartBytes=65536',
+	'another minute between tries': 'storeRetryMinuteMs=500',
+	'copies that stay until an export is forgotten': 'keepExportCopies=true',
+	'floats that read back exactly': 'exactFloats=true',
+}
+
 /** Many at once: all that can be met by one server. */
 export const MANY: Readonly<Record<string, string>> = {
 	'a busy cluster':
@@ -53,6 +61,9 @@ export const NOTICED: readonly string[] = [
 	'streamRetentionMs',
 	'alterMembers',
 	'unknownTypeOf',
+	'unknownProgress',
+	'withoutChecksums',
+	'withoutPermissions',
 ]
 
 /** What a server is, not what befalls a call: they stay for its life. */
@@ -63,6 +74,11 @@ const LASTING: readonly string[] = [
 	'keepStreams',
 	'mergeChanges',
 	'olderChangeTables',
+	'slowPartMs',
+	'exportPartBytes',
+	'storeRetryMinuteMs',
+	'keepExportCopies',
+	'exactFloats',
 ]
 
 export interface Troubles {

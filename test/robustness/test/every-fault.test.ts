@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest'
 import { FAULT_NAMES, type Faults, faultsOf } from '@ydbackup/emulator'
 import { differences, type Picture } from '../../../tools/demo/picture.ts'
 import { dropEverything } from '../../../tools/demo/their-reader.ts'
-import { MANY, NOTICED, OF_COLLECTIONS, TROUBLES } from '../../e2e/src/troubles.ts'
+import { MANY, NOTICED, OF_COLLECTIONS, OF_EXPORTS, TROUBLES } from '../../e2e/src/troubles.ts'
 import { createWorld, type World } from '../../e2e/src/world.ts'
 
 interface Prepared {
@@ -55,7 +55,7 @@ for (const [name, words] of Object.entries({ ...TROUBLES, ...MANY }))
 	}, 60_000)
 
 test('every switch is one that must not be noticed, or one that must', () => {
-	const harmless = Object.values({ ...TROUBLES, ...OF_COLLECTIONS }).flatMap((words) =>
+	const harmless = Object.values({ ...TROUBLES, ...OF_COLLECTIONS, ...OF_EXPORTS }).flatMap((words) =>
 		words.split(' ').map((word) => word.split('=')[0]!),
 	)
 	expect([...new Set(harmless), ...NOTICED].toSorted()).toEqual([...FAULT_NAMES].toSorted())
