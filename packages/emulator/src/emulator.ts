@@ -36,6 +36,7 @@ import type { Operation } from '@ydbjs/api/operation'
 import { type CollectionChange, Collections } from './collections/collections.ts'
 import { answerOperations, type Running } from './collections/operations.ts'
 import { logChanges } from './collections/stream.ts'
+import { answerStoreOperations } from './exports/answers.ts'
 import { listObjects } from './exports/listing.ts'
 import { type OperationChange, StoreOperations } from './exports/operations.ts'
 import { GRPC, GrpcError, YdbError } from './error.ts'
@@ -267,6 +268,7 @@ class Server implements Emulator {
 			tree: this.#tree,
 			faults: this.faults,
 			ca: this.#options.storeCa,
+			mayRead: (user, path) => this.#access?.mayRead(user, path) ?? true,
 			now,
 			change: (change) => carryOut(OBJECT.operation, json(change), DEFAULT_OWNER),
 			scheme: carryOut,
@@ -427,7 +429,7 @@ class Server implements Emulator {
 		if (query) return query(around, call, user)
 		if (call.method.startsWith(OPERATIONS)) {
 			const answer =
-				this.#operations.answer(call.method, call.request) ??
+				answerStoreOperations(this.#operations, call.method, call.request, this.faults) ??
 				answerOperations(this.#collections.operations, call.method, call.request, (txId) => {
 					const change: CollectionChange = { kind: 'forget', txId }
 					this.#collections.apply(change, user)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { exportMetadata, World } from './store.ts'
 
@@ -57,4 +58,43 @@ test('an export with a common prefix is imported by its mapping, encrypted and c
 	const rows = (path: string): Promise<unknown[][]> => world.client.rows(`SELECT * FROM \`${path}\``)
 	for (const name of ['t', 'dir/other'])
 		for (const copy of ['one', 'two']) expect(await rows(`${copy}/${name}`)).toEqual(await rows(name))
+})
+
+const FIXTURES = new URL('../../format/test/fixtures/native-export/', import.meta.url)
+const fixture = (name: string): string => readFileSync(new URL(name, FIXTURES), 'utf8')
+const PLAIN_SETTINGS = 'WITH (AUTO_PARTITIONING_BY_SIZE = DISABLED)'
+
+test("an export of the table of YDB's own test is that of YDB, byte for byte", async () => {
+	await using world = await World.start()
+	await world.run(
+		`CREATE TABLE t (key Utf8, value Utf8, PRIMARY KEY (key)) ${PLAIN_SETTINGS}`,
+		String.raw`UPSERT INTO t (key, value) VALUES ('\x01\x00\x00\x00'u, '\x01\x00\x00\x00'u)`,
+	)
+	await world.export({ items: [{ sourcePath: 't', destinationPrefix: '' }], destinationPrefix: 'x' })
+	for (const name of ['data_00.csv', 'scheme.pb', 'permissions.pb']) {
+		expect(world.text(`x/t/${name}`)).toBe(fixture(`checksums-table/${name}`))
+		expect(world.text(`x/t/${name}.sha256`)).toBe(fixture(`checksums-table/${name}.sha256`))
+	}
+	const anyMoment = (text: string): string => text.replace(/\[\d+,\d+\]/, '[]')
+	expect(anyMoment(world.text('x/t/metadata.json'))).toBe(anyMoment(fixture('checksums-table/metadata.json')))
+	expect(world.text('x/SchemaMapping/metadata.json.sha256')).toBe(
+		'e8720a2604812082a37e8e54926537fecbbf076014e764c5533adf0e33f1c72e',
+	)
+})
+
+test("a changefeed is described as in YDB's own test, and comes back with its consumers", async () => {
+	await using world = await World.start()
+	await world.run(
+		'CREATE TABLE t (key Utf8, value Utf8, PRIMARY KEY (key))',
+		"ALTER TABLE t ADD CHANGEFEED update_feed1 WITH (MODE = 'UPDATES', FORMAT = 'JSON')",
+	)
+	await world.export({ destinationPrefix: 'x' })
+	for (const name of ['changefeed_description.pb', 'topic_description.pb'])
+		expect(world.text(`x/t/update_feed1/${name}`)).toBe(fixture(`changefeed/update_feed1/${name}`))
+	await world.run('ALTER TOPIC `t/update_feed1` ADD CONSUMER reader')
+	await world.export({ destinationPrefix: 'y' })
+	await world.import({ sourcePrefix: 'y', destinationPath: '/local/back' })
+	await world.export({ destinationPrefix: 'z', sourcePath: '/local/back' })
+	for (const name of ['changefeed_description.pb', 'topic_description.pb'])
+		expect(world.text(`z/t/update_feed1/${name}`)).toBe(world.text(`y/t/update_feed1/${name}`))
 })

@@ -14,6 +14,7 @@ import {
 	ImportServiceDefinition,
 } from '@ydbjs/api/import'
 import { type Operation, OperationServiceDefinition } from '@ydbjs/api/operation'
+import { ListDirectoryResultSchema, SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import { type EmulatorOptions, startEmulator } from '@ydbackup/emulator'
 import { type S3Server, type S3ServerOptions, startS3Server } from '../../../test/object-stores/src/s3/server.ts'
 import { Client } from './clients.ts'
@@ -128,6 +129,12 @@ export class World implements AsyncDisposable {
 		pageToken = '',
 	): Promise<{ operations: Operation[]; nextPageToken: string }> {
 		return this.client.driver.createClient(OperationServiceDefinition).listOperations({ kind, pageSize, pageToken })
+	}
+
+	/** Names in a directory. */
+	async children(path: string): Promise<string[]> {
+		const { operation } = await this.client.driver.createClient(SchemeServiceDefinition).listDirectory({ path })
+		return anyUnpack(operation!.result!, ListDirectoryResultSchema)!.children.map(({ name }) => name)
 	}
 
 	keys(prefix = ''): string[] {

@@ -1,10 +1,10 @@
 import type { ExportToS3Settings } from '@ydbjs/api/export'
 import { YdbError } from '../error.ts'
-import type { Node, NodeKind, SchemeTree } from '../scheme/tree.ts'
+import { INDEX_TABLE, type Node, type NodeKind, type SchemeTree } from '../scheme/tree.ts'
 import { algorithmNamed, checkKey, combinedIv, FILE } from './encryption.ts'
 import { anonymous, normalExportPrefix, normalItemPrefix } from './layout.ts'
 import type { Item } from './operation.ts'
-import { FIELD, unknownTexts } from './unknown-fields.ts'
+import { FIELD, hasField, unknownNumber, unknownTexts } from './unknown-fields.ts'
 
 const refuse = (text: string): YdbError => new YdbError('BAD_REQUEST', text)
 const canonical = (path: string): string =>
@@ -52,9 +52,24 @@ export function excluding(patterns: readonly string[]): (path: string) => boolea
 	return (path) => expressions.some((expression) => expression.test(path))
 }
 
+export const takesIndexData = (settings: ExportToS3Settings): boolean =>
+	unknownNumber(settings, FIELD.includeIndexData) === 1
+
+/** What names the store must be there. Source: required fields of the proto files; status and text are guesses. */
+export function checkStore(
+	settings: Readonly<Record<'endpoint' | 'bucket' | 'accessKey' | 'secretKey', string>>,
+): void {
+	for (const name of ['endpoint', 'bucket', 'accessKey', 'secretKey'] as const)
+		if (settings[name] === '') throw refuse(`${name.replace(/[A-Z]/, (sign) => `_${sign.toLowerCase()}`)} is not set`)
+}
+
 /** Checks what can be checked before anything is looked up. Source: Bootstrap of rpc_export.cpp, and its texts. */
 export function checkExport(settings: ExportToS3Settings): void {
 	const { encryptionSettings, destinationPrefix, items, compression } = settings
+	checkStore(settings)
+	if (hasField(settings, FIELD.parquet)) throw new YdbError('UNSUPPORTED', 'Parquet is not emulated')
+	if (encryptionSettings && takesIndexData(settings))
+		throw new YdbError('UNSUPPORTED', 'encrypted index data is not emulated: versions of YDB differ about its IVs')
 	if (encryptionSettings) {
 		if (destinationPrefix === '') throw refuse('No destination prefix specified for encrypted export')
 		try {
@@ -115,20 +130,29 @@ export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): M
 	return found
 }
 
-/** Where each object goes. Source: FillExportMetadata of schemeshard_export__create.cpp. */
+/** Where each object goes; tables of indexes follow their table. Source: FillExportMetadata and FillItems of schemeshard_export__create.cpp. */
 export function exportItems(tree: SchemeTree, settings: ExportToS3Settings, iv: Buffer | undefined): Item[] {
 	const common = normalExportPrefix(settings.destinationPrefix)
-	return [...expandedItems(tree, settings)].map(([path, { destination }], at) => {
-		const item = { path, state: 'preparing' as const, partsTotal: 0, partsDone: 0 }
-		if (common === '') return { ...item, prefix: destination }
+	const items: Item[] = []
+	const add = (path: string, prefix: string, more: Pick<Item, 'iv' | 'parent'> = {}): void => {
+		items.push({ path, prefix, ...more, state: 'preparing', partsTotal: 0, partsDone: 0 })
+	}
+	let number = 0
+	for (const [path, { destination }] of expandedItems(tree, settings)) {
+		number++
 		const own = normalItemPrefix(destination)
-		const prefix = own !== '' ? own : iv ? anonymous(at + 1) : objectPath(tree, settings, path)
-		return {
-			...item,
-			prefix: `${common}/${prefix}`,
-			...(iv && { iv: combinedIv(iv, FILE.metadata, at + 1).toString('hex') }),
+		const name = own !== '' ? own : iv ? anonymous(number) : objectPath(tree, settings, path)
+		const prefix = common === '' ? destination : `${common}/${name}`
+		add(path, prefix, iv && { iv: combinedIv(iv, FILE.metadata, number).toString('hex') })
+		const { table } = tree.get(path)
+		if (!table || table.isColumnTable || !takesIndexData(settings)) continue
+		const parent = items.length - 1
+		for (const index of table.spec.indexes) {
+			const below = `${index.name}/${INDEX_TABLE}`
+			add(`${path}/${below}`, `${prefix}/${below}`, { parent })
 		}
-	})
+	}
+	return items
 }
 
 /** The name of an object in the mapping. */

@@ -1,3 +1,4 @@
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createZstdDecompress } from 'node:zlib'
@@ -16,6 +17,7 @@ import {
 	sha256,
 	SHA256_SUFFIX,
 } from './layout.ts'
+import { parseText } from './text-parse.ts'
 import { persistently, type Persistence } from './retries.ts'
 import { type S3Client, StoreError, type StoredObject } from './s3-client.ts'
 
@@ -193,6 +195,15 @@ export async function* readLines(
 	}
 	if (rest.length > 0) throw new ImportError('reached end of file')
 	if (isChecked) await check(reading, `${prefix}.csv`, hash.digest('hex'))
+}
+
+/** A message of an export's file. Throws {@link ImportError}. */
+export function parse<D extends DescMessage>(schema: D, text: string, what: string): MessageShape<D> {
+	try {
+		return parseText(schema, text)
+	} catch (error) {
+		throw new ImportError(`cannot parse ${what}: ${error instanceof Error ? error.message : String(error)}`)
+	}
 }
 
 export function storeFailure(error: unknown): string {

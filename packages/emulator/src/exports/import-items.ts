@@ -1,11 +1,11 @@
 import type { ImportFromS3Settings } from '@ydbjs/api/import'
 import { YdbError } from '../error.ts'
 import { pathExists, type SchemeTree } from '../scheme/tree.ts'
-import { excluding } from './export-items.ts'
+import { checkStore, excluding } from './export-items.ts'
 import { ImportError } from './import-files.ts'
 import { type MappedObject, normalExportPrefix, normalItemPrefix } from './layout.ts'
 import type { Item } from './operation.ts'
-import { FIELD, unknownTexts } from './unknown-fields.ts'
+import { FIELD, unknownNumber, unknownTexts } from './unknown-fields.ts'
 
 const refuse = (text: string): YdbError => new YdbError('BAD_REQUEST', text)
 const canonical = (path: string): string =>
@@ -17,6 +17,7 @@ const canonical = (path: string): string =>
 /** Checks what can be checked before anything is read. Source: rpc_import.cpp, and its texts. */
 export function checkImport(settings: ImportFromS3Settings): void {
 	const { encryptionSettings, sourcePrefix, items } = settings
+	checkStore(settings)
 	if (encryptionSettings) {
 		if (!encryptionSettings.Key.value?.key.length) throw refuse('No encryption key specified')
 		if (sourcePrefix === '') throw refuse('No source prefix specified')
@@ -29,6 +30,13 @@ export function checkImport(settings: ImportFromS3Settings): void {
 		if (!source.value) throw refuse('Empty import item was specified')
 	}
 	excluding(unknownTexts(settings, FIELD.excludeRegexps))
+}
+
+/** How indexes come back: built from rows, read from their files, or read where there are files. Source: ydb_import.proto. */
+export type IndexPopulation = 'build' | 'import' | 'auto'
+
+export function populationOf(settings: ImportFromS3Settings): IndexPopulation {
+	return (['build', 'build', 'import', 'auto'] as const)[unknownNumber(settings, FIELD.indexPopulation)] ?? 'build'
 }
 
 const item = (path: string, prefix: string, iv?: Buffer): Item => ({

@@ -8,7 +8,7 @@ import type { Operation } from '@ydbjs/api/operation'
 import { YdbError } from '../error.ts'
 import type { Faults } from '../faults.ts'
 import { success } from '../services/envelope.ts'
-import { excluding } from './export-items.ts'
+import { checkStore, excluding } from './export-items.ts'
 import { readMapping, type Reading, storeFailure } from './import-files.ts'
 import { normalExportPrefix, normalItemPrefix } from './layout.ts'
 import { persistently } from './retries.ts'
@@ -41,6 +41,7 @@ async function objectsOf(reading: Reading, given: string): Promise<Listed[]> {
 export async function listObjects(bytes: Uint8Array, faults: Faults, ca: string | undefined): Promise<Operation> {
 	const request = fromBinary(ListObjectsInS3ExportRequestSchema, bytes)
 	const settings = request.settings ?? create(ListObjectsInS3ExportSettingsSchema)
+	checkStore(settings)
 	if (settings.prefix === '') throw new YdbError('BAD_REQUEST', 'Empty S3 prefix specified')
 	if (request.pageSize < 0n) throw new YdbError('BAD_REQUEST', 'Page size should be greater than 0')
 	// The text is a guess.

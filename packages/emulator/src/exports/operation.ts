@@ -46,6 +46,14 @@ export interface Item {
 	issue?: string | undefined
 }
 
+/** What is known of the copy of the tables of an export. */
+export interface Copied {
+	/** Step (milliseconds since 1970) and transaction. */
+	readonly snapshot: readonly [step: number, transaction: number]
+	/** First keys of the partitions after the first, by items: bytes in base64. */
+	readonly splits: Readonly<Record<number, readonly string[]>>
+}
+
 /** An export or an import from its request until it is forgotten. All of it is JSON. */
 export interface Running {
 	readonly id: number
@@ -57,6 +65,7 @@ export interface Running {
 	/** Random bytes in base64, of an encrypted export. */
 	readonly iv?: string | undefined
 	readonly startedAt: number
+	copied?: Copied | undefined
 	endedAt?: number | undefined
 	state: State
 	items: Item[]

@@ -2,27 +2,15 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { randomBytes } from 'node:crypto'
 import { ExportToS3RequestSchema, ExportToS3SettingsSchema } from '@ydbjs/api/export'
 import { ImportFromS3RequestSchema, ImportFromS3SettingsSchema } from '@ydbjs/api/import'
-import {
-	CancelOperationRequestSchema,
-	CancelOperationResponseSchema,
-	ForgetOperationRequestSchema,
-	ForgetOperationResponseSchema,
-	GetOperationRequestSchema,
-	GetOperationResponseSchema,
-	ListOperationsRequestSchema,
-	ListOperationsResponseSchema,
-	type Operation,
-	OperationSchema,
-	OperationServiceDefinition as Service,
-} from '@ydbjs/api/operation'
-import { STATUS, YdbError } from '../error.ts'
+import type { Operation } from '@ydbjs/api/operation'
+import { YdbError } from '../error.ts'
 import type { Effect } from '../store/transaction.ts'
 import { exportItems, checkExport } from './export-items.ts'
 import { exportDirectory, runExport } from './export-run.ts'
 import { storeFailure } from './import-files.ts'
 import { checkImport, explicitItems } from './import-items.ts'
 import { runImport } from './import-run.ts'
-import { isEnded, type Item, operationId, type Running, type State, told } from './operation.ts'
+import { type Copied, isEnded, type Item, operationId, type Running, type State, told } from './operation.ts'
 import { type Around, type OperationChanges, pause } from './work.ts'
 
 /** What happened to an operation; replayed in order, it makes the same operations. */
@@ -35,12 +23,16 @@ export type OperationChange =
 			readonly issue?: string
 			readonly at?: number
 	  }
+	| { readonly kind: 'copied'; readonly id: number; readonly copied: Copied }
 	| { readonly kind: 'items'; readonly id: number; readonly items: readonly Item[] }
 	| { readonly kind: 'item'; readonly id: number; readonly at: number; readonly change: Partial<Item> }
 	| { readonly kind: 'forget'; readonly id: number }
 
 /** What the operations need of the emulator. */
 export interface World extends Pick<Around, 'tree' | 'faults' | 'ca' | 'now'> {
+	/** Whether a user may read a table or an object. */
+	mayRead(user: string, path: string): boolean
+
 	/** Applies and keeps a change of operations. */
 	change(change: OperationChange): void
 	/** Carries out a call that changes the scheme, as its user, and keeps it. */
@@ -51,8 +43,6 @@ export interface World extends Pick<Around, 'tree' | 'faults' | 'ca' | 'now'> {
 }
 
 const FIRST_ID = 281_474_976_710_656
-const PAGE = 10
-const KIND = /^(export|import)(?:\/s3)?$/
 
 /** Exports to and imports from S3, and what the operation service says of them. */
 export class StoreOperations {
@@ -75,6 +65,7 @@ export class StoreOperations {
 		const running = this.#all.get(change.id)
 		if (!running) return
 		if (change.kind === 'forget') this.#all.delete(change.id)
+		else if (change.kind === 'copied') running.copied = change.copied
 		else if (change.kind === 'items') running.items = structuredClone(change.items) as Item[]
 		else if (change.kind === 'item') Object.assign(running.items[change.at]!, change.change)
 		else {
@@ -106,13 +97,16 @@ export class StoreOperations {
 		if (known) return told(known, this.#world.faults.unknownProgress)
 		checkExport(settings)
 		const iv = settings.encryptionSettings ? randomBytes(12) : undefined
+		const items = exportItems(this.#world.tree, settings, iv)
+		for (const { path } of items)
+			if (!this.#world.mayRead(user, path)) throw new YdbError('UNAUTHORIZED', `Access denied: path# ${path}`)
 		return this.#begin({
 			kind: 'export',
 			uid,
 			user,
 			settings: Buffer.from(toBinary(ExportToS3SettingsSchema, settings)).toString('base64'),
 			...(iv && { iv: iv.toString('base64') }),
-			items: exportItems(this.#world.tree, settings, iv),
+			items,
 		})
 	}
 
@@ -165,6 +159,7 @@ export class StoreOperations {
 			scheme: (method, request) => world.scheme(method, request, user),
 			directory: (path) => world.directory(path, user),
 			state: (state) => this.#change(running, state),
+			copied: (copied) => world.change({ kind: 'copied', id, copied }),
 			items: (items) => world.change({ kind: 'items', id, items }),
 			item: (at, change) => {
 				world.change({ kind: 'item', id, at, change })
@@ -218,79 +213,31 @@ export class StoreOperations {
 		if (running.kind === 'export' && this.#world.tree.find(directory)) this.#world.removeAll(directory)
 	}
 
-	#find(id: string): Running {
+	/** Those of a kind, in the order of their beginnings. */
+	ofKind(kind: Running['kind']): Running[] {
+		return [...this.#all.values()].filter((each) => each.kind === kind)
+	}
+
+	byId(id: string): Running {
 		const found = [...this.#all.values()].find((each) => operationId(each) === id)
 		if (!found) throw new YdbError('NOT_FOUND', 'Operation not found')
 		return found
 	}
 
 	/** Source: schemeshard_export__cancel.cpp. */
-	#cancel(running: Running): void {
+	cancel(running: Running): void {
 		if (isEnded(running) || running.state === 'dropping' || running.state === 'cancelling') return
 		this.#change(running, 'cancelling', 'Cancelled manually')
 		this.#work.get(running.id)?.controller.abort()
 	}
 
 	/** Source: schemeshard_export__forget.cpp. */
-	#forget(running: Running): void {
+	forget(running: Running): void {
 		if (!isEnded(running)) {
 			const name = running.kind === 'export' ? 'Export' : 'Import'
 			throw new YdbError('PRECONDITION_FAILED', `${name} operation is in progress`)
 		}
 		this.#drop(running)
 		this.#world.change({ kind: 'forget', id: running.id })
-	}
-
-	/** Answers of the operation service. Undefined: another kind of operation. */
-	answer(method: string, request: Uint8Array): Uint8Array | undefined {
-		const isOurs = (id: string): boolean => /^ydb:\/\/(?:export|import)\//.test(id)
-		const { faults } = this.#world
-		const about = (id: string, work: (running: Running) => void): { status: number; issues: object[] } => {
-			try {
-				work(this.#find(id))
-				return { status: STATUS.SUCCESS, issues: [] }
-			} catch (error) {
-				if (error instanceof YdbError) return { status: STATUS[error.status], issues: error.issues() }
-				throw error
-			}
-		}
-		switch (method) {
-			case Service.listOperations.path: {
-				const { kind, pageSize, pageToken } = fromBinary(ListOperationsRequestSchema, request)
-				const wanted = KIND.exec(kind)?.[1]
-				if (wanted === undefined) return undefined
-				const all = [...this.#all.values()].filter((each) => each.kind === wanted)
-				const from = Number(pageToken) || 0
-				const to = from + (Number(pageSize) || PAGE)
-				const response = create(ListOperationsResponseSchema, {
-					status: STATUS.SUCCESS,
-					operations: all.slice(from, to).map((each) => told(each, faults.unknownProgress)),
-					nextPageToken: to < all.length ? String(to) : '0',
-				})
-				return toBinary(ListOperationsResponseSchema, response)
-			}
-			case Service.getOperation.path: {
-				const { id } = fromBinary(GetOperationRequestSchema, request)
-				if (!isOurs(id)) return undefined
-				let operation: Operation | undefined
-				const refused = about(id, (running) => (operation = told(running, faults.unknownProgress)))
-				operation ??= create(OperationSchema, { ready: true, ...refused } as never)
-				return toBinary(GetOperationResponseSchema, create(GetOperationResponseSchema, { operation }))
-			}
-			case Service.cancelOperation.path: {
-				const { id } = fromBinary(CancelOperationRequestSchema, request)
-				if (!isOurs(id)) return undefined
-				const response = create(CancelOperationResponseSchema, about(id, (running) => this.#cancel(running)) as never)
-				return toBinary(CancelOperationResponseSchema, response)
-			}
-			case Service.forgetOperation.path: {
-				const { id } = fromBinary(ForgetOperationRequestSchema, request)
-				if (!isOurs(id)) return undefined
-				const response = create(ForgetOperationResponseSchema, about(id, (running) => this.#forget(running)) as never)
-				return toBinary(ForgetOperationResponseSchema, response)
-			}
-			default:
-				return undefined
-		}
 	}
 }

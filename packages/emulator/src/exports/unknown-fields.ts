@@ -5,6 +5,7 @@ export const FIELD = {
 	includeIndexData: 16,
 	indexPopulation: 16,
 	excludeRegexps: 17,
+	parquet: 19,
 	listExcludeRegexps: 12,
 } as const
 
@@ -15,6 +16,8 @@ const all = (message: Message, no: number): Uint8Array[] =>
 export function unknownNumber(message: Message, no: number): number {
 	return all(message, no).at(-1)?.[0] ?? 0
 }
+
+export const hasField = (message: Message, no: number): boolean => all(message, no).length > 0
 
 /** A repeated field of texts of which each is shorter than 16 KiB. */
 export function unknownTexts(message: Message, no: number): string[] {

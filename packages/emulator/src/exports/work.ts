@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Faults } from '../faults.ts'
 import type { SchemeTree } from '../scheme/tree.ts'
-import type { Item, State } from './operation.ts'
+import type { Copied, Item, State } from './operation.ts'
 import { S3Client, type StoreAddress } from './s3-client.ts'
 
 /** What goes on at once in one operation. A guess: the server's limits are those of its shards. */
@@ -12,6 +12,7 @@ export interface OperationChanges {
 	scheme(method: string, request: Uint8Array): void
 	directory(path: string): void
 	state(state: State): void
+	copied(copied: Copied): void
 	item(
 		at: number,
 		change: Partial<Pick<Item, 'state' | 'partsTotal' | 'partsDone' | 'startedAt' | 'endedAt' | 'issue'>>,
@@ -29,7 +30,7 @@ export interface Around {
 	/** PEM of authorities of stores. */
 	readonly ca: string | undefined
 	readonly signal: AbortSignal
-	now(): number
+	readonly now: () => number
 }
 
 const HTTP = 1

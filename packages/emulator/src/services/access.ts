@@ -86,6 +86,10 @@ export class AccessControl {
 		return false
 	}
 
+	mayRead(user: string, path: string): boolean {
+		return this.has(user, path, SELECT)
+	}
+
 	/** Refuses a call that its user has no right to make. */
 	check(method: string, request: Buffer, user: string): void {
 		if (this.#accounts.isAdministrator(user)) return

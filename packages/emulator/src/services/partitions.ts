@@ -65,7 +65,8 @@ function keyOf(table: Table, row: Buffer): TypedValue {
 	})
 }
 
-function cutAt(table: Table, splitPoints: TypedValue[]): void {
+/** Cuts a table anew. */
+export function cutAt(table: Table, splitPoints: TypedValue[]): void {
 	const value = create(ExplicitPartitionsSchema, { splitPoints })
 	table.spec.partitions = splitPoints.length > 0 ? { case: 'partitionAtKeys', value } : { case: undefined }
 	table.splitPoints = splitPoints
