@@ -110,6 +110,8 @@ export interface EmulatorOptions {
 	readonly storeCa?: string
 	/** Hears what whoever started the emulator should know: a torn write that was cut off, a directory that was converted. */
 	readonly onNotice?: (text: string) => void
+	/** Hears the text of every query that is to be run, and the name that its client goes by (`x-ydb-application-name`), if any. */
+	readonly onQuery?: (text: string, application: string | undefined) => void
 	/** A snapshot is written when the journal is larger, and larger than half of the snapshot before; 64 MiB by default. */
 	readonly compactAfterBytes?: number
 }
@@ -419,7 +421,9 @@ class Server implements Emulator {
 		if (!call) return
 		if (KEPT.has(call.method) && this.faults.delayOperationsMs > 0 && call.method !== BULK)
 			await setTimeout(this.faults.delayOperationsMs)
-		await this.#answer(call, { ...this.#around, nodeId }, user)
+		const application = call.headers['x-ydb-application-name']
+		const heard = (text: string): void => this.#options.onQuery?.(text, application?.toString())
+		await this.#answer(call, { ...this.#around, nodeId, heard }, user)
 		this.#troubles.answered(call)
 	}
 

@@ -12,6 +12,7 @@ import {
 import { type Emulator, type Faults, startEmulator } from '@ydbackup/emulator'
 import { openMemory } from '@ydbackup/storage'
 import { connect, type Ydb } from '@ydbackup/ydb'
+import { Statements } from '../../../packages/ydb/test/support/statements.ts'
 import { openQueries, type Queries } from './queries.ts'
 import { asked, under } from './troubles.ts'
 
@@ -23,8 +24,10 @@ export class CollectionWorld implements AsyncDisposable {
 	readonly ydb: Ydb
 	readonly queries: Queries
 	readonly repository: Repository
+	readonly #statements: Statements
 
-	private constructor(emulator: Emulator, ydb: Ydb, queries: Queries, repository: Repository) {
+	private constructor(emulator: Emulator, ydb: Ydb, queries: Queries, repository: Repository, statements: Statements) {
+		this.#statements = statements
 		this.emulator = emulator
 		this.ydb = ydb
 		this.queries = queries
@@ -32,12 +35,16 @@ export class CollectionWorld implements AsyncDisposable {
 	}
 
 	static async start(faults: Partial<Faults> = {}): Promise<CollectionWorld> {
-		const emulator = await startEmulator({ faults: { operationDelayMs: 0, ...asked.lasting, ...faults } })
+		const statements = new Statements()
+		const emulator = await startEmulator({
+			onQuery: statements.onQuery,
+			faults: { operationDelayMs: 0, ...asked.lasting, ...faults },
+		})
 		const endpoint = `grpc://127.0.0.1:${emulator.port}`
 		const { database } = emulator
 		const ydb = await connect({ endpoint, database, credentials: { kind: 'anonymous' } })
 		const queries = await openQueries(endpoint, database)
-		return new CollectionWorld(emulator, ydb, queries, await Repository.init(openMemory()))
+		return new CollectionWorld(emulator, ydb, queries, await Repository.init(openMemory()), statements)
 	}
 
 	/** Moves the clock of the server and that of the tool. */
@@ -100,5 +107,6 @@ export class CollectionWorld implements AsyncDisposable {
 		await this.queries[Symbol.asyncDispose]()
 		await this.ydb.close()
 		await this.emulator.close()
+		this.#statements.check()
 	}
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Emulator, type EmulatorOptions, startEmulator } from '@ydbackup/emulator'
 import { load } from '../../../tools/seed/load.ts'
 import { seedTables } from '../../../tools/seed/tables.ts'
+import { Statements } from '../../../packages/ydb/test/support/statements.ts'
 import { ourPicture } from '../../../tools/demo/our-reader.ts'
 import type { Picture } from '../../../tools/demo/picture.ts'
 import { scratch } from './scratch.ts'
@@ -25,7 +26,9 @@ export interface World extends AsyncDisposable {
 }
 
 export async function createWorld(options: EmulatorOptions = {}): Promise<World> {
-	const emulator = await startEmulator({ ...options, faults: { ...asked.lasting, ...options.faults } })
+	const statements = new Statements()
+	const faults = { ...asked.lasting, ...options.faults }
+	const emulator = await startEmulator({ onQuery: statements.onQuery, ...options, faults })
 	const place = await scratch()
 	const repo = join(place.path, 'repo')
 	const endpoint = `grpc://127.0.0.1:${emulator.port}`
@@ -51,6 +54,7 @@ export async function createWorld(options: EmulatorOptions = {}): Promise<World>
 		async [Symbol.asyncDispose]() {
 			await emulator.close()
 			await place[Symbol.asyncDispose]()
+			statements.check()
 		},
 	}
 }

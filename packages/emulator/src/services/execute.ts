@@ -34,6 +34,8 @@ export interface Surroundings {
 	now(): number
 	/** Only when users have to log in. */
 	readonly access?: AccessControl | undefined
+	/** Told of the text of a query before it is parsed. */
+	readonly heard?: (text: string) => void
 }
 
 export type Control =
@@ -131,6 +133,7 @@ function transactionOf(
 export async function execute(around: Surroundings, query: Query): Promise<Outcome> {
 	const { tree, sessions, changes, version } = around
 	const { session, control, user, dry = false } = query
+	around.heard?.(query.text)
 	const { id, transaction } = dry ? { id: '', transaction: new Transaction(tree) } : transactionOf(around, query)
 	try {
 		const start = microseconds()
