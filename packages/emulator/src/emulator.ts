@@ -208,6 +208,7 @@ class Server implements Emulator {
 		const sessions = new Sessions(this.#tree)
 		this.#around = {
 			tree: this.#tree,
+			faults: this.faults,
 			sessions,
 			changes: this.#changes(),
 			version: `ydb-emulator ${VERSION}`,

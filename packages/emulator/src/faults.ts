@@ -18,6 +18,15 @@ export interface Faults {
 	readChunkRows: number | undefined
 	/** Unordered reads go on with another partition after that many rows. */
 	interleaveRows: number | undefined
+	/** Answers to queries end with gRPC UNAVAILABLE after that many parts, as long as {@link breakQueryTimes} lasts. */
+	breakQueryAfterParts: number | undefined
+	breakQueryTimes: number
+	/** Most rows in one part of an answer to a query. */
+	queryPartRows: number | undefined
+	/** Answers to queries are cut after that many rows; the last part says that it is truncated. */
+	cutQueryRows: number | undefined
+	/** Milliseconds before each part of an answer to a query. */
+	delayQueryMs: number
 	/** A partition is split, and then two are merged, and so on, whenever a read has sent that many rows. */
 	splitEveryRows: number | undefined
 	/** Reads send messages without rows now and then. */
@@ -105,6 +114,11 @@ export function noFaults(): Faults {
 		slowPartitionMs: 50,
 		readChunkRows: undefined,
 		interleaveRows: undefined,
+		breakQueryAfterParts: undefined,
+		breakQueryTimes: Number.POSITIVE_INFINITY,
+		queryPartRows: undefined,
+		cutQueryRows: undefined,
+		delayQueryMs: 0,
 		splitEveryRows: undefined,
 		emptyMessages: false,
 		wireChunkBytes: undefined,

@@ -119,7 +119,7 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	async take(request: SnapshotRequest): Promise<Snapshot> {
 		await this.#enter('take', request.workDirectory, request)
 		const frozen = new FakeDatabase(this.database)
-		for (const path of request.tables) {
+		for (const path of [...request.tables, ...(request.columnTables ?? [])]) {
 			const { scheme, rows } = this.#table(path)
 			frozen.nodes.set(path, {
 				kind: 'row-table',

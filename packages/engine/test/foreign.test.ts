@@ -144,12 +144,12 @@ test('every kind that is not restored is named, with the place that its paths ar
 		'database.pb': 'path: "/Root/db"',
 	}
 	const { sink, result } = await from(files)
-	expect(Array.from(sink.nodes.keys())).toEqual(['t'])
+	expect(Array.from(sink.nodes.keys()).toSorted()).toEqual(['cold', 't'])
 	expect(result.outcome).toBe('partial')
 	expect(result.problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
 		expect.stringMatching(/^: users and groups .*create_user\.sql/),
 		expect.stringMatching(/^: owner and grants of the database itself/),
-		expect.stringMatching(/^cold: it is a column table/),
+		expect.stringMatching(/^cold: its rows are not in the files/),
 		expect.stringMatching(/^node: it is a coordination-node with its 1 rate limiters/),
 		expect.stringMatching(/^t: its changefeed feed is not restored/),
 		expect.stringMatching(/^topic: it is a topic: .*topic\/create_topic\.pb/),
@@ -160,7 +160,7 @@ test('every kind that is not restored is named, with the place that its paths ar
 	const dry = await from(files, { dryRun: true })
 	expect(dry.sink.nodes.size).toBe(0)
 	expect(dry.result.problems).toHaveLength(7)
-	expect(dry.result.tables).toMatchObject([{ path: 't', action: 'create', rows: undefined }])
+	expect(dry.result.tables).toMatchObject([{ path: 'cold' }, { path: 't', action: 'create', rows: undefined }])
 })
 
 test('requests in the files do not decide where things go or how long they live', async () => {

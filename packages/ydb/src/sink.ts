@@ -11,6 +11,7 @@ import {
 	AlterTableRequestSchema,
 	type CreateTableRequest,
 	CreateTableRequestSchema,
+	StoreType,
 	TableServiceDefinition,
 } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
@@ -22,11 +23,13 @@ import { patiently } from './call/patience.ts'
 import { query, quotePath } from './call/query.ts'
 import { knownPart } from './proto/known-part.ts'
 import { fromProtoText } from './proto/message-text.ts'
+import { readByQuery } from './rows/read-by-query.ts'
 import { readRange, type RangeReader } from './rows/read-range.ts'
 import { objectOf } from './scheme/walk.ts'
 import { renameTables } from './scheme/rename.ts'
 import { describeTable, snapshotTableOf } from './scheme/table-description.ts'
 import { dropTable, listDirectory, makeDirectory, removeDirectory } from './snapshot/copies.ts'
+import { openQuerySnapshot } from './snapshot/query-snapshot.ts'
 import { countRows } from './snapshot/take.ts'
 import { openTableWriter } from './write/open-writer.ts'
 
@@ -168,7 +171,15 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 		countRows: (path, options) => countRows(control, absolute(path), options?.signal),
 
 		async *read(path, schema, range, options) {
-			yield* readRange({ ...(await data(options?.signal)), path: absolute(path), schema }, range, options)
+			const { storeType } = await describeTable(control, absolute(path), options)
+			const reader = { ...(await data(options?.signal)), path: absolute(path), schema }
+			if (storeType !== StoreType.COLUMN) return yield* readRange(reader, range, options)
+			const snapshot = await openQuerySnapshot(reader.driver, `read column table ${path}`, options?.signal)
+			try {
+				yield* readByQuery({ ...reader, snapshot }, options)
+			} finally {
+				await snapshot.close()
+			}
 		},
 
 		async children(path, options) {

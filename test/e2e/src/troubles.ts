@@ -20,6 +20,8 @@ export const TROUBLES: Readonly<Record<string, string>> = {
 	'a node that restarts': 'restartEvery=25 restartMs=30',
 	'the hint to leave a session': 'sessionCloseHint=true',
 	'slow operations': 'delayOperationsMs=40',
+	'answers to queries that break, in small parts':
+		'queryPartRows=40 delayQueryMs=2 breakQueryAfterParts=0 breakQueryTimes=3 cutQueryRows=1000',
 	'a clock that is a day ahead': 'clockOffsetMs=86400000',
 	'a clock that is a day behind': 'clockOffsetMs=-86400000',
 }

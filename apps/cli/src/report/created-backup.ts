@@ -70,7 +70,7 @@ function plannedText({ database, tables, directories, notes }: CreatedBackup): s
 export function notesText(notes: BackupResult['notes']): string {
 	return tableText(notes, [
 		{ title: 'KIND', cell: ({ kind }) => kind },
-		{ title: 'PATH', cell: ({ path }) => path },
+		{ title: 'PATH', cell: ({ path }) => path || '(database)' },
 		{ title: 'WHY', cell: ({ reason }) => reason },
 	])
 }

@@ -110,6 +110,6 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 			]),
 		)
 	if (directories.length > 0) lines.push('', tableText(directories, [{ title: 'DIRECTORY', cell: (path) => path }]))
-	if (notes.length > 0) lines.push('', 'left out:', '', notesText(notes))
+	if (notes.length > 0) lines.push('', 'left out, and what else is to be known:', '', notesText(notes))
 	return lines.join('\n')
 }

@@ -48,6 +48,8 @@ export interface SnapshotTable {
 export interface SnapshotRequest extends CallOptions {
 	/** Paths of row tables, relative to the database. */
 	readonly tables: readonly string[]
+	/** Paths of column tables, which cannot be copied: they are read in one transaction. */
+	readonly columnTables?: readonly string[] | undefined
 	/** Where the source may keep what it must copy, relative to the database; it does not exist yet. */
 	readonly workDirectory: string
 }
@@ -58,10 +60,12 @@ export interface ReadRowsOptions extends CallOptions {
 }
 
 /**
- * A consistent, frozen view of some tables: all of them at one moment between `after` and `before`.
+ * A consistent, frozen view of some tables: all row tables at one moment between `after` and `before`, and all column tables at another
+ * one between them.
  *
  * Promises: what `tables` say does not change while the snapshot is open, whatever happens to the originals (dropped, altered,
- * split, TTL). It survives the process: it ends only with {@link drop}.
+ * split, TTL). Row tables survive the process: they end only with {@link drop}. Column tables last as long as their transaction, and reading
+ * them fails with `DATABASE_UNREACHABLE` when it is gone.
  */
 export interface Snapshot {
 	/** Empty when nothing had to be copied. */

@@ -1,3 +1,4 @@
+import type { Faults } from '../faults.ts'
 import { create } from '@bufbuild/protobuf'
 import { ColumnSchema, type Column } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
@@ -25,6 +26,7 @@ export interface Changes {
 
 export interface Surroundings {
 	readonly tree: SchemeTree
+	readonly faults: Faults
 	readonly sessions: Sessions
 	readonly changes: Changes
 	readonly version: string

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
 	AttachSessionRequestSchema,
@@ -20,7 +21,8 @@ import {
 	type TransactionControl,
 } from '@ydbjs/api/query'
 import { ResultSetSchema } from '@ydbjs/api/value'
-import { STATUS, YdbError } from '../error.ts'
+import { GRPC, GrpcError, STATUS, YdbError } from '../error.ts'
+import type { Faults } from '../faults.ts'
 import type { Call, Reply } from '../transport/grpc-server.ts'
 import { parse } from '../yql/parser.ts'
 import type { Chunk, Selected } from '../yql/select.ts'
@@ -93,9 +95,12 @@ async function executeQuery(around: Surroundings, call: Call, user: string): Pro
 		const outcome = await execute(around, { text, parameters, control, session, user, dry })
 		const { results, transactionId } = outcome
 		const txMeta = txControl && !dry ? { txMeta: { id: transactionId } } : {}
-		const limits = { bytes: Number(message.responsePartLimitBytes) || PART_BYTES, rows: PART_ROWS }
+		const limits = {
+			bytes: Number(message.responsePartLimitBytes) || PART_BYTES,
+			rows: around.faults.queryPartRows ?? PART_ROWS,
+		}
 		for (const [index, result] of results.entries())
-			await sendResult(reply, index, result, limits, index === 0 ? txMeta : {})
+			await sendResult(reply, index, result, limits, around.faults, index === 0 ? txMeta : {})
 		const level = dry ? (execMode === ExecMode.EXPLAIN ? 'plan' : 'none') : STATS_LEVELS[statsMode]
 		const execStats = queryStats(outcome, level ?? 'none', text, start)
 		if (results.length === 0 || execStats)
@@ -128,16 +133,24 @@ async function sendResult(
 	index: number,
 	result: Selected,
 	limits: { readonly bytes: number; readonly rows: number },
+	faults: Faults,
 	more: Partial<PartInit>,
 ): Promise<void> {
-	const columns = toBinary(ResultSetSchema, create(ResultSetSchema, { columns: columnsOf(result) }))
+	const about = (truncated: boolean): Uint8Array =>
+		toBinary(ResultSetSchema, create(ResultSetSchema, { columns: columnsOf(result), truncated }))
 	let part: Buffer[] = []
 	let bytes = 0
 	let count = 0
 	let sent = 0
-	const flush = async (): Promise<void> => {
+	let total = 0
+	const flush = async (truncated = false): Promise<void> => {
+		if (faults.delayQueryMs > 0) await sleep(faults.delayQueryMs)
+		if (faults.breakQueryTimes > 0 && sent === faults.breakQueryAfterParts) {
+			faults.breakQueryTimes--
+			throw new GrpcError(GRPC.UNAVAILABLE, 'the stream broke (a fault that was asked for)')
+		}
 		const init = { status: STATUS.SUCCESS, resultSetIndex: BigInt(index), ...(sent === 0 && more) } as PartInit
-		await sendPart(reply, init, columns, part)
+		await sendPart(reply, init, about(truncated), part)
 		sent++
 		part = []
 		bytes = 0
@@ -148,6 +161,8 @@ async function sendResult(
 		part.push(chunk.rows)
 		bytes += chunk.rows.length
 		count += chunk.count
+		total += chunk.count
+		if (faults.cutQueryRows !== undefined && total >= faults.cutQueryRows) return flush(true)
 	}
 	if (count > 0 || sent === 0) await flush()
 }

@@ -12,6 +12,7 @@ export interface Note {
 
 export interface PlannedObject {
 	readonly path: string
+	readonly kind: ObjectKind
 	readonly permissions: ProtoText
 }
 
@@ -19,6 +20,7 @@ export interface PlannedObject {
 export interface BackupPlan {
 	/** What was asked for; empty for everything. */
 	readonly paths: readonly string[]
+	/** Row tables and column tables. */
 	readonly tables: readonly PlannedObject[]
 	/** Chosen ones, and every directory above something chosen. */
 	readonly directories: readonly PlannedObject[]
@@ -27,7 +29,6 @@ export interface BackupPlan {
 }
 
 const REASONS: Partial<Record<ObjectKind, string>> = {
-	'column-table': 'column tables are not taken yet',
 	view: 'views are not taken yet',
 	topic: 'topics are not taken yet, and their messages never are',
 	sequence: 'sequences are taken with the column that uses them, not by themselves',
@@ -55,11 +56,11 @@ export function planBackup(objects: readonly SourceObject[], selection: Selectio
 		})
 	}
 
-	const tables = chosen.filter((object) => object.kind === 'row-table')
+	const tables = chosen.filter((object) => isTable(object))
 	const needed = new Set(chosen.filter((object) => object.kind === 'directory').map((object) => object.path))
 	for (const object of chosen) for (const path of ancestorsOf(object.path)) needed.add(path)
 	const directories = objects.filter((object) => object.kind === 'directory' && needed.has(object.path))
-	const others = chosen.filter((object) => object.kind !== 'row-table' && object.kind !== 'directory')
+	const others = chosen.filter((object) => !isTable(object) && object.kind !== 'directory')
 
 	if (!selection.isEverything && tables.length + directories.length === 0) {
 		throw new BackupError('CONFIG_INVALID', 'the paths and patterns leave nothing to back up', {
@@ -77,6 +78,10 @@ export function planBackup(objects: readonly SourceObject[], selection: Selectio
 	}
 }
 
+function isTable({ kind }: SourceObject): boolean {
+	return kind === 'row-table' || kind === 'column-table'
+}
+
 function warningsOf(unusedPatterns: readonly string[], found: number): string[] {
 	const warnings = unusedPatterns.map((pattern) => `the pattern ${pattern} matches nothing in the database`)
 	if (found === 0) warnings.push('the database is empty: the backup will hold nothing')
@@ -84,7 +89,7 @@ function warningsOf(unusedPatterns: readonly string[], found: number): string[] 
 }
 
 function planned(object: SourceObject): PlannedObject {
-	return { path: object.path, permissions: object.permissions }
+	return { path: object.path, kind: object.kind, permissions: object.permissions }
 }
 
 function noteOf(object: SourceObject): Note {

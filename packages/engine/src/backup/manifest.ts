@@ -2,6 +2,7 @@ import type { Manifest, ManifestObject } from '@ydbackup/format'
 
 import type { BackupPlan, Note } from './backup-plan.ts'
 import type { BackupRun, RunOptions } from './backup-run.ts'
+import { isColumnTable } from '../part/column-table.ts'
 import type { TableJob, TableTotals } from './write-data.ts'
 
 export interface ManifestParts {
@@ -57,7 +58,7 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 
 /** Everything that was not taken, and what is doubtful. */
 export function notesOf({ options, link }: BackupRun, plan: BackupPlan): Note[] {
-	return [...plan.notes, ...patternNotes(options), ...(link?.doubts?.() ?? [])]
+	return [...plan.notes, ...patternNotes(options), ...momentNotes(plan), ...(link?.doubts?.() ?? [])]
 }
 
 /** Patterns stand among what was not taken: whoever restores must see that the backup is not of everything. */
@@ -66,6 +67,14 @@ function patternNotes({ include = [], exclude = [] }: RunOptions): Note[] {
 		...include.map((path) => ({ path, kind: 'include', reason: 'only what such patterns match was taken' })),
 		...exclude.map((path) => ({ path, kind: 'exclude', reason: 'what this pattern matches was left out' })),
 	]
+}
+
+/** Column tables cannot be copied with the others. */
+function momentNotes({ tables }: BackupPlan): Note[] {
+	const columns = tables.filter(({ kind }) => kind === 'column-table').length
+	if (columns === 0 || columns === tables.length) return []
+	const reason = `${columns} column tables were read as of one moment and ${tables.length - columns} row tables as of another one; both lie between snapshotAfter and snapshotBefore`
+	return [{ path: '', kind: 'consistency', reason }]
 }
 
 function kindOf({ increment }: BackupRun): Pick<Manifest, 'kind' | 'parent'> {
@@ -83,7 +92,14 @@ function tableObject(
 	const state = link?.stateOf(table.path)
 	return {
 		path: table.path,
-		kind: link === undefined ? 'row-table' : isOfIndex ? 'index-changes' : 'change-table',
+		kind:
+			link === undefined
+				? isColumnTable(table.scheme)
+					? 'column-table'
+					: 'row-table'
+				: isOfIndex
+					? 'index-changes'
+					: 'change-table',
 		...(state && { state: { rows: String(state.rows), rowHash: state.rowHash } }),
 		prefix,
 		rows: String(totals?.rows ?? 0),

@@ -1,4 +1,4 @@
-import { isBackupError, type SnapshotSource } from '@ydbackup/core'
+import { isBackupError, type ObjectKind, type SnapshotSource } from '@ydbackup/core'
 
 import type { BackupPlan } from './backup-plan.ts'
 import type { BackupRun } from './backup-run.ts'
@@ -11,10 +11,16 @@ export async function takeSnapshot(
 	planAgain: () => Promise<BackupPlan>,
 ): Promise<BackupPlan> {
 	async function take(of: BackupPlan): Promise<void> {
-		const tables = of.tables.map((table) => table.path)
-		if (tables.length === 0) return
-		run.reporter.phase('snapshot', `copying ${tables.length} tables at one moment into ${run.workDirectory}`)
-		run.snapshot = await source.take({ tables, workDirectory: run.workDirectory, signal: run.options.signal })
+		if (of.tables.length === 0) return
+		const pathsOf = (kind: ObjectKind): string[] =>
+			of.tables.filter((table) => table.kind === kind).map(({ path }) => path)
+		const tables = pathsOf('row-table')
+		const columnTables = pathsOf('column-table')
+		const { workDirectory, options, reporter } = run
+		const copied = `copying ${tables.length} tables at one moment into ${workDirectory}`
+		const read = `opening a transaction over ${columnTables.length} column tables`
+		reporter.phase('snapshot', columnTables.length === 0 ? copied : tables.length === 0 ? read : `${copied}, ${read}`)
+		run.snapshot = await source.take({ tables, columnTables, workDirectory, signal: options.signal })
 	}
 	try {
 		await take(plan)

@@ -1,4 +1,4 @@
-import { BackupError, type CollectionLink, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, type CollectionLink, isBackupError, type ObjectKind, throwIfInterrupted } from '@ydbackup/core'
 import { type Manifest, parseCompression } from '@ydbackup/format'
 
 import { abandonRun } from '../backup/abandon-run.ts'
@@ -50,16 +50,17 @@ export async function shipLink(
 			path,
 		)
 	}
-	const permissionsOf = (path: string): BackupPlan['tables'][number] => ({
+	const planned = (path: string, kind: ObjectKind): BackupPlan['tables'][number] => ({
 		path,
+		kind,
 		permissions: live.get(path)?.permissions ?? [],
 	})
 	const extras = parent === undefined ? [] : indexChanges
 	const ofIndexes = new Set(extras.map(({ path }) => path))
 	const plan: BackupPlan = {
 		paths: [],
-		tables: [...tables, ...extras].map(({ path }) => permissionsOf(path)),
-		directories: above.filter((path) => live.has(path)).map(permissionsOf),
+		tables: [...tables, ...extras].map(({ path }) => planned(path, 'row-table')),
+		directories: above.filter((path) => live.has(path)).map((path) => planned(path, 'directory')),
 		notes: [],
 		warnings: [],
 	}

@@ -2,6 +2,7 @@ import { bareType, BackupError, type ProtoText, type TableSchema } from '@ydback
 import { dumpLayout } from '@ydbackup/format'
 
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
+import { isColumnTable } from '../part/column-table.ts'
 import { withoutPools } from '../restore/storage-pools.ts'
 import type { RestoreChoice } from '../restore/restore-plan.ts'
 
@@ -47,14 +48,21 @@ export function dumpScheme(
 	}
 }
 
-/** Columns that YDB's own restore is known to stumble over. */
-export function warningsOf({ columns }: TableSchema): string[] {
+/** What YDB's own restore is known to stumble over. */
+export function warningsOf(scheme: ProtoText, { columns }: TableSchema): string[] {
 	const pg = columns.filter(({ type }) => bareType(type).kind === 'pg').map(({ name }) => name)
-	return pg.length === 0
-		? []
-		: [
-				`column ${pg.join(', ')} has a Pg type, which ydb tools restore is not known to take; ydbackup restore --from does`,
-			]
+	const warnings: string[] = []
+	if (pg.length > 0) {
+		warnings.push(
+			`column ${pg.join(', ')} has a Pg type, which ydb tools restore is not known to take; ydbackup restore --from does`,
+		)
+	}
+	if (isColumnTable(scheme)) {
+		warnings.push(
+			'it is a column table, of which older versions of ydb tools restore the scheme only; ydbackup restore --from restores its rows',
+		)
+	}
+	return warnings
 }
 
 function unknownFields(tree: ProtoText, place = ''): string[] {

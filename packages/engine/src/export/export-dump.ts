@@ -53,7 +53,7 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 			const { scheme, schema } = openScheme(stored)
 			const { leftOut } = dumpScheme(scheme, true)
 			notes.push(...leftOut.map((reason) => ({ path: stored.path, kind: 'row-table', reason })))
-			for (const warning of warningsOf(schema)) reporter.warn(warning, stored.path)
+			for (const warning of warningsOf(scheme, schema)) reporter.warn(warning, stored.path)
 		}
 
 		await target.prepare()

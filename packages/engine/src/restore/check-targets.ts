@@ -20,6 +20,7 @@ const SHOWN = 20
 export async function checkTargets(
 	sink: SnapshotSink,
 	choice: RestoreChoice,
+	columnTables: ReadonlySet<string>,
 	options: RestoreSettings,
 ): Promise<ReadonlyMap<string, SourceObject>> {
 	const found = new Map<string, SourceObject>()
@@ -28,7 +29,7 @@ export async function checkTargets(
 		if (object !== undefined) found.set(path, object)
 	})
 	const dataOnly = options.dataOnly === true
-	const { taken, missing } = findConflicts(choice, found, { existing: options.existing, dataOnly })
+	const { taken, missing } = findConflicts(choice, found, { existing: options.existing, dataOnly, columnTables })
 	if (missing.length > 0) {
 		throw new BackupError('PATH_NOT_FOUND', `not in ${sink.database}: ${shown(missing)}`, {
 			advice: 'rows alone go into tables that exist; restore the schemes first, or restore without data-only',

@@ -8,11 +8,12 @@ const SHOWN = 20
 export interface TiedTable {
 	readonly target: string
 	readonly isReplaced: boolean
+	readonly isColumnTable: boolean
 }
 
 /**
  * Looks at what hangs on tables that exist. Writes to a table with changefeeds go on to all who read them, and YDB renames no table that
- * has one, nor one that a replication writes to. Errors: `PATH_EXISTS` naming all of them.
+ * has one, nor one that a replication writes to, nor a column table. Errors: `PATH_EXISTS` naming all of them.
  */
 export async function checkTies(
 	sink: SnapshotSink,
@@ -22,10 +23,10 @@ export async function checkTies(
 	const fixed: string[] = []
 	const replicas: string[] = []
 	const followed: string[] = []
-	await runAll(tables, CALLS_AT_ONCE, options.signal, async ({ target, isReplaced }, signal) => {
+	await runAll(tables, CALLS_AT_ONCE, options.signal, async ({ target, isReplaced, isColumnTable }, signal) => {
 		const ties = await sink.describeTies(target, { signal })
 		if (isReplaced) {
-			const why = whyFixed(ties)
+			const why = isColumnTable ? 'is a column table' : whyFixed(ties)
 			if (why !== undefined) fixed.push(`${target} ${why}`)
 		} else if (ties.isReplica) replicas.push(target)
 		else if (ties.changefeeds.length > 0) followed.push(`${target} (${ties.changefeeds.join(', ')})`)
@@ -33,7 +34,7 @@ export async function checkTies(
 	if (fixed.length > 0) {
 		throw new BackupError('PATH_EXISTS', `cannot be replaced in ${sink.database}: ${shown(fixed)}`, {
 			advice:
-				'nothing was written: YDB does not rename such tables. Drop the changefeed or the replication first, restore to another path, or merge rows',
+				'nothing was written: YDB does not rename such tables. Drop what hangs on them first, restore to another path, or merge rows',
 		})
 	}
 	if (replicas.length > 0) {

@@ -15,7 +15,8 @@ import { createMeter } from '../events/meter.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { type StallWatch, watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
-import type { StoredDirectory } from '../part/contents.ts'
+import { isColumnTable } from '../part/column-table.ts'
+import { openScheme, type StoredDirectory } from '../part/contents.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
 import { checkTies, type TiedTable } from './check-ties.ts'
 import { changeOwners, createDirectories, createTables } from './create-objects.ts'
@@ -73,11 +74,15 @@ export async function restoreContents(
 		const contents = await open(reporter)
 		for (const { path, message } of contents.problems) reporter.warn(message, path)
 		reporter.phase('check', `looking at the target ${sink.database}`)
-		const found = await checkTargets(sink, contents.choice, options)
+		const found = await checkTargets(sink, contents.choice, columnTablesOf(contents), options)
 		const run = createRun(options, contents, found, reporter)
 		const existing = run.tables.filter((work) => work.existed)
 		await checkExistingTables(sink, existing, options, reporter.warn)
-		await checkTies(sink, run.tables.flatMap(tiedTable), options)
+		await checkTies(
+			sink,
+			run.tables.flatMap((work) => tiedTable(work, found)),
+			options,
+		)
 		await nameLeftovers(run)
 		throwIfInterrupted(signal, 'checking the target')
 		if (options.dryRun !== true) await write(run, contents.fill)
@@ -145,8 +150,16 @@ function createRun(
 	}
 }
 
-function tiedTable({ target, existed, replaces }: TableWork): TiedTable[] {
-	return existed || replaces !== undefined ? [{ target, isReplaced: replaces !== undefined }] : []
+function tiedTable({ target, existed, replaces }: TableWork, found: ReadonlyMap<string, SourceObject>): TiedTable[] {
+	if (!existed && replaces === undefined) return []
+	const isColumnTable = found.get(target)?.kind === 'column-table'
+	return [{ target, isReplaced: replaces !== undefined, isColumnTable }]
+}
+
+function columnTablesOf({ tables }: Contents): Set<string> {
+	return new Set(
+		tables.filter(({ stored }) => isColumnTable(openScheme(stored).scheme)).map(({ stored }) => stored.path),
+	)
 }
 
 /** Where two directories fall together the first one's rights count. */

@@ -70,6 +70,8 @@ export function pathsToProbe(choice: RestoreChoice): string[] {
 export interface ConflictRules {
 	readonly existing: 'fail' | 'merge' | 'replace'
 	readonly dataOnly: boolean
+	/** Paths in the backup of tables that are stored by columns. */
+	readonly columnTables: ReadonlySet<string>
 }
 
 /** What stands in the way of a restore, each as one fragment; empty when nothing does. */
@@ -90,11 +92,12 @@ export function findConflicts(
 		const object = found.get(target)
 		if (object !== undefined && object.kind !== 'directory') taken.add(`${target} is a ${nameOf(object)}`)
 	}
-	for (const { target } of choice.tables) {
+	for (const { path, target } of choice.tables) {
+		const kind = rules.columnTables.has(path) ? 'column-table' : 'row-table'
 		const object = found.get(target)
 		if (object === undefined) {
 			if (rules.dataOnly) missing.push(target)
-		} else if (object.kind !== 'row-table') {
+		} else if (object.kind !== kind) {
 			taken.add(`${target} is a ${nameOf(object)}`)
 		} else if (rules.existing === 'fail' && !rules.dataOnly) {
 			taken.add(target)

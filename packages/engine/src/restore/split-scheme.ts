@@ -8,6 +8,8 @@ import {
 	type ProtoValue,
 } from '@ydbackup/core'
 
+import { isColumnTable } from '../part/column-table.ts'
+
 /** A sequence that gives a column its values, and where it was. */
 export interface SequenceState {
 	readonly column: string
@@ -34,7 +36,8 @@ const SPLIT_SWITCHES = ['partitioning_by_size', 'partitioning_by_load']
 /** Splits a `CreateTableRequest` into what is done before the rows and what is done after them. Nothing is lost between them. */
 export function splitScheme(scheme: ProtoText): SchemePhases {
 	const settings = protoMessage(scheme, 'partitioning_settings')
-	const quiet = withoutSplits(settings)
+	// Partitions of a column table do not move while rows come in.
+	const quiet = isColumnTable(scheme) ? undefined : withoutSplits(settings)
 	const ttl = protoField(scheme, 'ttl_settings')
 	const later = new Set(['indexes', 'ttl_settings'])
 	const create = scheme

@@ -24,7 +24,7 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 			throw complain(`has directory ${JSON.stringify(path)} with a folder`)
 	}
 
-	const foreign = manifest.kind === 'full' ? ['change-table', 'index-changes'] : ['row-table']
+	const foreign = manifest.kind === 'full' ? ['change-table', 'index-changes'] : ['row-table', 'column-table']
 	const odd = objects.find((object) => foreign.includes(object.kind))
 	if (odd) throw complain(`is ${manifest.kind} and has ${JSON.stringify(odd.path)} as a ${odd.kind}`)
 

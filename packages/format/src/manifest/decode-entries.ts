@@ -14,7 +14,7 @@ export type OneOf = <const T extends string>(name: string, known: readonly T[]) 
 
 export function readObject(fields: Fields, oneOf: OneOf): ManifestObject {
 	const path = fields.text('path', { max: 16_384 })
-	const kind = oneOf('kind', ['row-table', 'change-table', 'index-changes', 'directory'])
+	const kind = oneOf('kind', ['row-table', 'column-table', 'change-table', 'index-changes', 'directory'])
 	// The empty path is the database itself, which is a directory.
 	if (!isRelativePath(path) && !(path === '' && kind === 'directory')) throw fields.bad('path', 'is no path', path)
 	return dropAbsent({

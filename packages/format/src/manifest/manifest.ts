@@ -89,7 +89,7 @@ export interface ManifestObject {
 	 * `change-table`: what changed in a row table since the parent; only increments have them. `index-changes`: the same of an index, below
 	 * the directory of a backup collection's link; kept for YDB's own RESTORE alone, ours builds indexes from rows.
 	 */
-	readonly kind: 'row-table' | 'change-table' | 'index-changes' | 'directory'
+	readonly kind: 'row-table' | 'column-table' | 'change-table' | 'index-changes' | 'directory'
 	/** Its folder in the export: `001`. */
 	readonly prefix?: string | undefined
 	/** Decimal. */

@@ -16,13 +16,14 @@ const SessionService: {
 	attachSession: QueryServiceDefinition.attachSession,
 }
 
-/** A session of the query service for one statement: created, attached, used, deleted. Every step is bounded. */
-export async function withSession<T>(
-	driver: Driver,
-	doing: string,
-	signal: AbortSignal | undefined,
-	work: (sessionId: string) => Promise<T>,
-): Promise<T> {
+export interface Session {
+	readonly sessionId: string
+	/** Nobody waits for it: the server ends sessions whose stream is gone. */
+	close(): void
+}
+
+/** A session of the query service, created and attached. Every step is bounded. */
+export async function openSession(driver: Driver, doing: string, signal: AbortSignal | undefined): Promise<Session> {
 	const client = driver.createClient(SessionService)
 	const { status, issues, sessionId } = await bounded(signal, OPEN_MS, (bound) =>
 		client.createSession({}, { signal: bound }),
@@ -31,20 +32,37 @@ export async function withSession<T>(
 	// The session lives while this stream is open.
 	const detach = new AbortController()
 	const states = client.attachSession({ sessionId }, { signal: detach.signal })[Symbol.asyncIterator]()
-	try {
-		await bounded(signal, OPEN_MS, async (bound) => {
-			bound.addEventListener('abort', () => detach.abort(bound.reason), { once: true })
-			const { value: state } = await states.next()
-			if (state && state.status !== SUCCESS) throw refusalError({ status: state.status, issues: state.issues }, doing)
-		})
-		return await work(sessionId)
-	} finally {
-		// Nobody waits for it: the server ends sessions whose stream is gone.
+	const close = (): void =>
 		void bounded(undefined, CLOSE_MS, (bound) => client.deleteSession({ sessionId }, { signal: bound }))
 			.catch(() => {})
 			.finally(() => {
 				detach.abort()
 				return states.next().catch(() => {})
 			})
+	try {
+		await bounded(signal, OPEN_MS, async (bound) => {
+			bound.addEventListener('abort', () => detach.abort(bound.reason), { once: true })
+			const { value: state } = await states.next()
+			if (state && state.status !== SUCCESS) throw refusalError({ status: state.status, issues: state.issues }, doing)
+		})
+		return { sessionId, close }
+	} catch (error) {
+		close()
+		throw error
+	}
+}
+
+/** A session for one statement: opened, used, deleted. */
+export async function withSession<T>(
+	driver: Driver,
+	doing: string,
+	signal: AbortSignal | undefined,
+	work: (sessionId: string) => Promise<T>,
+): Promise<T> {
+	const session = await openSession(driver, doing, signal)
+	try {
+		return await work(session.sessionId)
+	} finally {
+		session.close()
 	}
 }

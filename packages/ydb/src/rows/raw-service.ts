@@ -5,6 +5,7 @@ type Bytes = (bytes: Uint8Array) => Uint8Array
 type Table = typeof TableServiceDefinition
 type Query = typeof QueryServiceDefinition
 type RawRequest<Method> = Omit<Method, 'requestSerialize'> & { readonly requestSerialize: Bytes }
+type RawAnswer<Method> = Omit<Method, 'responseDeserialize'> & { readonly responseDeserialize: Bytes }
 type RawBoth<Method> = Omit<RawRequest<Method>, 'responseDeserialize'> & { readonly responseDeserialize: Bytes }
 
 const asIs: Bytes = (bytes) => bytes
@@ -24,4 +25,9 @@ export const RawTableService: {
 
 export const RawQueryService: { readonly executeQuery: RawRequest<Query['executeQuery']> } = {
 	executeQuery: { ...QueryServiceDefinition.executeQuery, requestSerialize: asIs },
+}
+
+/** Queries whose answers are taken as bytes. */
+export const RowQueryService: { readonly executeQuery: RawAnswer<Query['executeQuery']> } = {
+	executeQuery: { ...QueryServiceDefinition.executeQuery, responseDeserialize: asIs },
 }

@@ -1,7 +1,6 @@
 import { CreateSessionResultSchema } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
 import {
-	BackupError,
 	type KeyBytes,
 	type KeyRange,
 	type ReadRowsOptions,
@@ -9,7 +8,6 @@ import {
 	type TableSchema,
 	throwIfInterrupted,
 } from '@ydbackup/core'
-import { createKeyComparator, createKeyReader, isInRange, keyTypes, showKey, takeRows } from '@ydbackup/rows'
 import { bounded } from '../call/bounded.ts'
 import { resultOf } from '../call/operation.ts'
 import { Patience } from '../call/patience.ts'
@@ -17,7 +15,7 @@ import type { ByteBudget } from './byte-budget.ts'
 import { RawTableService } from './raw-service.ts'
 import { BATCH_BYTES, readRequest } from './read-request.ts'
 import { resultSetOf } from './response.ts'
-import { createRiseCheck } from './rising.ts'
+import { createRowTaker } from './take-checked.ts'
 
 export interface RangeReader {
 	readonly driver: Driver
@@ -40,15 +38,8 @@ export async function* readRange(
 	const { path, schema, budget } = reader
 	const { signal, onRestart } = options
 	const doing = `read table ${path}`
-	const key = createKeyReader(schema)
-	const types = keyTypes(schema)
-	const compare = createKeyComparator(types)
+	const take = createRowTaker(path, schema, range)
 	const patience = new Patience({ doing, signal, onRetry: onRestart })
-	const outOfOrder = (at: KeyBytes, why: string): BackupError =>
-		new BackupError('ROWS_OUT_OF_ORDER', `table ${path} yields key ${showKey(at, types)} ${why}`, {
-			advice: 'this backup cannot be trusted and was stopped; report it with the version of the server',
-		})
-	const findFall = createRiseCheck(schema)
 	let last: KeyBytes | undefined
 	let messageBytes = BATCH_BYTES
 	let release = await budget.take(STREAM_MESSAGES * messageBytes, signal)
@@ -61,17 +52,8 @@ export async function* readRange(
 				for await (const message of messages(reader, rest, signal)) {
 					throwIfInterrupted(signal, doing)
 					const resultSet = resultSetOf(message, doing)
-					const chunk = resultSet && takeRows(message, resultSet, key)
+					const chunk = resultSet && take(message, resultSet, last)
 					if (!chunk) continue
-					if (last && compare(last, chunk.firstKey) >= 0)
-						throw outOfOrder(chunk.firstKey, `after ${showKey(last, types)}`)
-					const fall = findFall(chunk.bytes)
-					if (fall)
-						throw outOfOrder(key.read(chunk.bytes, fall.start, fall.end), 'not after the key of the row before it')
-					if (!isInRange(chunk.firstKey, range, compare))
-						throw outOfOrder(chunk.firstKey, 'outside of the range that was asked for')
-					if (!isInRange(chunk.lastKey, range, compare))
-						throw outOfOrder(chunk.lastKey, 'outside of the range that was asked for')
 					last = chunk.lastKey
 					patience.reset()
 					if (message.length > 2 * messageBytes) {

@@ -15,6 +15,7 @@ import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
 import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
 import { momentsBetween, now } from './clock.ts'
+import { type ColumnTables, takeColumnTables } from './column-tables.ts'
 import {
 	copyTables,
 	dropTable,
@@ -45,7 +46,7 @@ function shapeOf(table: DescribeTableResult): DescribeTableResult {
 /** One consistent copy of tables, frozen. After an error nothing of it is left. */
 export async function takeSnapshot(
 	context: SnapshotContext,
-	{ tables, workDirectory, signal }: SnapshotRequest,
+	{ tables, columnTables = [], workDirectory, signal }: SnapshotRequest,
 ): Promise<Snapshot> {
 	const { control, database } = context
 	if (tables.length > MAX_COPIES)
@@ -60,7 +61,9 @@ export async function takeSnapshot(
 	const absolute = (path: string): string => `${database}/${path}`
 	const copyOf = new Map(tables.map((path, at) => [path, `${work}/${String(at + 1).padStart(5, '0')}`]))
 	let isOurs = false
+	let columns: ColumnTables | undefined
 	const drop = async (by: AbortSignal | undefined): Promise<void> => {
+		await columns?.close()
 		if (!isOurs) return
 		// One table that cannot be dropped keeps no other one.
 		await forEachAbreast([...copyOf.values()], (path) => dropTable(control, path, { signal: by }), 'go on')
@@ -86,6 +89,7 @@ export async function takeSnapshot(
 				signal,
 			)
 		}
+		if (columnTables.length > 0) columns = await takeColumnTables(context, columnTables, signal)
 		const after = await now(control, signal)
 		const taken: SnapshotTable[] = await forEachAbreast(tables, async (path, at) => {
 			const original = originals[at]!
@@ -102,12 +106,17 @@ export async function takeSnapshot(
 		return {
 			workDirectory,
 			...momentsBetween(before, after),
-			tables: taken,
-			async *read({ path, schema }, range, options) {
+			tables: columns ? [...taken, ...columns.tables] : taken,
+			async *read(table, range, options) {
+				const { path, schema } = table
+				if (columns?.holds(path)) return yield* columns.read(table, options)
 				const reader = await context.data(options?.signal)
 				yield* readRange({ ...reader, path: copyOf.get(path)!, schema }, range, options)
 			},
-			countRows: ({ path }, options) => countRows(control, copyOf.get(path)!, options?.signal),
+			countRows: ({ path }, options) =>
+				columns?.holds(path)
+					? columns.countRows(path, options)
+					: countRows(control, copyOf.get(path)!, options?.signal),
 			drop: (options) => drop(options?.signal),
 		}
 	} catch (error) {
