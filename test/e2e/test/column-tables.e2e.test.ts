@@ -32,110 +32,127 @@ const all = async (queries: Queries, path: string): Promise<string> =>
 
 const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
-test('column tables come back as they were, beside row tables and with what is known of their moments', async () => {
-	await using world = await createWorld()
-	await using queries = await openQueries(world.endpoint, world.database)
-	await seed(queries)
-	const before = await all(queries, 'lake/events')
-	await world.run(['repo', 'init'])
-	const made = await world.runOnDatabase(['backup', 'create'])
-	expect(made).toMatchObject({ code: 0 })
-	expect(made.result.tables).toMatchObject([
-		{ path: 'lake/events', rows: ROWS, partitions: 1 },
-		{ path: 'lake/none', rows: 0 },
-		{ path: 'shop/orders', rows: 2 },
-	])
-	const { result: shown } = await world.run(['backup', 'show', 'latest'])
-	expect(shown.notes).toEqual([
-		{ path: '', kind: 'consistency', reason: expect.stringMatching(/2 column tables .* 1 row tables/) },
-	])
-	expect(await world.run(['backup', 'verify', 'latest', '--level', 'full'])).toMatchObject({ code: 0 })
-	// The files are those of any table, in the order of the key.
-	const [place] = await readdir(join(world.repo, 'backups'))
-	expect(await readFile(join(world.repo, 'backups', place!, '001', 'scheme.pb'), 'utf8')).toContain(
-		'store_type: STORE_TYPE_COLUMN',
-	)
+test(
+	'column tables come back as they were, beside row tables and with what is known of their moments',
+	{ timeout: 120_000 },
+	async () => {
+		await using world = await createWorld()
+		await using queries = await openQueries(world.endpoint, world.database)
+		await seed(queries)
+		const before = await all(queries, 'lake/events')
+		await world.run(['repo', 'init'])
+		const made = await world.runOnDatabase(['backup', 'create'])
+		expect(made).toMatchObject({ code: 0 })
+		expect(made.result.tables).toMatchObject([
+			{ path: 'lake/events', rows: ROWS, partitions: 1 },
+			{ path: 'lake/none', rows: 0 },
+			{ path: 'shop/orders', rows: 2 },
+		])
+		const { result: shown } = await world.run(['backup', 'show', 'latest'])
+		expect(shown.notes).toEqual([
+			{ path: '', kind: 'consistency', reason: expect.stringMatching(/2 column tables .* 1 row tables/) },
+		])
+		expect(await world.run(['backup', 'verify', 'latest', '--level', 'full'])).toMatchObject({ code: 0 })
+		// The files are those of any table, in the order of the key.
+		const [place] = await readdir(join(world.repo, 'backups'))
+		expect(await readFile(join(world.repo, 'backups', place!, '001', 'scheme.pb'), 'utf8')).toContain(
+			'store_type: STORE_TYPE_COLUMN',
+		)
 
-	const back = await world.runOnDatabase(['restore', 'latest', '--to', '/local/back', '--verify-data'])
-	expect(back).toMatchObject({ code: 0, result: { outcome: 'complete' } })
-	expect(back.result.tables.every(({ isCompared }: { isCompared: boolean }) => isCompared)).toBe(true)
-	expect(await all(queries, 'back/lake/events')).toBe(before)
+		const back = await world.runOnDatabase(['restore', 'latest', '--to', '/local/back', '--verify-data'])
+		expect(back).toMatchObject({ code: 0, result: { outcome: 'complete' } })
+		expect(back.result.tables.every(({ isCompared }: { isCompared: boolean }) => isCompared)).toBe(true)
+		expect(await all(queries, 'back/lake/events')).toBe(before)
 
-	// Over rows that changed, and never as another kind of table.
-	await queries.run('DELETE FROM `lake/events` WHERE id % 3 = 0')
-	expect(await world.runOnDatabase(['restore', 'latest', '--existing', 'merge'])).toMatchObject({ code: 0 })
-	expect(await all(queries, 'lake/events')).toBe(before)
-	const replaced = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
-	expect({ code: replaced.code, message: replaced.error.message }).toMatchObject({
-		code: 5,
-		message: expect.stringContaining('lake/events is a column table'),
-	})
-	await queries.run('DROP TABLE `lake/none`')
-	await queries.run('CREATE TABLE `lake/none` (id Utf8 NOT NULL, n Int32, PRIMARY KEY (id))')
-	expect(
-		await world.runOnDatabase(['restore', 'latest', '--existing', 'merge', '--include', 'lake/none']),
-	).toMatchObject({
-		code: 5,
-	})
-})
+		// Over rows that changed, and never as another kind of table.
+		await queries.run('DELETE FROM `lake/events` WHERE id % 3 = 0')
+		expect(await world.runOnDatabase(['restore', 'latest', '--existing', 'merge'])).toMatchObject({ code: 0 })
+		expect(await all(queries, 'lake/events')).toBe(before)
+		const replaced = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
+		expect({ code: replaced.code, message: replaced.error.message }).toMatchObject({
+			code: 5,
+			message: expect.stringContaining('lake/events is a column table'),
+		})
+		await queries.run('DROP TABLE `lake/none`')
+		await queries.run('CREATE TABLE `lake/none` (id Utf8 NOT NULL, n Int32, PRIMARY KEY (id))')
+		expect(
+			await world.runOnDatabase(['restore', 'latest', '--existing', 'merge', '--include', 'lake/none']),
+		).toMatchObject({
+			code: 5,
+		})
+	},
+)
 
-test('rows that are written meanwhile are not in the backup, and streams that break lose none', async () => {
-	await using world = await createWorld()
-	await using queries = await openQueries(world.endpoint, world.database)
-	await seed(queries)
-	const before = await all(queries, 'lake/events')
-	await world.run(['repo', 'init'])
-	Object.assign(world.emulator.faults, { queryPartRows: 50, delayQueryMs: 15 })
-	Object.assign(world.emulator.faults, { breakQueryAfterParts: 7, breakQueryTimes: 2, cutQueryRows: 170 })
-	const write = setInterval(() => {
-		queries.run('DELETE FROM `lake/events` WHERE id % 2 = 0').catch(() => {})
-	}, 50)
-	const made = await world.runOnDatabase(['backup', 'create'])
-	clearInterval(write)
-	expect(made).toMatchObject({ code: 0 })
-	Object.assign(world.emulator.faults, { queryPartRows: undefined, delayQueryMs: 0, cutQueryRows: undefined })
-	const count = async (path: string): Promise<unknown> => (await queries.run(`SELECT COUNT(*) FROM \`${path}\``))[0]![0]
-	const { rows } = made.result.tables[0]
-	// As of one moment: before the delete or behind it, never between.
-	expect([ROWS, ROWS / 2]).toContain(rows)
-	expect(await count('lake/events')).toBe(BigInt(ROWS / 2))
-	expect(await world.runOnDatabase(['restore', 'latest', '--to', '/local/back', '--verify-data'])).toMatchObject({
-		code: 0,
-	})
-	expect(await count('back/lake/events')).toBe(BigInt(rows))
-	if (rows === ROWS) expect(await all(queries, 'back/lake/events')).toBe(before)
-	expect(await world.run(['backup', 'verify', 'latest', '--level', 'full'])).toMatchObject({ code: 0 })
-})
+test(
+	'rows that are written meanwhile are not in the backup, and streams that break lose none',
+	{ timeout: 120_000 },
+	async () => {
+		await using world = await createWorld()
+		await using queries = await openQueries(world.endpoint, world.database)
+		await seed(queries)
+		const before = await all(queries, 'lake/events')
+		await world.run(['repo', 'init'])
+		Object.assign(world.emulator.faults, { queryPartRows: 50, delayQueryMs: 15 })
+		Object.assign(world.emulator.faults, { breakQueryAfterParts: 2, breakQueryTimes: 2, cutQueryRows: 170 })
+		const write = setInterval(() => {
+			queries.run('DELETE FROM `lake/events` WHERE id % 2 = 0').catch(() => {})
+		}, 50)
+		const made = await world.runOnDatabase(['backup', 'create'])
+		clearInterval(write)
+		expect(made).toMatchObject({ code: 0 })
+		Object.assign(world.emulator.faults, { queryPartRows: undefined, delayQueryMs: 0, cutQueryRows: undefined })
+		const count = async (path: string): Promise<unknown> =>
+			(await queries.run(`SELECT COUNT(*) FROM \`${path}\``))[0]![0]
+		const { rows } = made.result.tables[0]
+		// As of one moment: before the delete or behind it, never between.
+		expect([ROWS, ROWS / 2]).toContain(rows)
+		expect(await count('lake/events')).toBe(BigInt(ROWS / 2))
+		expect(await world.runOnDatabase(['restore', 'latest', '--to', '/local/back', '--verify-data'])).toMatchObject({
+			code: 0,
+		})
+		expect(await count('back/lake/events')).toBe(BigInt(rows))
+		if (rows === ROWS) expect(await all(queries, 'back/lake/events')).toBe(before)
+		expect(await world.run(['backup', 'verify', 'latest', '--level', 'full'])).toMatchObject({ code: 0 })
+	},
+)
 
-test('an increment has what changed in a column table, and a chain is restored with it', async () => {
-	await using world = await createWorld()
-	await using queries = await openQueries(world.endpoint, world.database)
-	await seed(queries)
-	await world.run(['repo', 'init'])
-	expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({ code: 0 })
-	await queries.run('DELETE FROM `lake/events` WHERE id % 5 = 0')
-	await queries.run('UPDATE `lake/events` SET city = "moved"u WHERE id % 11 = 0')
-	await queries.run('UPSERT INTO `lake/none` (id, n) VALUES ("now"u, 1)')
-	const before = await all(queries, 'lake/events')
-	const increment = await world.runOnDatabase(['backup', 'create', '--incremental'])
-	expect(increment).toMatchObject({ code: 0 })
-	expect(await world.runOnDatabase(['restore', 'latest', '--to', '/local/back', '--verify-data'])).toMatchObject({
-		code: 0,
-	})
-	expect(await all(queries, 'back/lake/events')).toBe(before)
-	expect(await queries.run('SELECT n FROM `back/lake/none`')).toEqual([[1]])
-})
+test(
+	'an increment has what changed in a column table, and a chain is restored with it',
+	{ timeout: 120_000 },
+	async () => {
+		await using world = await createWorld()
+		await using queries = await openQueries(world.endpoint, world.database)
+		await seed(queries)
+		await world.run(['repo', 'init'])
+		expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({ code: 0 })
+		await queries.run('DELETE FROM `lake/events` WHERE id % 5 = 0')
+		await queries.run('UPDATE `lake/events` SET city = "moved"u WHERE id % 11 = 0')
+		await queries.run('UPSERT INTO `lake/none` (id, n) VALUES ("now"u, 1)')
+		const before = await all(queries, 'lake/events')
+		const increment = await world.runOnDatabase(['backup', 'create', '--incremental'])
+		expect(increment).toMatchObject({ code: 0 })
+		expect(await world.runOnDatabase(['restore', 'latest', '--to', '/local/back', '--verify-data'])).toMatchObject({
+			code: 0,
+		})
+		expect(await all(queries, 'back/lake/events')).toBe(before)
+		expect(await queries.run('SELECT n FROM `back/lake/none`')).toEqual([[1]])
+	},
+)
 
-test('a transaction that is gone ends the backup with an error that says so, and nothing is listed', async () => {
-	await using world = await createWorld()
-	await using queries = await openQueries(world.endpoint, world.database)
-	await seed(queries)
-	await world.run(['repo', 'init'])
-	const ended = await lose(world)
-	expect({ code: ended.code, error: ended.error?.code }).toEqual({ code: 6, error: 'DATABASE_UNREACHABLE' })
-	expect(ended.error.message).toContain('the transaction that column tables are read in is gone')
-	expect((await world.run(['backup', 'list'])).result.backups).toEqual([])
-})
+test(
+	'a transaction that is gone ends the backup with an error that says so, and nothing is listed',
+	{ timeout: 120_000 },
+	async () => {
+		await using world = await createWorld()
+		await using queries = await openQueries(world.endpoint, world.database)
+		await seed(queries)
+		await world.run(['repo', 'init'])
+		const ended = await lose(world)
+		expect({ code: ended.code, error: ended.error?.code }).toEqual({ code: 6, error: 'DATABASE_UNREACHABLE' })
+		expect(ended.error.message).toContain('the transaction that column tables are read in is gone')
+		expect((await world.run(['backup', 'list'])).result.backups).toEqual([])
+	},
+)
 
 /** All sessions end while rows are read. */
 async function lose(world: World): ReturnType<World['runOnDatabase']> {

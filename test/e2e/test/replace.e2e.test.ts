@@ -52,41 +52,49 @@ async function namesBelow(world: World, ...paths: string[]): Promise<string[]> {
 	}
 }
 
-test('tables are replaced by those of the backup, with indexes, sequences and TTL, as another client sees it', async () => {
-	await using world = await createWorld()
-	await using queries = await openQueries(world.endpoint, world.database)
-	const before = await replaced(world, queries)
-	const plan = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace', '--dry-run'])
-	expect(plan.result.tables.map(({ action }: { action: string }) => action)).toEqual(
-		plan.result.tables.map(() => 'replace'),
-	)
-	world.emulator.faults.loseAnswerEvery = 5
-	const { code, result } = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
-	world.emulator.faults.loseAnswerEvery = undefined
-	expect({ code, outcome: result.outcome }).toEqual({ code: 0, outcome: 'complete' })
-	expect(differences(before, await theirPicture(world.endpoint, world.database))).toEqual([])
-	expect(await names(world)).toEqual([])
-	expect(await queries.run('SELECT name FROM `shop/numbered` VIEW by_name WHERE name = "b"u')).toEqual([['b']])
-	await queries.run('INSERT INTO `shop/numbered` (name) VALUES ("c"u)')
-	expect(await queries.run('SELECT MAX(id) FROM `shop/numbered`')).toEqual([[3n]])
-})
+test(
+	'tables are replaced by those of the backup, with indexes, sequences and TTL, as another client sees it',
+	{ timeout: 120_000 },
+	async () => {
+		await using world = await createWorld()
+		await using queries = await openQueries(world.endpoint, world.database)
+		const before = await replaced(world, queries)
+		const plan = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace', '--dry-run'])
+		expect(plan.result.tables.map(({ action }: { action: string }) => action)).toEqual(
+			plan.result.tables.map(() => 'replace'),
+		)
+		world.emulator.faults.loseAnswerEvery = 5
+		const { code, result } = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
+		world.emulator.faults.loseAnswerEvery = undefined
+		expect({ code, outcome: result.outcome }).toEqual({ code: 0, outcome: 'complete' })
+		expect(differences(before, await theirPicture(world.endpoint, world.database))).toEqual([])
+		expect(await names(world)).toEqual([])
+		expect(await queries.run('SELECT name FROM `shop/numbered` VIEW by_name WHERE name = "b"u')).toEqual([['b']])
+		await queries.run('INSERT INTO `shop/numbered` (name) VALUES ("c"u)')
+		expect(await queries.run('SELECT MAX(id) FROM `shop/numbered`')).toEqual([[3n]])
+	},
+)
 
-test('a table with a changefeed is named before anything is touched, and rows go in when that is allowed', async () => {
-	await using world = await createWorld()
-	await using queries = await openQueries(world.endpoint, world.database)
-	await replaced(world, queries)
-	await queries.run("ALTER TABLE `geo/cities` ADD CHANGEFEED feed WITH (MODE = 'UPDATES', FORMAT = 'JSON')")
-	const now = await theirPicture(world.endpoint, world.database)
-	const refused = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
-	expect({ code: refused.code, error: refused.error.code }).toEqual({ code: 5, error: 'PATH_EXISTS' })
-	expect(refused.error.message).toContain('geo/cities has changefeeds: feed')
-	const only = ['restore', 'latest', '--include', 'geo/cities', '--existing', 'merge']
-	expect(await world.runOnDatabase(only)).toMatchObject({ code: 5 })
-	expect(differences(now, await theirPicture(world.endpoint, world.database))).toEqual([])
-	expect(await names(world)).toEqual([])
-	expect(await world.runOnDatabase([...only, '--allow-downstream-events'])).toMatchObject({ code: 0 })
-	expect(await queries.run('SELECT COUNT(*) FROM `geo/cities`')).toEqual([[400n]])
-})
+test(
+	'a table with a changefeed is named before anything is touched, and rows go in when that is allowed',
+	{ timeout: 120_000 },
+	async () => {
+		await using world = await createWorld()
+		await using queries = await openQueries(world.endpoint, world.database)
+		await replaced(world, queries)
+		await queries.run("ALTER TABLE `geo/cities` ADD CHANGEFEED feed WITH (MODE = 'UPDATES', FORMAT = 'JSON')")
+		const now = await theirPicture(world.endpoint, world.database)
+		const refused = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
+		expect({ code: refused.code, error: refused.error.code }).toEqual({ code: 5, error: 'PATH_EXISTS' })
+		expect(refused.error.message).toContain('geo/cities has changefeeds: feed')
+		const only = ['restore', 'latest', '--include', 'geo/cities', '--existing', 'merge']
+		expect(await world.runOnDatabase(only)).toMatchObject({ code: 5 })
+		expect(differences(now, await theirPicture(world.endpoint, world.database))).toEqual([])
+		expect(await names(world)).toEqual([])
+		expect(await world.runOnDatabase([...only, '--allow-downstream-events'])).toMatchObject({ code: 0 })
+		expect(await queries.run('SELECT COUNT(*) FROM `geo/cities`')).toEqual([[400n]])
+	},
+)
 
 test(
 	'a replacement that is killed at any moment leaves the old tables or the new ones, and can be run again',

@@ -185,7 +185,7 @@ function stream<D extends DescMessage>(schema: D, work: Method): Method {
 		try {
 			await work(around, call, user)
 		} catch (thrown) {
-			if (call.reply.closed.aborted) throw thrown
+			if (call.reply.closed.aborted || thrown instanceof GrpcError) throw thrown
 			const error = asYdbError(thrown)
 			const response = { status: STATUS[error.status], issues: error.issues() } as unknown
 			await call.reply.send(toBinary(schema, create(schema, response as MessageInitShape<D>)))
