@@ -79,6 +79,7 @@ import type { RowStore } from './store/row-store.ts'
 import { addSystemTables } from './services/system-tables.ts'
 import { alterTable } from './services/alter-table.ts'
 import { describeTable } from './services/describe-table.ts'
+import { checkPools } from './scheme/storage-pools.ts'
 import { copyTables, createTable, renameTables } from './services/table.ts'
 import { applyEffects, encodeEffects } from './store/transaction.ts'
 import type { Call, ServerOptions } from './transport/grpc-server.ts'
@@ -288,11 +289,14 @@ class Server implements Emulator {
 
 	#check(method: string, request: Buffer, user: string): void {
 		this.#access?.check(method, request, user)
+		if (method === TableService.createTable.path)
+			checkPools(fromBinary(CreateTableRequestSchema, request), this.faults.storagePools)
 		if (method !== TableService.alterTable.path) return
-		const { path, addColumns, dropColumns, alterColumns, addIndexes, dropIndexes, renameIndexes } = fromBinary(
-			AlterTableRequestSchema,
-			request,
-		)
+		const alteration = fromBinary(AlterTableRequestSchema, request)
+		const { alterStorageSettings, addColumnFamilies, alterColumnFamilies } = alteration
+		const columnFamilies = [...addColumnFamilies, ...alterColumnFamilies]
+		checkPools({ storageSettings: alterStorageSettings, columnFamilies }, this.faults.storagePools)
+		const { path, addColumns, dropColumns, alterColumns, addIndexes, dropIndexes, renameIndexes } = alteration
 		const ofScheme = [addColumns, dropColumns, alterColumns, addIndexes, dropIndexes, renameIndexes]
 		if (ofScheme.some(({ length }) => length > 0)) this.#collections.checkAlter(path)
 	}

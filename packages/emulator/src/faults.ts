@@ -98,6 +98,8 @@ export interface Faults {
 	onCopyTables: (() => void | Promise<void>) | undefined
 	/** Called before the rows of a read are sent (in-process use only). */
 	onReadTable: ((path: string) => void | Promise<void>) | undefined
+	/** The kinds of storage pools that the database has, divided by commas; any kind when it is not given. */
+	storagePools: string | undefined
 	/** Columns of this name are described with a type that no client knows. */
 	unknownTypeOf: string | undefined
 }
@@ -155,6 +157,7 @@ export function noFaults(): Faults {
 		unknownProgress: false,
 		onCopyTables: undefined,
 		onReadTable: undefined,
+		storagePools: undefined,
 		unknownTypeOf: undefined,
 	}
 }
@@ -174,6 +177,8 @@ const FLAGS = new Set([
 	'keepExportCopies',
 	'unknownProgress',
 ])
+/** Switches whose value is a text. */
+const TEXTS = new Set(['unknownTypeOf', 'storagePools'])
 const SIGNED = new Set(['clockOffsetMs', 'stampOffsetMinutes'])
 const IN_PROCESS = new Set(['onCopyTables', 'onReadTable'])
 
@@ -184,15 +189,9 @@ export const FAULT_NAMES: readonly string[] = Object.keys(noFaults()).filter((na
 export function faultValue(name: string, value: unknown): unknown {
 	if (!FAULT_NAMES.includes(name)) throw new TypeError(`unknown fault ${name}; known are ${FAULT_NAMES.join(', ')}`)
 	if (value === null) return noFaults()[name as keyof Faults]
-	if (
-		FLAGS.has(name)
-			? typeof value === 'boolean'
-			: name === 'unknownTypeOf'
-				? typeof value === 'string'
-				: isCount(name, value)
-	)
+	if (FLAGS.has(name) ? typeof value === 'boolean' : TEXTS.has(name) ? typeof value === 'string' : isCount(name, value))
 		return value
-	const wanted = FLAGS.has(name) ? 'true or false' : name === 'unknownTypeOf' ? 'a name of a column' : 'a whole number'
+	const wanted = FLAGS.has(name) ? 'true or false' : TEXTS.has(name) ? 'a text' : 'a whole number'
 	throw new TypeError(`fault ${name} takes ${wanted}`)
 }
 
@@ -205,7 +204,7 @@ export function faultsOf(words: readonly string[]): Partial<Faults> {
 	const faults: Record<string, unknown> = {}
 	for (const word of words) {
 		const [name = '', text = ''] = word.split('=', 2)
-		const value: unknown = /^(-?\d+|true|false)$/.test(text) && name !== 'unknownTypeOf' ? JSON.parse(text) : text
+		const value: unknown = /^(-?\d+|true|false)$/.test(text) && !TEXTS.has(name) ? JSON.parse(text) : text
 		faults[name] = faultValue(name, value)
 	}
 	return faults

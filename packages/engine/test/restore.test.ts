@@ -345,6 +345,22 @@ test('a storage pool that the target does not have costs the setting, not the da
 	expect(printProtoText(protoMessage(scheme, 'storage_settings'))).toBe('store_external_blobs: DISABLED\n')
 	expect(target.rowCount('fast')).toBe(4)
 
+	const plan = await source.restore(new FakeDatabase(), { dryRun: true })
+	expect(plan.tables[0]?.storage).toEqual(['tablet_commit_log0 on ssd', 'family default on nvme compression none'])
+
+	const insisting = new FakeDatabase()
+	insisting.refuses = target.refuses
+	await expect(source.restore(insisting, { storageSettings: 'keep' })).rejects.toThrow('no such storage pool')
+	expect(insisting.nodes.size).toBe(0)
+	const dropping = new FakeDatabase()
+	dropping.refuses = target.refuses
+	expect(await source.restore(dropping, { storageSettings: 'drop' })).toMatchObject({
+		outcome: 'complete',
+		tables: [{ storage: [] }],
+	})
+	const plain = dropping.nodes.get('fast')?.table?.scheme ?? []
+	expect(printProtoText(plain)).not.toMatch(/storage_settings|column_families|read_replicas/u)
+
 	const strict = new FakeDatabase()
 	strict.refuses = () => 'quota'
 	await expect(source.restore(strict)).rejects.toThrow('quota')

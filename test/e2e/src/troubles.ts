@@ -63,6 +63,7 @@ export const NOTICED: readonly string[] = [
 	'streamRetentionMs',
 	'alterMembers',
 	'unknownTypeOf',
+	'storagePools',
 	'unknownProgress',
 	'withoutChecksums',
 	'withoutPermissions',

@@ -79,6 +79,12 @@ export default class Restore extends YdbackupCommand {
 			default: 'keep' as const,
 			description: 'switch TTLs on at the end, or leave them off: with old backups TTL deletes rows at once',
 		})(),
+		'storage-settings': Flags.option({
+			options: ['adapt', 'keep', 'drop'] as const,
+			default: 'adapt' as const,
+			description:
+				'pools, families, compression, external blobs and read replicas: leave out what this cluster refuses, insist on all, or take its own for all tables',
+		})(),
 		'verify-data': Flags.boolean({ description: 'read every restored table back and compare all of its rows' }),
 		'accept-native-damage': Flags.boolean({
 			description: "go on although files are damaged that only YDB's own import needs",
@@ -138,6 +144,7 @@ function settingsOf(flags: RestoreFlags): Omit<RestoreSettings, 'sink'> {
 		dataOnly: flags['data-only'],
 		noAcl: flags['no-acl'],
 		ttl: flags.ttl,
+		storageSettings: flags['storage-settings'],
 		verifyData: flags['verify-data'],
 		acceptNativeDamage: flags['accept-native-damage'],
 		dryRun: flags['dry-run'],

@@ -67,8 +67,19 @@ function plannedText(restored: RestoredBackup): string {
 		]),
 		'',
 		`${spellCount(rows)} rows, ${spellBytes(plainBytes)} of data`,
+		...storageText(tables),
 		...problemsText(problems),
 	].join('\n')
+}
+
+function storageText(tables: RestoredBackup['tables']): string[] {
+	const asking = tables.filter(({ storage }) => storage.length > 0)
+	if (asking.length === 0) return []
+	const table = tableText(asking, [
+		{ title: 'TARGET', cell: ({ target }) => target },
+		{ title: 'STORAGE', cell: ({ storage }) => storage.join(', ') },
+	])
+	return ['', 'settings of storage that this cluster may not have (see --storage-settings):', '', table]
 }
 
 /** All rows are there, and something else is not: exit 9, beside the result. */

@@ -5,7 +5,7 @@ import { reasonText } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openPermissions, openScheme } from '../part/contents.ts'
 import type { DirectoryWork, RestoreRun, TableWork } from './restore-run.ts'
-import { withoutPools } from './storage-pools.ts'
+import { storageNeeds, withoutPools, withoutStorage } from './storage-pools.ts'
 import { splitPermissions } from './split-permissions.ts'
 import { splitScheme } from './split-scheme.ts'
 
@@ -52,19 +52,43 @@ export async function createWhereverItFits(
 	create: ProtoText,
 	signal: AbortSignal,
 ): Promise<void> {
+	const wish = run.options.storageSettings ?? 'adapt'
+	const first = wish === 'drop' ? withoutStorage(create) : create
 	try {
-		await run.sink.createTable(target, create, { signal })
+		await run.sink.createTable(target, first, { signal })
 	} catch (error) {
-		const anywhere = isBackupError(error, 'DATABASE_REFUSED') ? withoutPools(create) : undefined
-		if (anywhere === undefined) throw error
-		try {
-			await run.sink.createTable(target, anywhere, { signal })
-		} catch {
-			// It was not for the storage: the first answer is the one that says why.
-			throw error
-		}
-		addProblem(run, target, `it is on the default storage, because its own was refused: ${reasonText(error)}`)
+		if (wish !== 'adapt' || !isBackupError(error, 'DATABASE_REFUSED') || storageNeeds(create).length === 0) throw error
+		const left = await createWithLess(run, target, create, signal)
+		// It was not for the storage: the first answer is the one that says why.
+		if (left === undefined) throw error
+		addProblem(
+			run,
+			target,
+			`it is on the default storage, without ${left}, because its own was refused: ${reasonText(error)}`,
+		)
 	}
+}
+
+/** With as many of its settings as the database takes. Gives what was left out; undefined when that does not help. */
+async function createWithLess(
+	{ sink }: RestoreRun,
+	target: string,
+	create: ProtoText,
+	signal: AbortSignal,
+): Promise<string | undefined> {
+	for (const less of [withoutPools(create), withoutStorage(create)]) {
+		if (less === undefined) continue
+		try {
+			await sink.createTable(target, less, { signal })
+			const kept = new Set(storageNeeds(less))
+			return storageNeeds(create)
+				.filter((need) => !kept.has(need))
+				.join(', ')
+		} catch (error) {
+			if (!isBackupError(error, 'DATABASE_REFUSED')) throw error
+		}
+	}
+	return undefined
 }
 
 /** Gives an object its rights, but for the owner. */

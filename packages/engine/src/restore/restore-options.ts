@@ -53,6 +53,11 @@ export interface RestoreSettings {
 	readonly noAcl?: boolean | undefined
 	/** `keep` switches TTLs on at the end; `off` leaves them off. Default `keep`. */
 	readonly ttl?: 'keep' | 'off' | undefined
+	/**
+	 * What to do about settings of storage (pools, families, compression, external blobs, read replicas). `adapt`: what the database refuses is
+	 * left out and named in `problems`. `keep`: a refusal ends the run. `drop`: the database's own settings for all tables. Default `adapt`.
+	 */
+	readonly storageSettings?: 'adapt' | 'keep' | 'drop' | undefined
 	/** Read every restored table back and compare all of its rows. */
 	readonly verifyData?: boolean | undefined
 	/** Go on although files are damaged that only YDB's own import needs. */
@@ -80,6 +85,8 @@ export interface RestoredTable {
 	readonly indexes: readonly string[]
 	/** Whether a TTL is (or in a dry run: would be) switched on. */
 	readonly ttl: boolean
+	/** What it asks of the cluster's storage; empty when that was dropped, and for tables that existed. */
+	readonly storage: readonly string[]
 	/** Whether all rows were read back and compared. */
 	readonly isCompared: boolean
 }

@@ -2,6 +2,7 @@ import { openScheme } from '../part/contents.ts'
 import type { RestoredTable, RestoreOutcome } from './restore-options.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 import { splitScheme } from './split-scheme.ts'
+import { storageNeeds } from './storage-pools.ts'
 
 /** What was done, or in a dry run what would be. */
 export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
@@ -39,6 +40,7 @@ function tableResult({ options }: RestoreRun, work: TableWork): RestoredTable {
 		partitions: ranges.length,
 		indexes: existed ? [] : phases.indexes.map((index) => index.name),
 		ttl: !existed && phases.ttl !== undefined && options.ttl !== 'off',
+		storage: existed || options.storageSettings === 'drop' ? [] : storageNeeds(scheme),
 		isCompared,
 	}
 }

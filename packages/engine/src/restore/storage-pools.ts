@@ -1,4 +1,4 @@
-import type { ProtoField, ProtoText } from '@ydbackup/core'
+import { protoFields, protoMessage, protoString, type ProtoField, type ProtoText } from '@ydbackup/core'
 
 /** Fields that name a kind of storage of the cluster that the backup is from. Source: what `ydb tools dump` leaves out. */
 const POOLS: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -19,4 +19,43 @@ export function withoutPools(scheme: ProtoText): ProtoText | undefined {
 	}
 	const stripped = scheme.flatMap(strip)
 	return isChanged ? stripped : undefined
+}
+
+const STORAGE = new Set(['storage_settings', 'column_families', 'read_replicas_settings'])
+
+/** The scheme with nothing about how and where rows are kept: pools, external blobs, families with their compression, read replicas. */
+export function withoutStorage(scheme: ProtoText): ProtoText {
+	return scheme
+		.filter((field) => !STORAGE.has(field.name))
+		.map((field) =>
+			field.name === 'columns' && field.value.kind === 'message'
+				? {
+						name: field.name,
+						value: { kind: 'message', fields: field.value.fields.filter(({ name }) => name !== 'family') },
+					}
+				: field,
+		)
+}
+
+/** What a table asks of the cluster's storage beyond what every cluster has, each as one fragment. */
+export function storageNeeds(scheme: ProtoText): string[] {
+	const settings = protoMessage(scheme, 'storage_settings')
+	const pools = [...(POOLS['storage_settings'] ?? [])].flatMap((name) => {
+		const media = protoString(protoMessage(settings, name), 'media')
+		return media === undefined ? [] : [`${name} on ${media}`]
+	})
+	const blobs = protoString(settings, 'store_external_blobs') === 'ENABLED' ? ['external blobs'] : []
+	const families = protoFields(scheme, 'column_families').flatMap((value) => {
+		if (value.kind !== 'message') return []
+		const name = protoString(value.fields, 'name') ?? ''
+		const media = protoString(protoMessage(value.fields, 'data'), 'media')
+		const compression = protoString(value.fields, 'compression')?.replace('COMPRESSION_', '').toLowerCase()
+		const isPlain = name === 'default' && media === undefined && (compression ?? 'none') === 'none'
+		if (isPlain) return []
+		return [
+			[`family ${name}`, media && `on ${media}`, compression && `compression ${compression}`].filter(Boolean).join(' '),
+		]
+	})
+	const replicas = protoMessage(scheme, 'read_replicas_settings').length > 0 ? ['read replicas'] : []
+	return [...pools, ...blobs, ...families, ...replicas]
 }
