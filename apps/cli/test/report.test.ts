@@ -114,6 +114,7 @@ const restored: RestoredBackup = {
 			partitions: 1,
 			indexes: [],
 			ttl: false,
+			storage: [],
 			isCompared: true,
 		},
 	],
