@@ -101,7 +101,10 @@ test('an increment holds what changed and nothing else, and every link comes bac
 	expect(database.copies.size).toBe(0)
 })
 
-test('whatever happens between links, each comes back byte for byte', { timeout: 60_000 }, async () => {
+/** More in `npm run soak`. */
+const RUNS = Number(process.env['SOAK_RUNS'] ?? 60)
+
+test('whatever happens between links, each comes back byte for byte', { timeout: 60_000 + RUNS * 2_000 }, async () => {
 	const change = fc.oneof(
 		fc.record({
 			do: fc.constant('put' as const),
@@ -141,7 +144,7 @@ test('whatever happens between links, each comes back byte for byte', { timeout:
 				for (const [id, picture] of states) expect(await restored(world, id)).toEqual(picture)
 			},
 		),
-		{ numRuns: 40 },
+		{ numRuns: RUNS },
 	)
 })
 

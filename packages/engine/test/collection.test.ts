@@ -218,9 +218,12 @@ const statement = fc.oneof(
 	}),
 )
 
+/** More in `npm run soak`. */
+const RUNS = Number(process.env['SOAK_RUNS'] ?? 60)
+
 test(
 	'whatever is written between links, every link of two chains comes back byte for byte',
-	{ timeout: 60_000 },
+	{ timeout: 60_000 + RUNS * 2_000 },
 	async () => {
 		await fc.assert(
 			fc.asyncProperty(
@@ -255,7 +258,7 @@ test(
 					for (const [at, id] of ids.entries()) expect(await shipping.restored(id)).toEqual(truths[at])
 				},
 			),
-			{ numRuns: 40 },
+			{ numRuns: RUNS },
 		)
 	},
 )

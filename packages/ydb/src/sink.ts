@@ -48,7 +48,7 @@ export interface SinkContext {
 async function follow(control: Driver, id: string, doing: string, signal: AbortSignal | undefined): Promise<void> {
 	const client = control.createClient(OperationServiceDefinition)
 	const deadline = Date.now() + LONG_OPERATION_MS
-	for (let pause = 100; ; pause = Math.min(pause * 1.5, 5_000)) {
+	for (let pause = 20; ; pause = Math.min(pause * 1.5, 5_000)) {
 		throwIfInterrupted(signal, doing)
 		const { operation } = await patiently({ doing, signal }, () =>
 			bounded(signal, 30_000, (bound) => client.getOperation({ id }, { signal: bound })),

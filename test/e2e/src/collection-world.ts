@@ -1,4 +1,5 @@
 import { Repository } from '@ydbackup/catalog'
+import { type RowChunk, type Snapshot, type SnapshotTable, spellType, type TableSchema } from '@ydbackup/core'
 import {
 	restore,
 	type RestoreOptions,
@@ -44,7 +45,11 @@ export class CollectionWorld implements AsyncDisposable {
 		const { database } = emulator
 		const ydb = await connect({ endpoint, database, credentials: { kind: 'anonymous' } })
 		const queries = await openQueries(endpoint, database)
-		return new CollectionWorld(emulator, ydb, queries, await Repository.init(openMemory()), statements)
+		return new CollectionWorld(emulator, ydb, queries, await CollectionWorld.emptyRepository(), statements)
+	}
+
+	static emptyRepository(): Promise<Repository> {
+		return Repository.init(openMemory())
 	}
 
 	/** Moves the clock of the server and that of the tool. */
@@ -80,8 +85,7 @@ export class CollectionWorld implements AsyncDisposable {
 	}
 
 	/** Restores a backup below a path. */
-	async restore(id: string, to: string): Promise<void> {
-		const { repository } = this
+	async restore(id: string, to: string, repository: Repository = this.repository): Promise<void> {
 		const { outcome, problems } = await this.#troubled(() =>
 			restore({
 				sink: this.ydb.sink,
@@ -98,9 +102,12 @@ export class CollectionWorld implements AsyncDisposable {
 	/** The columns and the rows of a table, as bytes. */
 	async table(path: string): Promise<string> {
 		const { schema } = await this.ydb.sink.describeTable(path)
-		const rows: string[] = []
-		for await (const { bytes } of this.ydb.sink.read(path, schema, {})) rows.push(Buffer.from(bytes).toString('hex'))
-		return `${schema.columns.map(({ name }) => name).join(' ')}: ${rows.join('')}`
+		return spelled(schema, this.ydb.sink.read(path, schema, {}))
+	}
+
+	/** The same of a table in a snapshot. */
+	rowsOf(snapshot: Snapshot, table: SnapshotTable): Promise<string> {
+		return spelled(table.schema, snapshot.read(table, {}))
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
@@ -109,4 +116,10 @@ export class CollectionWorld implements AsyncDisposable {
 		await this.emulator.close()
 		this.#statements.check()
 	}
+}
+
+async function spelled({ columns }: TableSchema, chunks: AsyncIterable<RowChunk>): Promise<string> {
+	const rows: string[] = []
+	for await (const { bytes } of chunks) rows.push(Buffer.from(bytes).toString('hex'))
+	return `${columns.map(({ name, type }) => `${name} ${spellType(type)}`).join(', ')}: ${rows.join('')}`
 }

@@ -4,7 +4,7 @@ import type { Reporter } from '../events/reporter.ts'
 import { sleep } from '../flow/sleep.ts'
 
 /** Between two looks: small increments are written at once. */
-const FIRST_POLL_MS = 50
+const FIRST_POLL_MS = 10
 const POLL_MS = 1_000
 
 /** Waits until the server has written all of a link, at most `waitMs`. Errors: `CHAIN_BROKEN` when it never will. */
