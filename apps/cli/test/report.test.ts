@@ -11,7 +11,7 @@ import { type VerifiedBackup, verifiedBackupText, verifiedFailure } from '../src
 const now = new Date('2026-11-23T12:00:00Z')
 const ID = '20261123T021530Z-k3f9'
 
-const whole: ListedBackup = {
+const whole: Extract<ListedBackup, { readonly state: 'complete' }> = {
 	state: 'complete',
 	chain: { root: ID, position: 0, children: [] },
 	id: ID,
@@ -42,6 +42,7 @@ test('a list shows damaged backups beside whole ones, and more rows than a numbe
 			error: new BackupError('MANIFEST_INVALID', 'its hash differs'),
 		},
 		{ id: '20261122T021530Z-aaaa', root: undefined, position: undefined, children: [] },
+		undefined,
 	)
 	const text = listedBackupsText({ repository: '/srv/backups', backups: [damaged, whole], unfinished: [] }, now)
 	const lines = text.split('\n')
@@ -78,6 +79,7 @@ test('an unfinished run says whether it still goes on and where its copies are',
 test('a dry run of a backup names what would be taken and what would not', () => {
 	const text = createdBackupText({
 		repository: '/srv/backups',
+		engine: 'client',
 		dryRun: true,
 		database: '/local',
 		tables: [{ path: 'shop/orders', rows: 0, partitions: 0, plainBytes: 0, storedBytes: 0 }],
@@ -100,6 +102,7 @@ const restored: RestoredBackup = {
 	repository: '/srv/backups',
 	id: ID,
 	method: 'apply',
+	engine: 'client',
 	dryRun: false,
 	database: '/local',
 	outcome: 'partial',
@@ -183,4 +186,13 @@ test('a list says where each backup stands in its chain, and which chain is brok
 	expect(lines[1]).toContain(`${suffix} +0`)
 	expect(lines[2]).toContain(`incremental  ${suffix} +1`)
 	expect(lines[3]).toContain('broken: no 20200101T000000Z-gone')
+})
+
+test('what the cluster wrote and nobody counted is shown as not counted, and not as nothing', () => {
+	const { tables, directories, storedBytes, files } = whole.counts
+	const unproven: ListedBackup = { ...whole, counts: { tables, directories, storedBytes, files } }
+	const proven: ListedBackup = { ...whole, provenAt: '2026-11-23T10:00:00Z' }
+	const text = listedBackupsText({ repository: '/srv/backups', backups: [unproven, proven], unfinished: [] }, now)
+	expect(text).toMatch(/ not counted .* complete +never /)
+	expect(text).toMatch(/ complete +2 h ago /)
 })

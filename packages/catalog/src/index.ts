@@ -12,6 +12,7 @@ export { type Lease, leased, type LeaseOptions, leaseText, takeLease, takeLeaseI
 export type { LeasePurpose, LeaseRecord } from './leases/lease-record.ts'
 export { type ListedLease, listLeases, type ListLeasesOptions } from './leases/list-leases.ts'
 export { isKnownDead, type Owner, thisOwner } from './leases/owner.ts'
+export { listProofs, putProof, readProof } from './proofs/proofs.ts'
 export { findNeeds, type FindNeedsOptions, type Need } from './remove/find-needs.ts'
 export { removeBackups, type RemoveBackupsOptions, type RemovedBackup } from './remove/remove-backups.ts'
 export { removeObjects, type Removed, type RemoveObjectsOptions } from './remove/remove-objects.ts'

@@ -1,6 +1,12 @@
 export { backup } from './backup/backup.ts'
 export type { BackedUpTable, BackupEncryption, BackupOptions, BackupResult } from './backup/backup-options.ts'
 export type { Note } from './backup/backup-plan.ts'
+export { decideEngine, type EngineChoice } from './cluster/choose-engine.ts'
+export { clusterBackup } from './cluster/cluster-backup.ts'
+export type { ClusterBackupOptions } from './cluster/cluster-options.ts'
+export { type ClusterStore, isServerSide, openServerSide, type OpenClusterStore } from './cluster/cluster-store.ts'
+export type { ClusterRestore } from './cluster/fill-by-import.ts'
+export { giveUpExport, resumeExport, type ResumeExportOptions } from './cluster/resume-export.ts'
 export { restore } from './restore/restore.ts'
 export { restoreFrom } from './restore/restore-from.ts'
 export type {
@@ -58,5 +64,6 @@ export {
 	type PrunedChain,
 } from './collection/prune-collection.ts'
 
+export { withProof } from './part/with-proof.ts'
 export { createKeyring, type Keyring } from './encryption/keyring.ts'
 export { keysOf, type OpenedBackup, openBackup } from './encryption/open-backup.ts'

@@ -47,6 +47,7 @@ export {
 	type StoredDirectoryEntry,
 	type StoredLink,
 } from './manifest/objects-file.ts'
+export { decodeProof, encodeProof, MAX_PROOF_BYTES, type Proof, type ProvenFile } from './manifest/proof.ts'
 export {
 	decodeRepositoryHeader,
 	encodeRepositoryHeader,

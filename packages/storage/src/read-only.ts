@@ -22,6 +22,7 @@ export function readOnly(storage: Storage): Storage {
 		get: (key, options) => storage.get(key, options),
 		stat: (key, options) => storage.stat(key, options),
 		list: (prefix, options) => storage.list(prefix, options),
+		...(storage.serverSideTarget && { serverSideTarget: (prefix) => storage.serverSideTarget!(prefix) }),
 		delete: (key) => refuse(`delete ${key}`),
 		[Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
 	}

@@ -3,6 +3,7 @@ import type { InferredFlags } from '@oclif/core/interfaces'
 import { BackupError } from '@ydbackup/core'
 import type { RestoreSettings } from '@ydbackup/engine'
 import { YdbackupCommand } from '../command.ts'
+import { clusterAccess, clusterFlags } from '../cluster/cluster-flags.ts'
 import { connectionFlags } from '../connection/connection-flags.ts'
 import { openDatabase } from '../connection/open-database.ts'
 import { keyFlags, keysOfFlags } from '../encryption/key-flags.ts'
@@ -26,6 +27,7 @@ export default class Restore extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> latest --include shop/orders --existing replace',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
 		'<%= config.bin %> <%= command.id %> latest --method native',
+		'<%= config.bin %> <%= command.id %> latest --engine cluster --to /local/rescued --repo s3://backups/ydb',
 		'<%= config.bin %> <%= command.id %> --from /srv/dumps/monday --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> --from s3://bucket/exports/monday --encryption-key file:/etc/ydbackup/key',
 	]
@@ -71,6 +73,15 @@ export default class Restore extends YdbackupCommand {
 			description:
 				"who puts a chain together: this command, or the cluster's own RESTORE of a collection that the chain is imported into, for which all tables must go to their own paths",
 		})(),
+		engine: Flags.option({
+			options: ['client', 'cluster'] as const,
+			default: 'client' as const,
+			exclusive: ['from'],
+			helpGroup: 'CLUSTER',
+			description:
+				'who writes the rows: this process, or the nodes of the cluster, which read whole tables from an S3 by themselves; not at one moment, and only where nothing stands',
+		})(),
+		...clusterFlags,
 		'scheme-only': Flags.boolean({ exclusive: ['data-only'], description: 'directories and tables without rows' }),
 		'data-only': Flags.boolean({ description: 'rows into tables that are there already' }),
 		'no-acl': Flags.boolean({ description: 'leave out owners and grants' }),
@@ -110,7 +121,10 @@ export default class Restore extends YdbackupCommand {
 			const id = await idOf(repository, wanted, work.signal)
 			await using ydb = await openDatabase(flags, work)
 			const native = flags.method === 'native' ? ydb.collections : undefined
-			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id, keys, native })
+			const access = clusterAccess(flags, repository.storage, ydb)
+			const cluster = flags.engine === 'cluster' ? { ...access, transfers: ydb.transfers } : undefined
+			if (cluster !== undefined && native !== undefined) throw twoEngines()
+			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id, keys, native, cluster })
 			const used = flags['dry-run'] ? [] : result.keysUsed
 			await noteKeys({ config: this.config, repo: flags.repo }, used, { backup: result.id, by: 'restore' })
 			restored = { repository: location, ...result }
@@ -128,6 +142,12 @@ export default class Restore extends YdbackupCommand {
 		this.show(flags, restoredBackupText(restored))
 		return restored
 	}
+}
+
+function twoEngines(): BackupError {
+	return new BackupError('CONFIG_INVALID', '--engine cluster and --method native are both given', {
+		advice: 'keep one: the first imports a full backup, the second puts a chain together',
+	})
 }
 
 type RestoreFlags = InferredFlags<typeof Restore.flags>

@@ -1,4 +1,5 @@
 import type { Manifest } from '@ydbackup/format'
+import { spellCount } from '../output/quantity.ts'
 
 /** A backup in a few facts, as `backup list` has it and as the other commands' results begin. */
 export interface BackupSummary {
@@ -20,19 +21,21 @@ export interface BackupSummary {
 	readonly collection?: NonNullable<Manifest['source']['collection']>
 	readonly labels: Readonly<Record<string, string>>
 	readonly counts: BackupCounts
+	/** When all of it was last read and found right; absent when it never was after it was taken. */
+	readonly provenAt?: string
 }
 
 export interface BackupCounts {
 	readonly tables: number
 	readonly directories: number
-	/** Decimal digits: more than a JSON number can hold exactly. */
-	readonly rows: string
-	readonly plainBytes: number
+	/** Decimal digits: more than a JSON number can hold exactly. Absent when the cluster wrote it and nobody has counted yet. */
+	readonly rows?: string
+	readonly plainBytes?: number
 	readonly storedBytes: number
 	readonly files: number
 }
 
-export function summaryOf(manifest: Manifest): BackupSummary {
+export function summaryOf(manifest: Manifest, proven: Date | undefined): BackupSummary {
 	const { id, kind, parent, createdAt, finishedAt, snapshotAfter, snapshotBefore, clock, encryption } = manifest
 	const { tables, directories, rows, plainBytes, storedBytes, files } = manifest.counts
 	return {
@@ -50,7 +53,15 @@ export function summaryOf(manifest: Manifest): BackupSummary {
 		readBack: manifest.readBack,
 		...(manifest.source.collection && { collection: manifest.source.collection }),
 		labels: manifest.labels,
-		counts: { tables, directories, rows, plainBytes, storedBytes, files },
+		counts: {
+			tables,
+			directories,
+			...(rows !== undefined && { rows }),
+			...(plainBytes !== undefined && { plainBytes }),
+			storedBytes,
+			files,
+		},
+		...(proven && { provenAt: proven.toISOString() }),
 	}
 }
 
@@ -61,4 +72,11 @@ export function encryptionText(by: BackupSummary['encryption']): string | undefi
 export function labelsText(labels: Readonly<Record<string, string>>): string | undefined {
 	const pairs = Object.entries(labels)
 	return pairs.length === 0 ? undefined : pairs.map(([key, value]) => `${key}=${value}`).join(' ')
+}
+
+/** What is not known is said, and never shown as nothing. */
+export const NOT_COUNTED = 'not counted'
+
+export function rowsText(rows: string | undefined): string {
+	return rows === undefined ? NOT_COUNTED : spellCount(BigInt(rows))
 }

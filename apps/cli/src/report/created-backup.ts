@@ -10,16 +10,29 @@ export interface CreatedBackup extends Omit<BackupResult, 'manifest' | 'id' | 'e
 	/** Absent in a dry run. */
 	readonly id?: string
 	readonly repository: string
+	/** Who read the tables. */
+	readonly engine: 'client' | 'cluster'
+	/** Why, where it was chosen. */
+	readonly engineReason?: string
 	readonly snapshotAfter?: string
 	readonly snapshotBefore?: string
 	readonly readBack?: string
 }
 
-export function createdBackup(result: BackupResult, repository: string): CreatedBackup {
+export function createdBackup(
+	result: BackupResult,
+	{
+		repository,
+		engine,
+		reason,
+	}: { readonly repository: string; readonly engine: CreatedBackup['engine']; readonly reason?: string | undefined },
+): CreatedBackup {
 	const { manifest, id, encryption, keysUsed: _, ...rest } = result
 	return {
 		...(id === undefined ? {} : { id }),
 		repository,
+		engine,
+		...(reason !== undefined && { engineReason: reason }),
 		...rest,
 		...(encryption && { encryption }),
 		...(manifest && {
@@ -33,6 +46,7 @@ export function createdBackup(result: BackupResult, repository: string): Created
 export function createdBackupText(created: CreatedBackup): string {
 	if (created.dryRun) return plannedText(created)
 	const { id, repository, database, tables, directories, notes, rows, plainBytes, storedBytes, elapsedMs } = created
+	const { engine, engineReason: why } = created
 	return [
 		`backup ${id} is complete`,
 		'',
@@ -40,10 +54,12 @@ export function createdBackupText(created: CreatedBackup): string {
 			repository,
 			database,
 			snapshot: `taken before ${spellTime(created.snapshotBefore ?? '')}`,
-			tables: `${spellCount(tables.length)}, ${spellCount(rows)} rows`,
+			'taken by': engineText(engine, why),
+			tables: `${spellCount(tables.length)}, ${rows === undefined ? 'rows not counted' : `${spellCount(rows)} rows`}`,
 			directories: spellCount(directories.length),
-			size: `${spellBytes(plainBytes)} of data, ${spellBytes(storedBytes)} stored`,
-			time: `${spellDuration(elapsedMs)}, ${spellRate((plainBytes / Math.max(1, elapsedMs)) * 1000)}`,
+			size: `${plainBytes === undefined ? '' : `${spellBytes(plainBytes)} of data, `}${spellBytes(storedBytes)} stored`,
+			time: `${spellDuration(elapsedMs)}, ${spellRate(((plainBytes ?? storedBytes) / Math.max(1, elapsedMs)) * 1000)}`,
+			proof: rows === undefined ? `none yet: ydbackup backup verify ${id} --level full reads and counts it` : undefined,
 			encrypted: encryptionText(created.encryption),
 			'read back': created.readBack === 'done' ? 'yes' : 'no: the store does not allow it',
 			'left out': notes.length === 0 ? undefined : `${spellCount(notes.length)} objects, see the warnings`,
@@ -51,12 +67,19 @@ export function createdBackupText(created: CreatedBackup): string {
 	].join('\n')
 }
 
-function plannedText({ database, tables, directories, notes }: CreatedBackup): string {
+function engineText(engine: CreatedBackup['engine'], why: string | undefined): string {
+	const who = engine === 'cluster' ? 'the cluster' : 'this process'
+	return why === undefined ? who : `${who}: ${why}`
+}
+
+function plannedText({ database, tables, directories, notes, engine, engineReason }: CreatedBackup): string {
 	const taken = [
 		...tables.map(({ path }) => ({ path, kind: 'table' })),
 		...directories.map((path) => ({ path, kind: 'directory' })),
 	]
 	const lines = [`dry run: nothing was written. A backup of ${printable(database)} would take:`, '']
+	if (engine === 'cluster' || engineReason !== undefined)
+		lines.unshift(`taken by ${engineText(engine, engineReason)}`, '')
 	lines.push(
 		tableText(taken, [
 			{ title: 'KIND', cell: ({ kind }) => kind },

@@ -2,7 +2,7 @@ import type { BackupEntry, ChainPlace } from '@ydbackup/catalog'
 import { printable } from '../output/printable.ts'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { tableText } from '../output/table.ts'
-import { type BackupSummary, labelsText, summaryOf } from './backup-summary.ts'
+import { type BackupSummary, labelsText, rowsText, summaryOf } from './backup-summary.ts'
 import { type ListedRun, listedRunText } from './listed-run.ts'
 
 export type ListedBackup =
@@ -22,9 +22,13 @@ export interface ListedBackups {
 	readonly unfinished: readonly ListedRun[]
 }
 
-export function listedBackup(entry: BackupEntry, { root, position, children }: ChainPlace): ListedBackup {
+export function listedBackup(
+	entry: BackupEntry,
+	{ root, position, children }: ChainPlace,
+	proven: Date | undefined,
+): ListedBackup {
 	const chain = { root, position, children }
-	if (entry.manifest !== undefined) return { state: 'complete', ...summaryOf(entry.manifest), chain }
+	if (entry.manifest !== undefined) return { state: 'complete', ...summaryOf(entry.manifest, proven), chain }
 	const { code, message } = entry.error
 	return { state: 'damaged', id: entry.id, error: { code, message } }
 }
@@ -49,10 +53,22 @@ export function listedBackupsText({ repository, backups, unfinished }: ListedBac
 					: []),
 				{ title: 'DATABASE', cell: whole((backup) => backup.database) },
 				{ title: 'TABLES', align: 'right', cell: whole((backup) => spellCount(backup.counts.tables)) },
-				{ title: 'ROWS', align: 'right', cell: whole((backup) => spellCount(BigInt(backup.counts.rows))) },
-				{ title: 'SIZE', align: 'right', cell: whole((backup) => spellBytes(backup.counts.plainBytes)) },
+				{ title: 'ROWS', align: 'right', cell: whole((backup) => rowsText(backup.counts.rows)) },
+				{
+					title: 'SIZE',
+					align: 'right',
+					cell: whole(({ counts }) => (counts.plainBytes === undefined ? '' : spellBytes(counts.plainBytes))),
+				},
 				{ title: 'STORED', align: 'right', cell: whole((backup) => spellBytes(backup.counts.storedBytes)) },
 				{ title: 'STATE', cell: ({ state }) => state },
+				...(backups.some((backup) => backup.state === 'complete' && backup.provenAt !== undefined)
+					? [
+							{
+								title: 'PROVEN',
+								cell: whole(({ provenAt }) => (provenAt === undefined ? 'never' : `${age(provenAt)} ago`)),
+							},
+						]
+					: []),
 				{ title: 'LABELS', cell: whole((backup) => labelsText(backup.labels) ?? '') },
 			]),
 		)

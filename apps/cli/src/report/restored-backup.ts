@@ -24,6 +24,7 @@ export function restoredBackupText(restored: RestoredBackup): string {
 			repository: 'from' in restored ? undefined : restored.repository,
 			database,
 			method: 'method' in restored && restored.method === 'native' ? "the cluster's own RESTORE" : undefined,
+			'written by': 'engine' in restored && restored.engine === 'cluster' ? 'the cluster' : undefined,
 			tables: `${spellCount(tables.length)}, ${spellCount(rows)} rows`,
 			directories: spellCount(directories.length),
 			size: `${spellBytes(plainBytes)} of data`,

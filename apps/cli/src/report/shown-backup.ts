@@ -1,7 +1,7 @@
 import type { Manifest } from '@ydbackup/format'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
-import { type BackupSummary, encryptionText, labelsText, summaryOf } from './backup-summary.ts'
+import { type BackupSummary, encryptionText, labelsText, rowsText, summaryOf } from './backup-summary.ts'
 import { notesText } from './created-backup.ts'
 
 export interface ShownTable {
@@ -9,12 +9,12 @@ export interface ShownTable {
 	readonly path: string
 	/** The folder of the table in the native layout, below `backups/<id>/`. */
 	readonly prefix: string
-	/** Of an increment: changes. */
-	readonly rows: string
+	/** Of an increment: changes. Absent when the cluster wrote them and nobody has counted yet. */
+	readonly rows?: string
 	/** Of an increment: the rows of the table at its end. */
 	readonly rowsAfter?: string
 	readonly partitions: number
-	readonly plainBytes: number
+	readonly plainBytes?: number
 	/** Whether the server has counted the rows too, and came to the same number. */
 	readonly countedByServer: boolean
 }
@@ -25,24 +25,26 @@ export interface ShownBackup extends BackupSummary {
 	readonly tool: { readonly name: string; readonly version: string }
 	readonly serverVersion?: string
 	readonly paths: readonly string[]
+	/** Number of data files by whose word for them there is: `streamed` through us, or `server-claimed`. */
+	readonly provenance: Readonly<Record<string, number>>
 	readonly tables: readonly ShownTable[]
 	readonly directories: readonly string[]
 	/** What the backup left out, and why. */
 	readonly notes: readonly { readonly path: string; readonly kind: string; readonly reason: string }[]
 }
 
-export function shownBackup(manifest: Manifest, repository: string): ShownBackup {
+export function shownBackup(manifest: Manifest, repository: string, proven: Date | undefined): ShownBackup {
 	const tables = manifest.objects.flatMap(
-		({ kind, path, prefix = '', rows = '0', partitions = 0, plainBytes = 0, countedByServer, state }) =>
+		({ kind, path, prefix = '', rows, partitions = 0, plainBytes, countedByServer, state }) =>
 			kind !== 'directory'
 				? [
 						{
 							path,
 							prefix,
-							rows,
+							...(rows !== undefined && { rows }),
 							...(state && { rowsAfter: state.rows }),
 							partitions,
-							plainBytes,
+							...(plainBytes !== undefined && { plainBytes }),
 							countedByServer: countedByServer ?? false,
 						},
 					]
@@ -50,15 +52,31 @@ export function shownBackup(manifest: Manifest, repository: string): ShownBackup
 	)
 	const { serverVersion } = manifest.source
 	return {
-		...summaryOf(manifest),
+		...summaryOf(manifest, proven),
 		repository,
 		tool: manifest.tool,
 		...(serverVersion === undefined ? {} : { serverVersion }),
 		paths: manifest.paths,
+		provenance: provenanceOf(manifest),
 		tables,
 		directories: manifest.objects.filter(({ kind }) => kind === 'directory').map(({ path }) => path),
 		notes: manifest.notes,
 	}
+}
+
+function provenanceOf({ files }: Manifest): Record<string, number> {
+	const found: Record<string, number> = {}
+	for (const { role, provenance } of files) if (role === 'data') found[provenance] = (found[provenance] ?? 0) + 1
+	return found
+}
+
+/** Said only where some are the word of the cluster alone. */
+function provenanceText({
+	'server-claimed': claimed = 0,
+	streamed = 0,
+}: ShownBackup['provenance']): string | undefined {
+	if (claimed === 0) return undefined
+	return `${spellCount(claimed)} as the cluster says it has written them${streamed > 0 ? `, ${spellCount(streamed)} through us` : ''}`
 }
 
 export function shownBackupText(shown: ShownBackup, now: Date): string {
@@ -76,11 +94,16 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 				`${shown.collection.name}, ${shown.collection.link}; owners, grants and settings as of ${spellTime(shown.collection.schemesReadAt)}`,
 			labels: labelsText(shown.labels),
 			asked: shown.paths.length === 0 ? undefined : shown.paths.join(' '),
-			tables: `${spellCount(counts.tables)}, ${spellCount(BigInt(counts.rows))} rows`,
+			tables: `${spellCount(counts.tables)}, ${counts.rows === undefined ? 'rows not counted' : `${rowsText(counts.rows)} rows`}`,
 			directories: spellCount(counts.directories),
-			size: `${spellBytes(counts.plainBytes)} of data, ${spellBytes(counts.storedBytes)} stored in ${spellCount(counts.files)} objects (${shown.compression})`,
+			size: `${counts.plainBytes === undefined ? '' : `${spellBytes(counts.plainBytes)} of data, `}${spellBytes(counts.storedBytes)} stored in ${spellCount(counts.files)} objects (${shown.compression})`,
 			encrypted: encryptionText(shown.encryption),
 			'read back': shown.readBack,
+			'data files': provenanceText(shown.provenance),
+			proven:
+				shown.provenAt === undefined
+					? 'never: ydbackup backup verify --level full does'
+					: `${spellTime(shown.provenAt)}: all of it was read and is right`,
 		}),
 	]
 	if (tables.length > 0)
@@ -91,9 +114,13 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 				{
 					title: shown.kind === 'full' ? 'ROWS' : 'CHANGES',
 					align: 'right',
-					cell: ({ rows }) => spellCount(BigInt(rows)),
+					cell: ({ rows }) => rowsText(rows),
 				},
-				{ title: 'SIZE', align: 'right', cell: ({ plainBytes }) => spellBytes(plainBytes) },
+				{
+					title: 'SIZE',
+					align: 'right',
+					cell: ({ plainBytes }) => (plainBytes === undefined ? '' : spellBytes(plainBytes)),
+				},
 				{ title: 'PARTITIONS', align: 'right', cell: ({ partitions }) => spellCount(partitions) },
 				...(shown.kind === 'full'
 					? []
@@ -105,7 +132,11 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 									rowsAfter === undefined ? 'not known' : spellCount(BigInt(rowsAfter)),
 							},
 						]),
-				{ title: 'COUNTED', cell: ({ countedByServer }) => (countedByServer ? 'by the server too' : 'by us only') },
+				{
+					title: 'COUNTED',
+					cell: ({ countedByServer, rows }) =>
+						rows === undefined ? 'by nobody' : countedByServer ? 'by the server too' : 'by us only',
+				},
 				{ title: 'FOLDER', cell: ({ prefix }) => prefix },
 			]),
 		)

@@ -4,17 +4,18 @@ import { spellBytes, spellCount, spellDuration } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
 
 /** The result of `backup verify`. */
-export interface VerifiedBackup extends VerifyReport {
+export interface VerifiedBackup extends Omit<VerifyReport, 'proven'> {
 	readonly repository: string
 	/** With `--layout native`: what was looked at as an export of YDB; its findings stand among the others. */
 	readonly native?: { readonly ok: boolean; readonly objects: number; readonly files: number; readonly rows: number }
 }
 
 export function verifiedBackup(
-	report: VerifyReport,
+	verified: VerifyReport,
 	native: NativeReport | undefined,
 	repository: string,
 ): VerifiedBackup {
+	const { proven: _, ...report } = verified
 	if (native === undefined) return { repository, ...report }
 	const { ok, objects, files, rows } = native
 	const isNew = ({ key, message }: Finding): boolean =>

@@ -54,7 +54,10 @@ async function takeBack({ id, reporter, options, now }: BackupRun): Promise<void
 }
 
 /** Whether the manifest is there or may come to be. Deleting the objects of a listed backup would be the worst of all ends. */
-async function mayBeListed(run: BackupRun, error: unknown): Promise<boolean> {
+export async function mayBeListed(
+	run: { readonly id: string; readonly options: Pick<BackupRun['options'], 'repository'> },
+	error: unknown,
+): Promise<boolean> {
 	if (!isBackupError(error) || UNCERTAIN.has(error.code)) return true
 	try {
 		const signal = cleanupSignal(30_000, 'looking for the manifest')

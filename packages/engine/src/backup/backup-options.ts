@@ -54,10 +54,11 @@ export interface BackupEncryption {
 export interface BackedUpTable {
 	/** Relative to the database. */
 	readonly path: string
-	readonly rows: number
+	/** Undefined when the cluster wrote it, and nobody has counted yet. */
+	readonly rows: number | undefined
 	readonly partitions: number
-	/** Bytes as CSV. */
-	readonly plainBytes: number
+	/** Bytes as CSV; undefined where that is not known. */
+	readonly plainBytes: number | undefined
 	readonly storedBytes: number
 }
 
@@ -76,8 +77,9 @@ export interface BackupResult {
 	/** What was left out, and why. */
 	readonly notes: readonly Note[]
 	readonly warnings: readonly Warning[]
-	readonly rows: number
-	readonly plainBytes: number
+	/** Undefined as in {@link BackedUpTable}. */
+	readonly rows: number | undefined
+	readonly plainBytes: number | undefined
 	readonly storedBytes: number
 	/** Objects on storage, without the manifest. */
 	readonly files: number

@@ -31,6 +31,8 @@ export interface CreateRunOptions {
 	readonly reporter: Reporter
 	readonly compression: Compression
 	readonly concurrency: number
+	/** See `RunRecord.kind`. */
+	readonly kind?: string | undefined
 	/** Undefined for a backup that is not encrypted. */
 	readonly seal?: Seal | undefined
 	/** Undefined for a full backup. */
@@ -91,6 +93,7 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 			workDirectory,
 			startedAt: createdAt.toISOString(),
 			...thisOwner(),
+			...(given.kind !== undefined && { kind: given.kind }),
 			...(collection && { collection: collection.name }),
 		}
 		await repository.startRun(id, record)

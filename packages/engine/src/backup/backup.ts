@@ -66,7 +66,10 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	}
 }
 
-async function makePlan(options: BackupOptions, reporter: Reporter): Promise<BackupPlan> {
+export async function makePlan(
+	options: Pick<BackupOptions, 'source' | 'paths' | 'include' | 'exclude' | 'signal'>,
+	reporter: Reporter,
+): Promise<BackupPlan> {
 	const { source, signal } = options
 	throwIfInterrupted(signal, 'starting the backup')
 	reporter.phase('list', `listing ${source.database}`)
@@ -84,10 +87,10 @@ async function makePlan(options: BackupOptions, reporter: Reporter): Promise<Bac
 	}
 }
 
-async function dryResult(
-	options: BackupOptions,
+export async function dryResult(
+	options: Omit<BackupOptions, 'parent'>,
 	plan: BackupPlan,
-	seal: Seal | undefined,
+	seal: Pick<Seal, 'key' | 'algorithm'> | undefined,
 	reporter: Reporter,
 	startedAt: number,
 ): Promise<BackupResult> {

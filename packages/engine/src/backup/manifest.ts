@@ -48,7 +48,7 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 			tables: tables.length,
 			directories: directories.length,
 			rows: String(Array.from(parts.totals.values()).reduce((sum, total) => sum + BigInt(total.rows), 0n)),
-			plainBytes: files.reduce((sum, file) => sum + file.plainSize, 0),
+			plainBytes: files.reduce((sum, file) => sum + (file.plainSize ?? 0), 0),
 			storedBytes: files.reduce((sum, file) => sum + file.size, 0),
 			files: files.length,
 		},
@@ -62,7 +62,7 @@ export function notesOf({ options, link }: BackupRun, plan: BackupPlan): Note[] 
 }
 
 /** Patterns stand among what was not taken: whoever restores must see that the backup is not of everything. */
-function patternNotes({ include = [], exclude = [] }: RunOptions): Note[] {
+export function patternNotes({ include = [], exclude = [] }: Pick<RunOptions, 'include' | 'exclude'>): Note[] {
 	return [
 		...include.map((path) => ({ path, kind: 'include', reason: 'only what such patterns match was taken' })),
 		...exclude.map((path) => ({ path, kind: 'exclude', reason: 'what this pattern matches was left out' })),

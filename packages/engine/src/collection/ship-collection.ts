@@ -198,8 +198,8 @@ function shipped(link: CollectionLink, manifest: Manifest, reporter: Reporter): 
 		state: 'shipped',
 		id: manifest.id,
 		tables: manifest.counts.tables,
-		rows: Number(manifest.counts.rows),
-		plainBytes: manifest.counts.plainBytes,
+		rows: Number(manifest.counts.rows ?? 0),
+		plainBytes: manifest.counts.plainBytes ?? 0,
 		storedBytes: manifest.counts.storedBytes,
 		suspects,
 	}

@@ -1,8 +1,10 @@
+import { readProof } from '@ydbackup/catalog'
 import { BackupError, isBackupError, type Storage } from '@ydbackup/core'
 import { decodeObjects, encryption, type Manifest, type ManifestFile, sha256Hex } from '@ydbackup/format'
 
 import { objectDamaged, objectMissing } from '../part/damage.ts'
 import { readWhole } from '../part/read-object.ts'
+import { withProof } from '../part/with-proof.ts'
 import type { Keyring } from './keyring.ts'
 import { unsealManifest } from './seal-manifest.ts'
 import { createUnseal, type Unseal } from './unseal.ts'
@@ -36,7 +38,8 @@ export async function openBackup(
 	signal: AbortSignal | undefined,
 ): Promise<OpenedBackup> {
 	const { id, mac } = manifest
-	if (manifest.encryption === undefined || mac === undefined) return { manifest }
+	if (manifest.encryption === undefined || mac === undefined)
+		return { manifest: await proven(storage, manifest, signal) }
 	const key = await keyring.find(manifest.encryption.keyId, id)
 	if (!encryption.isAuthentic(key, mac.over, mac.tag)) {
 		throw new BackupError('MANIFEST_INVALID', `the manifest of ${id} was changed by somebody who has not the key`, {
@@ -47,7 +50,14 @@ export async function openBackup(
 	const file = manifest.files.find(({ role }) => role === 'objects')
 	if (file === undefined) throw objectMissing(`catalog/${id}/objects.json.enc`)
 	const objects = decodeObjects(await readSealed(storage, file, unseal, signal), file.key)
-	return { manifest: unsealManifest(manifest, objects), unseal }
+	return { manifest: await proven(storage, unsealManifest(manifest, objects), signal), unseal }
+}
+
+/** With what a full verification has found out since it was committed, where the manifest leaves something open. */
+export async function proven(storage: Storage, manifest: Manifest, signal: AbortSignal | undefined): Promise<Manifest> {
+	const isOpen = manifest.objects.some(({ prefix, rows }) => prefix !== undefined && rows === undefined)
+	const proof = isOpen ? await readProof(storage, manifest, { signal }) : undefined
+	return proof === undefined ? manifest : withProof(manifest, proof)
 }
 
 /** Ids of the keys of backups, each once. */

@@ -15,6 +15,16 @@ export async function openSeals(
 	keyring: Keyring,
 	signal: AbortSignal | undefined,
 ): Promise<(() => Seal) | undefined> {
+	const chosen = await chooseKey(asked, keyring, signal)
+	return chosen && (() => createSeal(chosen.key, chosen.algorithm))
+}
+
+/** The same, for whoever encrypts elsewhere. */
+export async function chooseKey(
+	asked: BackupEncryption | undefined,
+	keyring: Keyring,
+	signal: AbortSignal | undefined,
+): Promise<Pick<Seal, 'key' | 'algorithm'> | undefined> {
 	const [provider] = asked?.keys ?? []
 	if (provider === undefined) {
 		if (asked?.algorithm === undefined) return undefined
@@ -30,5 +40,5 @@ export async function openSeals(
 	const key = await keyring.first()
 	const algorithm = named ?? encryption.algorithmOfKey(key.size)
 	await proveKey(provider, key, algorithm, signal)
-	return () => createSeal(key, algorithm)
+	return { key, algorithm }
 }

@@ -18,18 +18,22 @@ export interface Seal {
 
 /** What a result says of it. */
 export function encryptionOf(
-	seal: Seal | undefined,
+	seal: Pick<Seal, 'key' | 'algorithm'> | undefined,
 ): { readonly algorithm: string; readonly keyId: string } | undefined {
 	return seal && { algorithm: seal.algorithm, keyId: seal.key.id }
 }
 
 /**
  * The IV is new with every call: two runs never share a nonce, whatever they write and however the first one ended. Whoever goes on with
- * a run that was cut off makes a new seal and writes its files anew: the MACs that allow a retry die with the process.
+ * a run that was cut off makes a new seal and writes its files anew: the MACs that allow a retry die with the process. Only of an export by
+ * the cluster the IV is given: the cluster drew it, and what we add to it are the same bytes whenever we write them.
  */
-export function createSeal(key: EncryptionKey, algorithm: EncryptionAlgorithm): Seal {
+export function createSeal(
+	key: EncryptionKey,
+	algorithm: EncryptionAlgorithm,
+	exportIv: Uint8Array = encryption.newExportIv(),
+): Seal {
 	encryption.assertFits(key, algorithm)
-	const exportIv = encryption.newExportIv()
 	const used = new Set<string>()
 	return {
 		key,

@@ -48,6 +48,9 @@ export interface ProgressEvent {
 	readonly totalBytes?: number | undefined
 	readonly tablesDone: number
 	readonly tablesTotal: number
+	/** Of an export or import by the cluster, which tells nothing else: partitions. */
+	readonly partsDone?: number | undefined
+	readonly partsTotal?: number | undefined
 	/** Since the run began. */
 	readonly elapsedMs: number
 }

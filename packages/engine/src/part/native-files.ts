@@ -6,7 +6,7 @@ import { objectDamaged } from './damage.ts'
 export interface NativeContext {
 	readonly manifest: Manifest
 	/** SHA-256 of the plain bytes of each file, by the key of its sidecar. */
-	readonly plainHashes: ReadonlyMap<string, string>
+	readonly plainHashes: ReadonlyMap<string, string | undefined>
 	/** With encryption: what the IVs of items are derived from. */
 	readonly exportIv?: Uint8Array | undefined
 }

@@ -33,6 +33,10 @@ export interface ReadPartOptions {
 }
 
 export interface RowFacts {
+	/** Of the bytes on storage. */
+	readonly sha256: string
+	/** Before compression. */
+	readonly plainSha256: string
 	readonly rows: number
 	readonly rowHash: string
 	/** Before compression. */
@@ -90,10 +94,12 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 	}
 
 	const rowHash = hash.digest()
+	const sha256 = stored.hex()
+	const plainSha256 = plain.hex()
 	const facts: (readonly [string, unknown, unknown])[] = [
-		['SHA-256', stored.hex(), file.sha256],
+		['SHA-256', sha256, file.sha256],
 		['size before compression', plainSize, file.plainSize],
-		['SHA-256 before compression', plain.hex(), file.plainSha256],
+		['SHA-256 before compression', plainSha256, file.plainSha256],
 		['number of rows', hash.rows, file.rows],
 		['hash of rows', rowHash, file.rowHash],
 	]
@@ -101,7 +107,7 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 		if (expected !== undefined && found !== expected)
 			throw objectDamaged(file.key, `its ${what} is ${found}, and ${expected} was written`)
 	}
-	options.onRead?.({ rows: hash.rows, rowHash, plainBytes: plainSize })
+	options.onRead?.({ sha256, plainSha256, rows: hash.rows, rowHash, plainBytes: plainSize })
 }
 
 /** Reads a data file for its errors alone. */
@@ -120,7 +126,8 @@ export async function checkStoredBytes(
 		meter.add(0, 0, bytes.length)
 	}
 	const found = stored.hex()
-	if (found !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is ${found}, and ${file.sha256} was written`)
+	if (file.sha256 !== undefined && found !== file.sha256)
+		throw objectDamaged(file.key, `its SHA-256 is ${found}, and ${file.sha256} was written`)
 }
 
 function createKeyCheck({ file, schema, range }: ReadPartOptions): (chunk: RowChunk) => void {

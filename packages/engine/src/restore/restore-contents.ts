@@ -52,6 +52,8 @@ export interface Contents {
 	readonly problems: readonly Problem[]
 	/** Brings tables and rows back in another way than by writing them. */
 	readonly fill?: ((run: RestoreRun, stalls: StallWatch) => Promise<void>) | undefined
+	/** `fill` brings back also what comes after rows: indexes, sequences, settings, TTLs. */
+	readonly fillsAll?: boolean | undefined
 }
 
 /** Restores what `open` gives: the way that every restore goes. */
@@ -85,7 +87,7 @@ export async function restoreContents(
 		)
 		await nameLeftovers(run)
 		throwIfInterrupted(signal, 'checking the target')
-		if (options.dryRun !== true) await write(run, contents.fill)
+		if (options.dryRun !== true) await write(run, contents)
 		return resultOf(run, Math.round(performance.now() - startedAt))
 	} catch (error) {
 		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, `restoring ${title}`)
@@ -169,7 +171,7 @@ function firstOf(directories: readonly RestoreItem[]): RestoreItem[] {
 	)
 }
 
-async function write(run: RestoreRun, fill: Contents['fill']): Promise<void> {
+async function write(run: RestoreRun, { fill, fillsAll }: Pick<Contents, 'fill' | 'fillsAll'>): Promise<void> {
 	const { options, meter, reporter } = run
 	const { signal } = options
 	const hasRows = options.schemeOnly !== true
@@ -194,9 +196,9 @@ async function write(run: RestoreRun, fill: Contents['fill']): Promise<void> {
 		} else {
 			for (const work of run.tables) work.stage = 'filled'
 		}
-		await finishTables(run, signal)
+		if (fillsAll !== true) await finishTables(run, signal)
 		await swapTables(run, signal)
-		await switchTtlOn(run, signal)
+		if (fillsAll !== true) await switchTtlOn(run, signal)
 		await changeOwners(run, signal)
 		await dropFormer(run, signal)
 		for (const work of run.tables) work.stage = 'finished'

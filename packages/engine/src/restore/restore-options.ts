@@ -2,6 +2,7 @@ import type { Repository } from '@ydbackup/catalog'
 import type { CollectionAdmin, KeyProvider, SnapshotSink, Storage } from '@ydbackup/core'
 
 import type { Note } from '../backup/backup-plan.ts'
+import type { ClusterRestore } from '../cluster/fill-by-import.ts'
 import type { EventHandler } from '../events/event.ts'
 import type { Warning } from '../events/reporter.ts'
 
@@ -14,6 +15,11 @@ export interface RestoreOptions extends RestoreSettings {
 	 * are compared in any case. What RESTORE cannot do is refused: `CONFIG_INVALID`, `UNSUPPORTED`.
 	 */
 	readonly native?: CollectionAdmin | undefined
+	/**
+	 * Let the cluster import the tables from where they lie, instead of writing rows here. Counts are compared in any case. What an import
+	 * cannot do is refused: `CONFIG_INVALID`, `UNSUPPORTED`, `CLUSTER_CANNOT_REACH`.
+	 */
+	readonly cluster?: ClusterRestore | undefined
 }
 
 export interface RestoreFromOptions extends RestoreSettings {
@@ -108,6 +114,8 @@ export interface RestoreResult extends RestoreOutcome {
 	readonly id: string
 	/** Who put the rows together: we, or the cluster's own RESTORE. */
 	readonly method: 'apply' | 'native'
+	/** Who wrote the rows. */
+	readonly engine: 'client' | 'cluster'
 }
 
 export interface RestoreFromResult extends RestoreOutcome {

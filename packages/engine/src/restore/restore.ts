@@ -1,6 +1,8 @@
 import { assertNotDeleted, type Lease, readChain, type Repository, takeLeaseIfAllowed } from '@ydbackup/catalog'
 import type { Manifest } from '@ydbackup/format'
 
+import { assertImportSettings } from '../cluster/fill-by-import.ts'
+import { openImport } from '../cluster/open-import.ts'
 import { openChosen } from '../chain/open-chosen.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
@@ -30,9 +32,14 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 		const stored = await readChain(repository, id, { signal })
 		id = stored.at(-1)!.id
 		if (options.dryRun !== true) leases.use(await useBackups(repository, stored, reporter, signal))
-		return openBackup(options, stored, reporter)
+		return openBackup(options, stored, reporter, leases)
 	})
-	return { id, method: options.native === undefined ? 'apply' : 'native', ...outcome }
+	return {
+		id,
+		method: options.native === undefined ? 'apply' : 'native',
+		engine: options.cluster === undefined ? 'client' : 'cluster',
+		...outcome,
+	}
 }
 
 /** From now on nobody deletes what is restored, as long as the store lets us say so. */
@@ -53,8 +60,14 @@ async function useBackups(
 	}
 }
 
-async function openBackup(options: RestoreOptions, stored: readonly Manifest[], reporter: Reporter): Promise<Contents> {
-	const { repository, sink, signal, native } = options
+async function openBackup(
+	options: RestoreOptions,
+	stored: readonly Manifest[],
+	reporter: Reporter,
+	resources: AsyncDisposableStack,
+): Promise<Contents> {
+	const { repository, sink, signal, native, cluster } = options
+	if (cluster !== undefined) assertImportSettings(options)
 	if (native !== undefined) assertNativeSettings(options)
 	const keyring = createKeyring(options.keys ?? [], signal)
 	const backups = await openBackups(repository.storage, stored, keyring, signal)
@@ -70,6 +83,21 @@ async function openBackup(options: RestoreOptions, stored: readonly Manifest[], 
 	const { storage } = repository
 	const acceptNativeDamage = options.acceptNativeDamage === true
 	const chain = await openChosen({ storage, backups, choice, acceptNativeDamage, reporter, signal })
+	const dryRun = options.dryRun === true
+	const chosen = new Set(choice.tables.map(({ path }) => path))
+	const importing =
+		cluster &&
+		(await openImport({
+			cluster,
+			manifest,
+			chosen,
+			backups: backups.length,
+			keyring,
+			dryRun,
+			resources,
+			reporter,
+			signal,
+		}))
 	const links = native && planNative(chain.tables, options.noAcl === true)
 	return {
 		title: manifest.id,
@@ -82,6 +110,7 @@ async function openBackup(options: RestoreOptions, stored: readonly Manifest[], 
 		keysUsed: keysOf(stored),
 		notes: manifest.notes,
 		problems: [],
+		...importing,
 		...(native && links && { fill: (run, stalls) => restoreNatively(run, native, links, stalls) }),
 	}
 }

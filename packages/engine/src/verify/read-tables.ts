@@ -1,5 +1,5 @@
 import type { Storage } from '@ydbackup/core'
-import type { ManifestFile } from '@ydbackup/format'
+import type { ManifestFile, ProvenFile } from '@ydbackup/format'
 
 import type { ChainTable, OpenedChain } from '../chain/open-chain.ts'
 import { readChainTable } from '../chain/read-chain-table.ts'
@@ -18,6 +18,9 @@ export interface ReadTablesOptions {
 	readonly meter: Meter
 	readonly reporter: Reporter
 	readonly stalls: StallWatch
+	/** Keys of files of which the manifest as it was committed leaves something open; what is found is put into `proven`. */
+	readonly open: ReadonlySet<string>
+	readonly proven: ProvenFile[]
 }
 
 /** What is read in one go: a data file, or the whole of a table that a chain gives. */
@@ -72,7 +75,7 @@ export async function readTables(options: ReadTablesOptions): Promise<Finding[]>
 export async function readStored(options: ReadTablesOptions): Promise<Finding[]> {
 	const { chain, meter, reporter } = options
 	const files = chain.manifests.flatMap((manifest) => manifest.files.filter(({ role }) => role === 'data'))
-	meter.expect({ bytes: files.reduce((total, { plainSize }) => total + plainSize, 0) })
+	meter.expect({ bytes: files.reduce((total, { plainSize, size }) => total + (plainSize ?? size), 0) })
 	reporter.phase('data', `reading ${files.length} data files without a key`)
 	const findings = await readBytes(options, files, new Set(chain.findings.map((finding) => finding.key)))
 	meter.report()
@@ -96,7 +99,7 @@ async function readBytes(
 	return findings
 }
 
-function* unitsOf({ storage, chain, meter }: ReadTablesOptions): Generator<Unit> {
+function* unitsOf({ storage, chain, meter, open, proven }: ReadTablesOptions): Generator<Unit> {
 	const { compression } = chain.manifests[0]!
 	for (const table of chain.tables) {
 		if (table.links.length > 0) {
@@ -123,6 +126,10 @@ function* unitsOf({ storage, chain, meter }: ReadTablesOptions): Generator<Unit>
 						unseal: table.stored.unseal,
 						meter: meter.openPart(),
 						signal,
+						...(open.has(file.key) && {
+							onRead: ({ plainBytes, ...facts }) =>
+								void proven.push({ key: file.key, plainSize: plainBytes, ...facts }),
+						}),
 					}),
 			}
 		}

@@ -1,10 +1,10 @@
 import { readChain, type Repository } from '@ydbackup/catalog'
 import { type KeyProvider, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
-import { layout } from '@ydbackup/format'
+import { layout, type Manifest, type ProvenFile } from '@ydbackup/format'
 
 import { openChain } from '../chain/open-chain.ts'
 import { createKeyring } from '../encryption/keyring.ts'
-import { keysOf, type OpenedBackup, openBackups } from '../encryption/open-backup.ts'
+import { keysOf, type OpenedBackup, openBackups, proven } from '../encryption/open-backup.ts'
 import type { EventHandler } from '../events/event.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter } from '../events/reporter.ts'
@@ -55,6 +55,8 @@ export interface VerifyReport {
 	readonly plainBytes: number
 	readonly storedBytes: number
 	readonly elapsedMs: number
+	/** What a proof would say: all was read, with its key where one is needed, and all is right. Undefined otherwise. */
+	readonly proven?: { readonly manifestSha256: string; readonly files: readonly ProvenFile[] } | undefined
 }
 
 const STALL_LIMIT_MS = 30 * 60_000
@@ -74,11 +76,13 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 	const elapsedMs = (): number => Math.round(performance.now() - startedAt)
 	try {
 		let backups: readonly OpenedBackup[]
+		let open: ReadonlySet<string>
 		const keyring = createKeyring(options.keys ?? [], signal)
 		try {
 			const stored = await readChain(repository, options.id, { signal })
+			open = new Set(openFiles(stored))
 			backups = keyring.isEmpty
-				? stored.map((manifest) => ({ manifest }))
+				? await Promise.all(stored.map(async (manifest) => ({ manifest: await proven(storage, manifest, signal) })))
 				: await openBackups(storage, stored, keyring, signal)
 		} catch (error) {
 			const id = options.id === 'latest' ? ((await repository.ids({ signal })).at(-1) ?? 'latest') : options.id
@@ -104,12 +108,13 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 		reporter.phase('check', `looking at ${files} objects of ${manifest.id}${others}`)
 		const chain = await openChain({ storage, backups, level: depth, signal })
 		const findings = [...chain.findings]
+		const found: ProvenFile[] = []
 		const meter = createMeter(reporter.emit, chain.tables.length)
 		if (level === 'full') {
 			const limitMs = options.stallLimitMs ?? STALL_LIMIT_MS
 			using stalls = watchStalls({ signal, meter, emit: reporter.emit, limitMs })
 			const atOnce = mergeConcurrency(concurrency, manifests.length)
-			const reading = { storage, chain, concurrency: atOnce, meter, reporter, stalls }
+			const reading = { storage, chain, concurrency: atOnce, meter, reporter, stalls, open, proven: found }
 			findings.push(...(await (depth === 'stored' ? readStored(reading) : readTables(reading))))
 		}
 		return {
@@ -125,10 +130,22 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 			rows: meter.rows,
 			plainBytes: meter.bytes,
 			storedBytes: meter.storedBytes,
+			...(level === 'full' &&
+				depth === 'contents' &&
+				findings.length === 0 && {
+					proven: { manifestSha256: manifest.sha256, files: found.toSorted((a, b) => (a.key < b.key ? -1 : 1)) },
+				}),
 			elapsedMs: elapsedMs(),
 		}
 	} catch (error) {
 		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, `verifying ${options.id}`)
 		throw error
 	}
+}
+
+/** Data files that the cluster wrote. */
+function openFiles(manifests: readonly Manifest[]): string[] {
+	return manifests.flatMap(({ files }) =>
+		files.flatMap(({ role, rows, key }) => (role === 'data' && rows === undefined ? key : [])),
+	)
 }

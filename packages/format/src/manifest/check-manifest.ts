@@ -42,6 +42,13 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 		if (file.object === undefined || file.partition === undefined)
 			throw complain(`has ${file.key}, which is of no partition`)
 	}
+	// What is missing of a file must not be taken for a file that needs no check.
+	const counted = new Set(objects.flatMap(({ prefix, rows }) => (rows === undefined ? [] : (prefix ?? []))))
+	for (const { key, role, object = '', sha256, plainSize, plainSha256, rows } of files) {
+		const isWhole = sha256 !== undefined && plainSize !== undefined && plainSha256 !== undefined
+		if (!isWhole && (role !== 'data' || rows !== undefined || counted.has(object)))
+			throw complain(`has ${key} without its size or hashes`)
+	}
 	unique(
 		parts.map((file) => `${file.object}/${file.partition}`),
 		'partition',

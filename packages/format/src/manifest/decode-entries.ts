@@ -48,9 +48,9 @@ export function readFile(fields: Fields, id: string, oneOf: OneOf): ManifestFile
 	return dropAbsent({
 		key,
 		size: fields.count('size'),
-		sha256: fields.text('sha256', HEX),
-		plainSize: fields.count('plainSize'),
-		plainSha256: fields.text('plainSha256', HEX),
+		sha256: fields.textIf('sha256', HEX),
+		plainSize: fields.countIf('plainSize'),
+		plainSha256: fields.textIf('plainSha256', HEX),
 		role,
 		object,
 		partition: fields.countIf('partition'),

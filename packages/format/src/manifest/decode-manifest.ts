@@ -116,8 +116,8 @@ function readCounts(fields: Fields): Manifest['counts'] {
 	return {
 		tables: fields.count('tables'),
 		directories: fields.count('directories'),
-		rows: fields.text('rows', ROWS),
-		plainBytes: fields.count('plainBytes'),
+		...(fields.has('rows') && { rows: fields.text('rows', ROWS) }),
+		...(fields.has('plainBytes') && { plainBytes: fields.count('plainBytes') }),
 		storedBytes: fields.count('storedBytes'),
 		files: fields.count('files'),
 	}

@@ -69,9 +69,9 @@ export interface ManifestEncryption {
 export interface ManifestCounts {
 	readonly tables: number
 	readonly directories: number
-	/** Decimal: may be above 2^53. */
-	readonly rows: string
-	readonly plainBytes: number
+	/** Decimal: may be above 2^53. Absent when the cluster wrote the files and nobody has counted them. */
+	readonly rows?: string | undefined
+	readonly plainBytes?: number | undefined
 	readonly storedBytes: number
 	readonly files: number
 }
@@ -92,7 +92,7 @@ export interface ManifestObject {
 	readonly kind: 'row-table' | 'column-table' | 'change-table' | 'index-changes' | 'directory'
 	/** Its folder in the export: `001`. */
 	readonly prefix?: string | undefined
-	/** Decimal. */
+	/** Decimal. Absent, with {@link rowHash}, when the cluster wrote its files and nobody has counted them. */
 	readonly rows?: string | undefined
 	readonly rowHash?: string | undefined
 	readonly partitions?: number | undefined
@@ -111,11 +111,11 @@ export interface ManifestFile {
 	readonly key: string
 	/** Bytes on storage. */
 	readonly size: number
-	/** Of the bytes on storage; lower-case hex. */
-	readonly sha256: string
+	/** Of the bytes on storage; lower-case hex. Of a data file that the cluster wrote, this and the next two are absent where it does not say them. */
+	readonly sha256?: string | undefined
 	/** Before compression. */
-	readonly plainSize: number
-	readonly plainSha256: string
+	readonly plainSize?: number | undefined
+	readonly plainSha256?: string | undefined
 	readonly role: (typeof FILE_ROLES)[number]
 	/** The prefix of the object it belongs to. */
 	readonly object?: string | undefined

@@ -1,5 +1,7 @@
 import * as Flags from '@oclif/core/flags'
+import { BackupError } from '@ydbackup/core'
 import { YdbackupCommand } from '../../command.ts'
+import { clusterAccess, clusterFlags } from '../../cluster/cluster-flags.ts'
 import { connectionFlags } from '../../connection/connection-flags.ts'
 import { openDatabase } from '../../connection/open-database.ts'
 import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
@@ -21,6 +23,8 @@ export default class BackupCreate extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> --path shop --exclude "shop/tmp/**" --label why=release-42',
 		'<%= config.bin %> <%= command.id %> --incremental --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --encryption-key file:/etc/ydbackup/key --repo /srv/backups',
+		'<%= config.bin %> <%= command.id %> --engine cluster --repo s3://backups/ydb',
+		'<%= config.bin %> <%= command.id %> --engine cluster --bridge-listen 10.0.0.5:9000 --repo gs://backups/ydb',
 	]
 	static override flags = {
 		...repositoryFlags,
@@ -47,6 +51,14 @@ export default class BackupCreate extends YdbackupCommand {
 			description:
 				'where an increment comes from. diff (the default): both states are read and compared, with any version of YDB; costs a full read of the tables and of the parent',
 		})(),
+		engine: Flags.option({
+			options: ['client', 'cluster', 'auto'] as const,
+			default: 'client' as const,
+			helpGroup: 'CLUSTER',
+			description:
+				'who reads the tables: this process, or the nodes of the cluster, which write to an S3 by themselves; auto lets the cluster do it where it can and the tables take 50 GiB or more',
+		})(),
+		...clusterFlags,
 		path: Flags.string({
 			multiple: true,
 			multipleNonGreedy: true,
@@ -73,7 +85,7 @@ export default class BackupCreate extends YdbackupCommand {
 		const keys = keysOfFlags(flags)
 		const algorithm = flags['encryption-algorithm']
 		const labels = Object.fromEntries(parsePairs(flags.label ?? [], '--label'))
-		const { backup } = await import('@ydbackup/engine')
+		const { backup, clusterBackup, decideEngine } = await import('@ydbackup/engine')
 		using work = this.startWork(flags)
 		await using opened = await openRepository({
 			config: this.config,
@@ -82,10 +94,12 @@ export default class BackupCreate extends YdbackupCommand {
 			...work,
 		})
 		await using ydb = await openDatabase(flags, work)
-		const result = await backup({
-			source: ydb.source,
-			repository: opened.repository,
-			parent: flags.incremental ? parseId(flags.parent ?? 'latest') : undefined,
+		const { source, sink, transfers, endpoint } = ydb
+		const { repository } = opened
+		const access = clusterAccess(flags, repository.storage, { endpoint, concurrency: flags.concurrency })
+		const taken = {
+			source,
+			repository,
 			paths: flags.path,
 			include: flags.include,
 			exclude: flags.exclude,
@@ -93,17 +107,37 @@ export default class BackupCreate extends YdbackupCommand {
 			compression: flags.compression,
 			encryption: keys.length > 0 || algorithm !== undefined ? { keys, algorithm } : undefined,
 			concurrency: flags.concurrency,
-			countRows: !flags['no-count'],
 			dryRun: flags['dry-run'],
 			discardOnInterrupt: flags.discard,
 			signal: work.signal,
 			onEvent: work.onEvent,
 			tool: this.tool,
-		})
+		}
+		const unsupported = flags.incremental ? 'it exports everything, and no increments' : undefined
+		const choice =
+			flags.engine === 'auto'
+				? await decideEngine({ ...taken, ...access, transfers, storage: repository.storage, unsupported })
+				: undefined
+		const engine = choice?.engine ?? (flags.engine === 'cluster' ? 'cluster' : 'client')
+		if (engine === 'cluster' && unsupported !== undefined) throw noIncrement()
+		const result =
+			engine === 'cluster'
+				? await clusterBackup({ ...taken, ...access, transfers, sink })
+				: await backup({
+						...taken,
+						parent: flags.incremental ? parseId(flags.parent ?? 'latest') : undefined,
+						countRows: !flags['no-count'],
+					})
 		work.complete()
 		await noteKeys({ config: this.config, repo: flags.repo }, result.keysUsed, { backup: result.id, by: 'backup' })
-		const created = createdBackup(result, opened.location)
+		const created = createdBackup(result, { repository: opened.location, engine, reason: choice?.reason })
 		this.show(flags, createdBackupText(created))
 		return created
 	}
+}
+
+function noIncrement(): BackupError {
+	return new BackupError('CONFIG_INVALID', '--engine cluster and --incremental are both given', {
+		advice: 'the cluster exports whole tables: take increments with --engine client, or ship a backup collection',
+	})
 }

@@ -1,4 +1,4 @@
-import { chainPlaces } from '@ydbackup/catalog'
+import { chainPlaces, listProofs } from '@ydbackup/catalog'
 import { YdbackupCommand } from '../../command.ts'
 import { listedBackup, listedBackupsText, type ListedBackups } from '../../report/listed-backups.ts'
 import { listedRun } from '../../report/listed-run.ts'
@@ -19,11 +19,16 @@ export default class BackupList extends YdbackupCommand {
 		const { flags } = await this.parse(BackupList)
 		const { config, signal } = this
 		await using opened = await openRepository({ config, repo: flags.repo, writable: false, signal })
-		const [entries, runs] = await Promise.all([opened.repository.list({ signal }), opened.repository.runs({ signal })])
+		const { repository } = opened
+		const [entries, runs, proofs] = await Promise.all([
+			repository.list({ signal }),
+			repository.runs({ signal }),
+			listProofs(repository.storage, { signal }),
+		])
 		const places = chainPlaces(entries)
 		const listed: ListedBackups = {
 			repository: opened.location,
-			backups: entries.map((entry, index) => listedBackup(entry, places[index]!)),
+			backups: entries.map((entry, index) => listedBackup(entry, places[index]!, proofs.get(entry.id))),
 			unfinished: runs.map(listedRun),
 		}
 		this.show(flags, listedBackupsText(listed, new Date()))

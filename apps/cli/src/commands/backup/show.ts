@@ -1,6 +1,6 @@
-import type { Repository } from '@ydbackup/catalog'
+import { readProof, type Repository } from '@ydbackup/catalog'
 import type { KeyProvider } from '@ydbackup/core'
-import type { Manifest } from '@ydbackup/format'
+import type { Manifest, Proof } from '@ydbackup/format'
 import { YdbackupCommand } from '../../command.ts'
 import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
 import { shownBackup, shownBackupText, type ShownBackup } from '../../report/shown-backup.ts'
@@ -17,6 +17,12 @@ async function named(
 ): Promise<Manifest> {
 	const { createKeyring, openBackup } = await import('@ydbackup/engine')
 	return (await openBackup(storage, manifest, createKeyring(keys, signal), signal)).manifest
+}
+
+/** With what a proof has counted; of most backups it says nothing that the manifest does not. */
+async function counted(manifest: Manifest, proof: Proof | undefined): Promise<Manifest> {
+	if (proof === undefined || proof.files.length === 0) return manifest
+	return (await import('@ydbackup/engine')).withProof(manifest, proof)
 }
 
 export default class BackupShow extends YdbackupCommand {
@@ -36,8 +42,9 @@ export default class BackupShow extends YdbackupCommand {
 		const { repository } = opened
 		const stored = (await repository.read(id, { signal })).manifest
 		const keys = keysOfFlags(flags)
-		const manifest = keys.length === 0 ? stored : await named(repository, stored, keys, signal)
-		const shown = shownBackup(manifest, opened.location)
+		const proof = await readProof(repository.storage, stored, { signal })
+		const manifest = keys.length === 0 ? await counted(stored, proof) : await named(repository, stored, keys, signal)
+		const shown = shownBackup(manifest, opened.location, proof && new Date(proof.at))
 		this.show(flags, shownBackupText(shown, new Date()))
 		return shown
 	}

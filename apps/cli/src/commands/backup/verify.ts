@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
 import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
+import { noteProof } from '../../verify/note-proof.ts'
 import { noteKeys } from '../../encryption/note-keys.ts'
 import {
 	verifiedBackup,
@@ -16,7 +17,7 @@ import { concurrencyFlag } from '../../run/selection-flags.ts'
 export default class BackupVerify extends YdbackupCommand {
 	static override summary = 'check that a backup could be restored; needs no database'
 	static override description =
-		'goes the same way as a restore: what passes at level full can be read by a restore. Every finding is listed, and the exit code is then 3. Of an encrypted backup without its key only the stored bytes are checked'
+		'goes the same way as a restore: what passes at level full can be read by a restore. Every finding is listed, and the exit code is then 3. Of an encrypted backup without its key only the stored bytes are checked. What passes at level full is noted in the repository, where it may be written: backup list and show tell when it was last proven'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --level full --json',
@@ -54,6 +55,7 @@ export default class BackupVerify extends YdbackupCommand {
 		work.complete()
 		await noteKeys({ config: this.config, repo: flags.repo }, report.keysUsed, { backup: report.id, by: 'verify' })
 		const verified = verifiedBackup(report, native, opened.location)
+		if (verified.ok) await noteProof({ config: this.config, repo: flags.repo }, report, this.tool)
 		this.failure = verifiedFailure(verified)
 		this.show(flags, verifiedBackupText(verified))
 		return verified

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+
+import {
+	BackupError,
+	type ClusterKey,
+	type ClusterOperation,
+	type ClusterTransfers,
+	isBackupError,
+} from '@ydbackup/core'
+import { layout, type Manifest } from '@ydbackup/format'
+
+import type { StallWatch } from '../events/stall-watch.ts'
+import { runAll } from '../flow/run-all.ts'
+import { openScheme } from '../part/contents.ts'
+import { compareRows } from '../restore/compare-rows.ts'
+import { createDirectories } from '../restore/create-objects.ts'
+import type { RestoreSettings } from '../restore/restore-options.ts'
+import type { RestoreRun, TableWork } from '../restore/restore-run.ts'
+import type { ClusterStore, OpenClusterStore } from './cluster-store.ts'
+import { cancel, follow, forget } from './follow.ts'
+
+/** What a restore by the cluster needs besides what every restore does. */
+export interface ClusterRestore {
+	readonly transfers: ClusterTransfers
+	readonly openStore: OpenClusterStore
+	/** See `ClusterBackupOptions`. */
+	readonly isSecure: boolean
+	readonly sendKeyInClear?: boolean | undefined
+}
+
+const RETRIES = 10
+const STALL_LIMIT_MS = 30 * 60_000
+const COUNTED_AT_ONCE = 2
+const ADVICE = 'restore with --engine client, which can do it'
+
+/** Flags of a restore that an import by the cluster cannot follow. Errors: `CONFIG_INVALID`. */
+export function assertImportSettings(options: RestoreSettings): void {
+	const given: readonly (readonly [flag: string, isGiven: boolean])[] = [
+		[`--existing ${options.existing}`, options.existing !== 'fail'],
+		['--scheme-only', options.schemeOnly === true],
+		['--data-only', options.dataOnly === true],
+		['--ttl off', options.ttl === 'off'],
+	]
+	for (const [flag, isGiven] of given) {
+		if (!isGiven) continue
+		throw new BackupError('CONFIG_INVALID', `${flag} cannot be had with --engine cluster`, {
+			advice: `the cluster's import makes whole tables where none stand; ${ADVICE}`,
+		})
+	}
+}
+
+/** Errors: `UNSUPPORTED` for an increment, and for column tables: the cluster's import knows whole row tables alone. */
+export function assertImportable({ id, objects }: Manifest, backups: number, chosen: ReadonlySet<string>): void {
+	const column = objects.find(({ path, kind }) => kind === 'column-table' && chosen.has(path))
+	if (column !== undefined) {
+		throw new BackupError('UNSUPPORTED', `${column.path} is a column table, and the cluster imports row tables`, {
+			advice: `leave it out with --exclude, or ${ADVICE}`,
+		})
+	}
+	if (backups === 1) return
+	throw new BackupError(
+		'UNSUPPORTED',
+		`${id} builds upon ${backups - 1} other backups, and the cluster imports whole ones`,
+		{
+			advice: ADVICE,
+		},
+	)
+}
+
+/** Lets the cluster import all tables, follows it to its end, and compares what came with what the manifest says. */
+export async function fillByImport(
+	run: RestoreRun,
+	{ transfers }: ClusterRestore,
+	store: ClusterStore,
+	{ id, key }: { readonly id: string; readonly key: ClusterKey | undefined },
+	stalls: StallWatch,
+): Promise<void> {
+	const { reporter, options, tables } = run
+	const { operations } = transfers
+	const { signal } = stalls
+	await createDirectories(run, signal)
+	reporter.phase('data', `the cluster imports ${tables.length} tables`)
+	const begun = await begin(run, () =>
+		transfers.startImport({
+			place: store.place,
+			prefix: `${store.prefix}${layout.backupPrefix(id)}`,
+			items: tables.map(({ stored, target }) => ({ prefix: stored.prefix, target })),
+			key,
+			retries: RETRIES,
+			noAcl: options.noAcl === true,
+			uid: `${id}-restore-${randomBytes(6).toString('hex')}`,
+			description: `ydbackup restore of ${id}`,
+			signal,
+		}),
+	)
+	const onState = (operation: ClusterOperation): void => {
+		run.meter.touch()
+		noteCreated(tables, operation)
+	}
+	try {
+		const limitMs = options.stallLimitMs ?? STALL_LIMIT_MS
+		const bytes = store.movedBytes && (async () => store.movedBytes!())
+		await follow({ operations, operation: begun, what: 'the import', reporter, limitMs, bytes, onState, signal })
+	} catch (error) {
+		await cancel(operations, begun.id, reporter, onState)
+		throw error
+	}
+	await forget(operations, begun.id, reporter)
+	for (const work of tables) work.stage = 'created'
+	reporter.phase('compare', `counting the rows of ${tables.length} tables`)
+	await runAll(tables, COUNTED_AT_ONCE, signal, async (work, stop) => prove(run, work, stop))
+}
+
+/** Until it is known to have been refused, tables may come to be. */
+async function begin({ tables }: RestoreRun, start: () => Promise<ClusterOperation>): Promise<ClusterOperation> {
+	for (const work of tables) work.stage = 'creating'
+	try {
+		return await start()
+	} catch (error) {
+		const isRefusal =
+			isBackupError(error) && error.code !== 'DATABASE_UNREACHABLE' && error.code !== 'DEADLINE_EXCEEDED'
+		if (isRefusal) for (const work of tables) work.stage = 'waiting'
+		throw error
+	}
+}
+
+/** Parts of a table are told only when the import has made it: then it is this run's, and nobody else's. */
+function noteCreated(tables: readonly TableWork[], { items }: ClusterOperation): void {
+	for (const [at, { partsTotal }] of items.entries()) {
+		const work = tables[at]
+		if (work?.stage === 'creating' && partsTotal > 0) work.stage = 'created'
+	}
+}
+
+async function prove(run: RestoreRun, work: TableWork, signal: AbortSignal): Promise<void> {
+	const { sink, meter, options, reporter } = run
+	const { target, expected, stored } = work
+	if ((await sink.find(target, { signal })) === undefined) {
+		throw new BackupError('DATA_MISMATCH', `the import has succeeded, and ${target} is not there`, {
+			advice: `report this; ${ADVICE}`,
+		})
+	}
+	const counted = Number(await sink.countRows(target, { signal }))
+	if (stored.foreign !== undefined) {
+		const { plainBytes } = stored
+		work.read.set(target, { rows: counted, rowHash: '', sha256: '', plainSha256: '', plainBytes })
+		reporter.warn('nobody has counted its rows in the backup: verify it at level full', target)
+	} else if (counted !== expected.rows) {
+		throw new BackupError(
+			'COUNT_MISMATCH',
+			`${target}: the backup has ${expected.rows} rows, and the import gave ${counted}`,
+			{
+				advice: `see that nobody writes to the target; ${ADVICE}`,
+			},
+		)
+	}
+	if (options.verifyData === true && expected.rowHash !== undefined) {
+		await compareRows(run, target, expected, openScheme(stored), signal)
+		work.isCompared = true
+	}
+	work.stage = 'filled'
+	meter.tableDone()
+}
