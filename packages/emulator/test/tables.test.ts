@@ -373,3 +373,13 @@ test('ydb-sdk sees indexes, families and types of entries', () =>
 			expect(children!.find(({ name }) => name === 'cf')).toMatchObject({ type: sdk.Ydb.Scheme.Entry.Type.TABLE })
 		}),
 	))
+
+test('an index follows its table when a column before its own is dropped', async () => {
+	await using emulator = await startEmulator()
+	await using client = await Client.open(emulator)
+	await client.rows('CREATE TABLE t (id Uint32, a Utf8, b Utf8, c Utf8, PRIMARY KEY (id), INDEX i GLOBAL ON (c))')
+	await client.rows('UPSERT INTO t (id, a, b, c) VALUES (1, "a", "b", "c")')
+	await client.rows('ALTER TABLE t DROP COLUMN a')
+	expect(await client.rows('SELECT id FROM t VIEW i WHERE c = "c"')).toEqual([[1]])
+	expect(await client.rows('SELECT c, id FROM `t/i/indexImplTable`')).toEqual([['c', 1]])
+})

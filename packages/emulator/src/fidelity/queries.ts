@@ -106,6 +106,15 @@ export const QUERIES: readonly Fact[] = [
 			'transactions.test.ts: a row that appears in a range',
 		],
 		[
+			'verified: a model with its own transactions (no server)',
+			'Schemes, rows, interleaved transactions, crashes, splits and merges give what a simple model gives',
+			'database-model.test.ts: schemes, rows, transactions',
+		],
+		[
+			'guess',
+			'An UPSERT that does not name all columns reads its rows, and aborts where they changed: the blind write of YDB does not',
+		],
+		[
 			`${DOCS}, concepts/transactions`,
 			'Snapshot read-only transactions are of one moment for all tables and never aborted',
 			'transactions.test.ts: a snapshot is of one moment',

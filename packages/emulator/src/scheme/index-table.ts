@@ -19,7 +19,8 @@ function columnsOf(of: Table, index: TableIndex): { readonly key: string[]; read
  */
 export class IndexTable extends MadeTable {
 	readonly #of: Table
-	readonly #positions: readonly number[]
+	/** Where its columns stand in a table of these columns: they move when one is dropped. */
+	#positions: { readonly among: Table['columns']; readonly at: readonly number[] } = { among: [], at: [] }
 	#made: { readonly from: RowStore; readonly version: number; readonly rows: RowStore } | undefined
 
 	constructor(of: Table, index: TableIndex) {
@@ -30,7 +31,15 @@ export class IndexTable extends MadeTable {
 		})
 		super(create(CreateTableRequestSchema, { columns, primaryKey: key }), of.createdAt)
 		this.#of = of
-		this.#positions = all.map((name) => of.columns.findIndex((column) => column.name === name))
+	}
+
+	#positionsNow(): readonly number[] {
+		const among = this.#of.columns
+		if (this.#positions.among !== among) {
+			const at = this.columns.map(({ name }) => among.findIndex((column) => column.name === name))
+			this.#positions = { among, at }
+		}
+		return this.#positions.at
 	}
 
 	override get refusesWrites(): string {
@@ -47,7 +56,7 @@ export class IndexTable extends MadeTable {
 	/** Its row for a row of its table. */
 	entryOf(row: Buffer): { readonly key: Buffer; readonly row: Buffer } {
 		const given = cellsOf(row)!
-		const cells = this.#positions.map((position) => given[position]!)
+		const cells = this.#positionsNow().map((position) => given[position]!)
 		startKey()
 		for (const at of this.key) {
 			const bytes = cells[at]!
