@@ -1,35 +1,42 @@
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create, type MessageInitShape, type UnknownField } from '@bufbuild/protobuf'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
 	ExportServiceDefinition,
 	type ExportToS3Metadata,
 	ExportToS3MetadataSchema,
-	type ExportToS3SettingsSchema,
+	ExportToS3SettingsSchema,
 } from '@ydbjs/api/export'
 import {
 	type ImportFromS3Metadata,
 	ImportFromS3MetadataSchema,
-	type ImportFromS3SettingsSchema,
+	ImportFromS3SettingsSchema,
 	ImportServiceDefinition,
+	ListObjectsInS3ExportResultSchema,
+	type ListObjectsInS3ExportSettingsSchema,
 } from '@ydbjs/api/import'
 import { type Operation, OperationServiceDefinition } from '@ydbjs/api/operation'
 import { ListDirectoryResultSchema, SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import { type EmulatorOptions, startEmulator } from '@ydbackup/emulator'
 import { type S3Server, type S3ServerOptions, startS3Server } from '../../../test/object-stores/src/s3/server.ts'
-import { Client } from './clients.ts'
+import { Client, credentials } from './clients.ts'
 
 const SUCCESS = 400_000
 /** An operation that is not over by then hangs. */
 const LIMIT_MS = 20_000
 
-type ExportInit = MessageInitShape<typeof ExportToS3SettingsSchema>
-type ImportInit = MessageInitShape<typeof ImportFromS3SettingsSchema>
+/** `unknown`: fields that the client package does not know yet. */
+interface Unknown {
+	readonly unknown?: readonly UnknownField[]
+}
+type ExportInit = MessageInitShape<typeof ExportToS3SettingsSchema> & Unknown
+type ImportInit = MessageInitShape<typeof ImportFromS3SettingsSchema> & Unknown
 
 /** An emulator and a strict S3, with what tests ask of both. */
 export class World implements AsyncDisposable {
-	static async start(options: EmulatorOptions = {}, store: S3ServerOptions = {}): Promise<World> {
+	static async start(options: EmulatorOptions = {}, store: S3ServerOptions = {}, user?: string): Promise<World> {
 		const world = new World()
+		world.#user = user
 		world.#options = options
 		world.store = await startS3Server(store)
 		await world.open()
@@ -37,6 +44,7 @@ export class World implements AsyncDisposable {
 	}
 
 	#options!: EmulatorOptions
+	#user: string | undefined
 	store!: S3Server
 	emulator!: Awaited<ReturnType<typeof startEmulator>>
 	client!: Client
@@ -44,7 +52,10 @@ export class World implements AsyncDisposable {
 	async open(): Promise<void> {
 		const faults = { operationDelayMs: 1, storeRetryMinuteMs: 1, ...this.#options.faults }
 		this.emulator = await startEmulator({ ...this.#options, faults })
-		this.client = await Client.open(this.emulator)
+		this.client = await Client.open(
+			this.emulator,
+			this.#user === undefined ? undefined : await credentials(this.emulator, this.#user, ''),
+		)
 	}
 
 	async closeDatabase(): Promise<void> {
@@ -74,17 +85,21 @@ export class World implements AsyncDisposable {
 		}
 	}
 
-	async startExport(settings: ExportInit, uid?: string): Promise<Operation> {
+	async startExport({ unknown = [], ...given }: ExportInit, uid?: string): Promise<Operation> {
+		const settings = create(ExportToS3SettingsSchema, { ...this.place, ...given } as object)
+		settings.$unknown = [...unknown]
 		const { operation } = await this.client.driver.createClient(ExportServiceDefinition).exportToS3({
-			settings: { ...this.place, ...settings } as ExportInit,
+			settings,
 			...(uid !== undefined && { operationParams: { labels: { uid } } }),
 		})
 		return operation!
 	}
 
-	async startImport(settings: ImportInit, uid?: string): Promise<Operation> {
+	async startImport({ unknown = [], ...given }: ImportInit, uid?: string): Promise<Operation> {
+		const settings = create(ImportFromS3SettingsSchema, { ...this.place, ...given } as object)
+		settings.$unknown = [...unknown]
 		const { operation } = await this.client.driver.createClient(ImportServiceDefinition).importFromS3({
-			settings: { ...this.place, ...settings } as ImportInit,
+			settings,
 			...(uid !== undefined && { operationParams: { labels: { uid } } }),
 		})
 		return operation!
@@ -129,6 +144,22 @@ export class World implements AsyncDisposable {
 		pageToken = '',
 	): Promise<{ operations: Operation[]; nextPageToken: string }> {
 		return this.client.driver.createClient(OperationServiceDefinition).listOperations({ kind, pageSize, pageToken })
+	}
+
+	/** `path=prefix` of what an export holds. */
+	async listObjects(
+		settings: MessageInitShape<typeof ListObjectsInS3ExportSettingsSchema>,
+		pageSize = 0,
+		pageToken = '',
+	): Promise<{ items: string[]; next: string }> {
+		const { operation } = await this.client.driver.createClient(ImportServiceDefinition).listObjectsInS3Export({
+			settings: { ...this.place, ...settings } as typeof settings,
+			pageSize: BigInt(pageSize),
+			pageToken,
+		})
+		if (operation!.status !== SUCCESS) throw new Error(operation!.issues[0]?.message)
+		const { items, nextPageToken } = anyUnpack(operation!.result!, ListObjectsInS3ExportResultSchema)!
+		return { items: items.map(({ path, prefix }) => `${path}=${prefix}`), next: nextPageToken }
 	}
 
 	/** Names in a directory. */

@@ -6,7 +6,6 @@ import { anonymous, normalExportPrefix, normalItemPrefix } from './layout.ts'
 import type { Item } from './operation.ts'
 import { FIELD, hasField, unknownNumber, unknownTexts } from './unknown-fields.ts'
 
-const refuse = (text: string): YdbError => new YdbError('BAD_REQUEST', text)
 const canonical = (path: string): string =>
 	`/${path
 		.split('/')
@@ -37,7 +36,7 @@ export function levelOf(compression: string): number | undefined {
 	const [, level = '3'] = /^zstd(?:-(\d+))?$/.exec(compression) ?? []
 	if (!compression.startsWith('zstd') || !/^zstd(-\d+)?$/.test(compression))
 		throw new YdbError('UNSUPPORTED', `Unsupported compression codec: ${compression}`)
-	if (Number(level) < 1 || Number(level) > 22) throw refuse(`Invalid compression level: ${level}`)
+	if (Number(level) < 1 || Number(level) > 22) throw new YdbError('BAD_REQUEST', `Invalid compression level: ${level}`)
 	return Number(level)
 }
 
@@ -47,7 +46,7 @@ export function excluding(patterns: readonly string[]): (path: string) => boolea
 	try {
 		expressions = patterns.map((pattern) => new RegExp(pattern))
 	} catch (error) {
-		throw refuse(`Invalid regexp: ${error instanceof Error ? error.message : String(error)}`)
+		throw new YdbError('BAD_REQUEST', `Invalid regexp: ${error instanceof Error ? error.message : String(error)}`)
 	}
 	return (path) => expressions.some((expression) => expression.test(path))
 }
@@ -60,7 +59,8 @@ export function checkStore(
 	settings: Readonly<Record<'endpoint' | 'bucket' | 'accessKey' | 'secretKey', string>>,
 ): void {
 	for (const name of ['endpoint', 'bucket', 'accessKey', 'secretKey'] as const)
-		if (settings[name] === '') throw refuse(`${name.replace(/[A-Z]/, (sign) => `_${sign.toLowerCase()}`)} is not set`)
+		if (settings[name] === '')
+			throw new YdbError('BAD_REQUEST', `${name.replace(/[A-Z]/, (sign) => `_${sign.toLowerCase()}`)} is not set`)
 }
 
 /** Checks what can be checked before anything is looked up. Source: Bootstrap of rpc_export.cpp, and its texts. */
@@ -71,19 +71,23 @@ export function checkExport(settings: ExportToS3Settings): void {
 	if (encryptionSettings && takesIndexData(settings))
 		throw new YdbError('UNSUPPORTED', 'encrypted index data is not emulated: versions of YDB differ about its IVs')
 	if (encryptionSettings) {
-		if (destinationPrefix === '') throw refuse('No destination prefix specified for encrypted export')
+		if (destinationPrefix === '')
+			throw new YdbError('BAD_REQUEST', 'No destination prefix specified for encrypted export')
 		try {
 			const key = encryptionSettings.Key.value?.key ?? new Uint8Array()
 			checkKey(algorithmNamed(encryptionSettings.encryptionAlgorithm), key)
 		} catch (error) {
-			throw refuse(`Invalid encryption settings: ${(error as Error).message}`)
+			throw new YdbError('BAD_REQUEST', `Invalid encryption settings: ${(error as Error).message}`)
 		}
 	}
 	if (items.length === 0 && destinationPrefix === '')
-		throw refuse("No destination prefix nor items specified. Don't know where to export")
+		throw new YdbError('BAD_REQUEST', "No destination prefix nor items specified. Don't know where to export")
 	for (const item of items)
 		if (item.destinationPrefix === '' && destinationPrefix === '')
-			throw refuse(`No destination prefix or common destination prefix specified for item "${item.sourcePath}"`)
+			throw new YdbError(
+				'BAD_REQUEST',
+				`No destination prefix or common destination prefix specified for item "${item.sourcePath}"`,
+			)
 	levelOf(compression)
 }
 
@@ -103,7 +107,7 @@ export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): M
 		const given = canonical(sourcePath)
 		const path = given === root || given.startsWith(`${root}/`) ? given : root + given
 		if (isExcluded(relative(path))) continue
-		if (named.has(path)) throw refuse(`Duplicate export item source path: "${sourcePath}"`)
+		if (named.has(path)) throw new YdbError('BAD_REQUEST', `Duplicate export item source path: "${sourcePath}"`)
 		named.set(path, { destination: destinationPrefix })
 	}
 	if (settings.items.length === 0) named.set(root, { destination: '' })
@@ -126,7 +130,7 @@ export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): M
 		else if (isExported(node)) found.set(path, { destination })
 		else throw new YdbError('UNSUPPORTED', `Item "${path}" is not supported in export`)
 	}
-	if (found.size === 0) throw refuse('Nothing to export')
+	if (found.size === 0) throw new YdbError('BAD_REQUEST', 'Nothing to export')
 	return found
 }
 

@@ -101,17 +101,18 @@ function objectText({ database }: SchemeTree, { kind, name, contents }: Node): s
 }
 
 /** Rows of one shard as pieces of CSV, valid until the next. */
-export function* linesOf(table: Table, shard: number, { exactFloats }: Faults): Generator<Buffer> {
+export function* linesOf(table: Table, shard: number, { exactFloats, exportPartBytes }: Faults): Generator<Buffer> {
 	const columns = exportedColumns(table)
 	const types = columns.map(({ column }) => column.cell)
 	const positions = columns.map(({ position }) => position)
+	const pieceBytes = Math.min(PIECE_BYTES, exportPartBytes)
 	const writer = new CsvWriter(types, positions, exactFloats)
 	for (const { rows, ends, first, count, base } of table.rows.snapshot().scan(rangeOf(table, shard)))
 		for (let at = first, start = 0; at < first + count; at++) {
 			const end = ends[at]! - base
 			writer.line(rows.subarray(start, end))
 			start = end
-			if (writer.length >= PIECE_BYTES) yield writer.take()
+			if (writer.length >= pieceBytes) yield writer.take()
 		}
 	if (writer.length > 0) yield writer.take()
 }

@@ -7,7 +7,6 @@ import { type MappedObject, normalExportPrefix, normalItemPrefix } from './layou
 import type { Item } from './operation.ts'
 import { FIELD, unknownNumber, unknownTexts } from './unknown-fields.ts'
 
-const refuse = (text: string): YdbError => new YdbError('BAD_REQUEST', text)
 const canonical = (path: string): string =>
 	`/${path
 		.split('/')
@@ -19,15 +18,15 @@ export function checkImport(settings: ImportFromS3Settings): void {
 	const { encryptionSettings, sourcePrefix, items } = settings
 	checkStore(settings)
 	if (encryptionSettings) {
-		if (!encryptionSettings.Key.value?.key.length) throw refuse('No encryption key specified')
-		if (sourcePrefix === '') throw refuse('No source prefix specified')
+		if (!encryptionSettings.Key.value?.key.length) throw new YdbError('BAD_REQUEST', 'No encryption key specified')
+		if (sourcePrefix === '') throw new YdbError('BAD_REQUEST', 'No source prefix specified')
 	}
 	if (items.length === 0 && sourcePrefix === '')
-		throw refuse("No source prefix specified. Don't know where to import from")
+		throw new YdbError('BAD_REQUEST', "No source prefix specified. Don't know where to import from")
 	for (const { Source: source } of items) {
 		if (source.case === 'sourcePath' && sourcePrefix === '')
-			throw refuse('Common source prefix must be specified for filtering by source path')
-		if (!source.value) throw refuse('Empty import item was specified')
+			throw new YdbError('BAD_REQUEST', 'Common source prefix must be specified for filtering by source path')
+		if (!source.value) throw new YdbError('BAD_REQUEST', 'Empty import item was specified')
 	}
 	excluding(unknownTexts(settings, FIELD.excludeRegexps))
 }
@@ -51,9 +50,9 @@ const item = (path: string, prefix: string, iv?: Buffer): Item => ({
 /** Items of an import without a common prefix. Source: FillItems of schemeshard_import__create.cpp. */
 export function explicitItems(tree: SchemeTree, { items }: ImportFromS3Settings): Item[] {
 	return items.map(({ Source: { value = '' }, destinationPath }) => {
-		if (destinationPath === '') throw refuse('Empty import item was specified')
+		if (destinationPath === '') throw new YdbError('BAD_REQUEST', 'Empty import item was specified')
 		const path = destinationPath.startsWith('/') ? canonical(destinationPath) : `${tree.database}/${destinationPath}`
-		if (tree.find(path)) throw refuse(pathExists(path).message)
+		if (tree.find(path)) throw new YdbError('BAD_REQUEST', pathExists(path).message)
 		return item(path, value)
 	})
 }

@@ -42,9 +42,9 @@ export async function runImport(around: Around, running: Running): Promise<void>
 		await pause(faults.operationDelayMs, signal)
 		const one = (each: Described) => (): Promise<void> =>
 			failing(around, each.at, () => importOne(around, reading, each, population))
-		const isView = ({ kind }: Described): boolean => kind === 'view'
-		await inParallel(described.filter((each) => !isView(each)).map(one), around)
-		await inRounds(described.filter(isView), (each) =>
+		const isStatement = ({ kind }: Described): boolean => kind !== 'table' && kind !== 'topic'
+		await inParallel(described.filter((each) => !isStatement(each)).map(one), around)
+		await inRounds(described.filter(isStatement), (each) =>
 			failing(around, each.at, () => importOne(around, reading, each, population)),
 		)
 	} finally {
@@ -62,19 +62,19 @@ async function failing<T>({ changes, signal }: Around, at: number, work: () => P
 	}
 }
 
-/** Views may read from each other: what fails is tried again when another could be made. */
-async function inRounds(views: readonly Described[], make: (view: Described) => Promise<void>): Promise<void> {
-	let waiting = [...views]
+/** What is made by statements may need each other: what fails is tried again when another could be made. */
+async function inRounds(objects: readonly Described[], make: (object: Described) => Promise<void>): Promise<void> {
+	let waiting = [...objects]
 	while (waiting.length > 0) {
-		const failed: { readonly view: Described; readonly error: unknown }[] = []
-		for (const view of waiting)
+		const failed: { readonly object: Described; readonly error: unknown }[] = []
+		for (const object of waiting)
 			try {
-				await make(view)
+				await make(object)
 			} catch (error) {
-				failed.push({ view, error })
+				failed.push({ object, error })
 			}
 		if (failed.length === waiting.length) throw failed[0]!.error
-		waiting = failed.map(({ view }) => view)
+		waiting = failed.map(({ object }) => object)
 	}
 }
 

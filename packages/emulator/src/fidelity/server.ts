@@ -80,16 +80,4 @@ export const SERVER: readonly Fact[] = [
 		],
 		['unknown', 'How YDB keeps data has nothing in common with this'],
 	]),
-	...facts('Exports and imports', [
-		[
-			"verified: YDB's documentation of exports and its sources (export_s3_uploader.cpp)",
-			'ExportToS3 and ImportFromS3 run as operations against any S3 endpoint',
-			'exports.test.ts: a table goes to a store',
-		],
-		[
-			"verified: YDB's documentation of encrypted exports",
-			'Encrypted and compressed exports, found again by their mapping',
-			'exports.test.ts: an export with a common prefix',
-		],
-	]),
 ]
