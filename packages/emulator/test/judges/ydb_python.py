@@ -1,6 +1,6 @@
 """The official Python SDK talks to the emulator: what it expects of a YDB, and how it classifies errors.
 
-    ydb_python.py PLAIN AUTH TLS CA    three endpoints (grpc://, grpc://, grpcs://) and the certificate of the third.
+    ydb_python.py PLAIN AUTH TLS CA STORE    three endpoints (grpc://, grpc://, grpcs://), the certificate of the third, and an S3 (host:port, keys).
 
 Its gRPC is C-core and its protobuf is Google's: neither is shared with anything else that is tested here. Started by .ci/ydb-judges.
 """
@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import threading
+import time
 import traceback
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -16,7 +17,7 @@ from uuid import UUID
 
 import ydb
 
-PLAIN, AUTH, TLS, CA = sys.argv[1:]
+PLAIN, AUTH, TLS, CA, STORE = sys.argv[1:]
 DATABASE = "/local"
 checks = []
 logging.disable(logging.CRITICAL)  # the SDK tells of every refusal that is wanted here
@@ -284,6 +285,45 @@ def concurrent_sessions(driver, pool):
         thread.join(30)
     assert not failures, failures
     assert rows(pool, "SELECT n FROM counters") == [(40,)]
+
+
+@check
+def exports_and_imports(driver, pool):
+    host, access, secret = STORE.split()
+    exports = ydb.ExportClient(driver)
+    imports = ydb.ImportClient(driver)
+
+    def placed(settings):
+        settings = settings.with_scheme(1).with_endpoint(host).with_bucket("bucket")
+        return settings.with_access_key(access).with_secret_key(secret)
+
+    def finished(operation, get):
+        for _ in range(200):
+            if operation.progress.name == "DONE":
+                return operation
+            time.sleep(0.02)
+            operation = get(operation.id)
+        raise AssertionError(f"{operation} does not end")
+
+    pool.execute_with_retries("CREATE TABLE sent (id Uint64, name Utf8, PRIMARY KEY (id), INDEX by_name GLOBAL ON (name))")
+    pool.execute_with_retries("UPSERT INTO sent (id, name) VALUES (1, 'one'), (2, NULL)")
+    export = lambda: placed(ydb.ExportToS3Settings()).with_source_and_destination("/local/sent", "judge/sent").with_uid("u")
+    begun = exports.export_to_s3(export())
+    assert exports.export_to_s3(export()).id == begun.id
+    done = finished(begun, exports.get_export_to_s3_operation)
+    assert [(item.parts_total, item.parts_completed) for item in done.items_progress] == [(1, 1)]
+    back = placed(ydb.ImportFromS3Settings()).with_source_and_destination("judge/sent", "/local/received")
+    finished(imports.import_from_s3(back), imports.get_import_from_s3_operation)
+    assert rows(pool, "SELECT id, name FROM received VIEW by_name ORDER BY id") == [(1, "one"), (2, None)]
+    refused(ydb.BadRequest, lambda: imports.import_from_s3(back))  # it is there
+    lost = exports.export_to_s3(export().with_uid("lost").with_bucket("nowhere"))
+    for _ in range(200):
+        try:
+            exports.get_export_to_s3_operation(lost.id)
+            time.sleep(0.02)
+        except ydb.issues.Cancelled:  # so a failure looks
+            return
+    raise AssertionError("an export to a bucket that is not there does not end")
 
 
 def with_driver(endpoint, work, **options):
