@@ -441,6 +441,7 @@ const rowsOf = ({ sets }: Answer): Cell[][] =>
 	)
 
 test('schemes, rows, transactions, crashes and partitions are those of the model', { timeout: 600_000 }, async () => {
+	expect.hasAssertions()
 	let runs = 0
 	await fc.assert(
 		fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), async (steps) => {
