@@ -1,4 +1,4 @@
-// npm run bench [-- storage | emulator | encryption | chain] [--smoke] [-- --json]: the ratios of ARCHITECTURE.md, measured side by side in one run.
+// npm run bench [-- storage | emulator | encryption | chain | cluster] [--smoke] [-- --json]: the ratios of ARCHITECTURE.md, measured side by side in one run.
 import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -48,6 +48,10 @@ if (positionals[0] === 'emulator') {
 }
 if (positionals[0] === 'chain') {
 	await (await import('./chain.ts')).chainBench(flags)
+	process.exit()
+}
+if (positionals[0] === 'cluster') {
+	await (await import('./cluster.ts')).clusterBench(flags)
 	process.exit()
 }
 if (positionals[0] === 'encryption') {

@@ -25,8 +25,10 @@ export function classify(key: string, name: string, size: number): WrittenObject
 	}
 	const [object = ''] = parts
 	if (object === 'SchemaMapping') return { ...found, role: isChecksum ? 'checksum' : 'mapping' }
-	if (parts.length > 2 || !/^\d{3,16}$/u.test(object)) return undefined
+	if (!/^\d{3,16}$/u.test(object)) return undefined
 	if (isChecksum) return { ...found, role: 'checksum', object }
+	// Of a changefeed. What such a file is encrypted with is not known here.
+	if (parts.length > 2) return open === name ? { ...found, role: 'metadata', object } : undefined
 	const data = dumpLayout.readDataName(file)
 	if (data !== undefined) return { ...found, role: 'data', object, partition: data.number }
 	if (file === dumpLayout.SCHEME) return { ...found, role: 'scheme', object }

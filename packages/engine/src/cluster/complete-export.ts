@@ -8,6 +8,7 @@ import {
 	parseProtoText,
 } from '@ydbackup/format'
 
+import type { Note } from '../backup/backup-plan.ts'
 import type { BackupResult } from '../backup/backup-options.ts'
 import type { BackupRun } from '../backup/backup-run.ts'
 import { createLedger } from '../backup/ledger.ts'
@@ -87,6 +88,8 @@ export async function completeExport(options: CompleteOptions): Promise<Omit<Bac
 
 	reporter.phase('commit', `committing ${id}`)
 	const ledger = createLedger(storage, seal)
+	const notes = [...plan.notes, ...written.changefeeds.map(feedNote)]
+	for (const { path, reason } of notes.slice(plan.notes.length)) reporter.warn(reason, path)
 	const named = tables.map((path) => ({ path, prefix: written.prefixes.get(path)! }))
 	await writeObjects({
 		id,
@@ -97,15 +100,21 @@ export async function completeExport(options: CompleteOptions): Promise<Omit<Bac
 		})),
 		schemes: {},
 		links: undefined,
-		sealed: seal && sealedNames(named, plan),
+		sealed: seal && sealedNames(named, { paths: plan.paths, notes }),
 		ledger,
 		signal: undefined,
 	})
 	run.stage = 'committing'
 	const files = [...written.files, ...ledger.files()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
-	const full = manifestOf(options, written, files, copiedBy ?? run.now())
+	const full = { ...manifestOf(options, written, files, copiedBy ?? run.now()), notes }
 	const manifest = await repository.commit(seal === undefined ? full : sealManifest(full, seal))
 	return resultOf(options, full, manifest)
+}
+
+function feedNote(path: string): Note {
+	const reason =
+		'the cluster has exported it: its own import makes it again, and a restore by the client engine does not'
+	return { path, kind: 'changefeed', reason }
 }
 
 /** What has arrived so far. The cluster does not say it, and we have not written it: the one listing of data that a backup makes. */
@@ -196,7 +205,7 @@ function resultOf(
 		directories: plan.directories.map(({ path }) => path),
 		encryption: encryptionOf(key),
 		keysUsed: [],
-		notes: plan.notes,
+		notes: full.notes,
 		rows: undefined,
 		plainBytes: full.counts.plainBytes,
 		storedBytes: full.counts.storedBytes,

@@ -34,6 +34,8 @@ export interface Written {
 	readonly prefixes: ReadonlyMap<string, string>
 	/** Objects that have no place in an export: they are named, and stay. */
 	readonly strange: readonly string[]
+	/** Changefeeds of tables, relative to the database: their files are there for the cluster's own import alone. */
+	readonly changefeeds: readonly string[]
 	/** Whether the cluster wrote checksums. */
 	readonly hasChecksums: boolean
 }
@@ -90,13 +92,15 @@ export async function readWritten(options: WrittenOptions): Promise<Written> {
 	const prefixes = mappedPrefixes(options, texts)
 	const folders = new Set(prefixes.values())
 	let hasChecksums = true
-	for (const prefix of folders) {
+	const changefeeds: string[] = []
+	for (const [path, prefix] of prefixes) {
 		const data = objects.filter(({ role, object }) => role === 'data' && object === prefix)
 		checkParts(id, prefix, data, texts)
 		const metadata = `${root}${prefix}/metadata.json`
 		const said = texts.get(metadata)
 		if (said === undefined) throw objectMissing(metadata)
-		const { checksums, permissions } = layout.readItemMetadata(said, metadata)
+		const { checksums, permissions, changefeeds: feeds = [] } = layout.readItemMetadata(said, metadata)
+		changefeeds.push(...feeds.map(({ name }) => `${path}/${name}`))
 		hasChecksums &&= checksums
 		const granted = `${root}${prefix}/permissions.pb`
 		if (permissions === true && !byKey.has(granted)) throw objectMissing(granted)
@@ -108,6 +112,7 @@ export async function readWritten(options: WrittenOptions): Promise<Written> {
 		files: files.filter(({ object }) => object === undefined || folders.has(object)),
 		prefixes,
 		strange: [...strange, ...others],
+		changefeeds,
 		hasChecksums,
 	}
 }
