@@ -57,6 +57,18 @@ test('an answer that is lost after the server has done its work does not make a 
 	expect(await collections.open('c').links()).toHaveLength(1)
 })
 
+test('a server that is busy now and then, and answers that are lost, end no backup of a collection', async () => {
+	await using world = await begin()
+	const { faults } = world.emulator
+	for (const kind of ['full', 'incremental', 'incremental'] as const) {
+		Object.assign(faults, { unavailableEvery: 4, loseAnswerEvery: 5 })
+		expect((await world.take(kind)).tables).toEqual(['t'])
+		Object.assign(faults, { unavailableEvery: undefined, loseAnswerEvery: undefined })
+	}
+	const links = await world.ydb.collections.open('c').links()
+	expect(links.map(({ kind }) => kind)).toEqual(['full', 'incremental', 'incremental'])
+})
+
 test('a clock of the server that goes back is found at once, and its link is refused', async () => {
 	await using world = await begin()
 	await world.take('full')

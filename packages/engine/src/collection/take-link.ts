@@ -115,25 +115,28 @@ async function take(
 	const isRecent = newest !== undefined && clock().getTime() - Date.parse(newest.after) < 60_000
 	if (isRecent) await sleep(SECOND_MS, signal, doing)
 	reporter.phase('snapshot', `taking ${kind === 'full' ? 'a full backup' : 'an increment'} of ${source.name}`)
+	const known = new Set(before.links.map(({ name }) => name))
+	const look = async (): Promise<{ after: readonly CollectionLink[]; made: readonly CollectionLink[] }> => {
+		const after = await source.links({ signal })
+		return { after, made: after.filter((link) => link.kind === kind && !known.has(link.name)) }
+	}
 	let lost: unknown
 	for (let at = 1; ; at++) {
 		try {
 			await admin.backup(source.name, kind, { signal })
 			break
 		} catch (error) {
-			if (isLost(error)) {
-				lost = error
-				break
-			}
+			if (isLost(error)) lost = error
 			// Perhaps somebody else's link has this second. The server says no more, and it did nothing: it may be tried again.
-			if (!(isRefused(error) && error.reason === 'SCHEME_ERROR') || at === TRIES) throw error
-			reporter.retry(doing, error.message)
+			else if (!isRefused(error) || error.reason !== 'SCHEME_ERROR') throw error
+			// What was not heard of may have been done.
+			if (lost !== undefined && (await look()).made.length > 0) break
+			if (at === TRIES) throw error
+			reporter.retry(doing, (error as BackupError).message)
 			await sleep(SECOND_MS, signal, doing)
 		}
 	}
-	const known = new Set(before.links.map(({ name }) => name))
-	const after = await source.links({ signal })
-	const made = after.filter((link) => link.kind === kind && !known.has(link.name))
+	const { after, made } = await look()
 	const [link] = made
 	if (link === undefined) {
 		if (lost !== undefined) throw lost

@@ -1,10 +1,10 @@
 import { ExecMode, QueryServiceDefinition, Syntax } from '@ydbjs/api/query'
 import type { TypedValue, Value } from '@ydbjs/api/value'
 import type { Driver } from '@ydbjs/core'
-import { type CallOptions, type ErrorCode, interruption } from '@ydbackup/core'
+import { type CallOptions, type ErrorCode, interruption, isBackupError } from '@ydbackup/core'
 import { bounded } from './bounded.ts'
 import { callError, QUERY_ISSUES, refusalError, SUCCESS } from './failure.ts'
-import { patiently } from './patience.ts'
+import { Patience, patiently } from './patience.ts'
 import { withSession } from './session.ts'
 
 export interface QueryOptions extends CallOptions {
@@ -18,17 +18,37 @@ export interface QueryOptions extends CallOptions {
 	readonly meanings?: Readonly<Record<number, ErrorCode>>
 }
 
+/** Answers after which the statement was not carried out. Source: YDB's documentation, error handling: those that may be tried again whatever the statement is. */
+const NOT_DONE = new Set(['ABORTED', 'UNAVAILABLE', 'OVERLOADED', 'BAD_SESSION', 'SESSION_BUSY'])
+
 /** Rows of the first result set, as messages: for small results only. */
 export async function query(driver: Driver, text: string, options: QueryOptions): Promise<Value[]> {
 	const { doing, signal, budgetMs } = options
-	return patiently({ doing, signal, ...(budgetMs !== undefined && { budgetMs }) }, () =>
-		queryOnce(driver, text, options),
-	)
+	return patiently({ doing, signal, ...(budgetMs !== undefined && { budgetMs }) }, () => attempt(driver, text, options))
 }
 
-/** The same, without another try: for statements that may not be carried out twice. */
+/** The same for statements that may not be carried out twice: tried again only where it is sure that nothing was done. */
 export async function queryOnce(driver: Driver, text: string, options: QueryOptions): Promise<Value[]> {
-	const { doing, signal, parameters = {}, limitMs = 600_000, meanings = QUERY_ISSUES } = options
+	const { doing, signal, budgetMs } = options
+	const patience = new Patience({ doing, signal, ...(budgetMs !== undefined && { budgetMs }) })
+	for (;;) {
+		let isSent = false
+		try {
+			return await attempt(driver, text, options, () => (isSent = true))
+		} catch (error) {
+			const isNotDone = isBackupError(error) && error.reason !== undefined && NOT_DONE.has(error.reason)
+			if (isSent && !isNotDone) throw error
+			await patience.failed(error)
+		}
+	}
+}
+
+async function attempt(
+	driver: Driver,
+	text: string,
+	{ doing, signal, parameters = {}, limitMs = 600_000, meanings = QUERY_ISSUES }: QueryOptions,
+	onSend?: () => void,
+): Promise<Value[]> {
 	try {
 		return await withSession(driver, doing, signal, (sessionId) =>
 			bounded(signal, limitMs, async (bound) => {
@@ -40,6 +60,7 @@ export async function queryOnce(driver: Driver, text: string, options: QueryOpti
 					query: { case: 'queryContent' as const, value: { syntax: Syntax.YQL_V1, text } },
 					parameters,
 				}
+				onSend?.()
 				for await (const part of client.executeQuery(request, { signal: bound })) {
 					if (part.status !== SUCCESS) throw refusalError({ status: part.status, issues: part.issues }, doing, meanings)
 					if (part.resultSetIndex === 0n && part.resultSet) rows.push(...part.resultSet.rows)
