@@ -46,13 +46,19 @@ async function* readPieces(
 		stream.destroy(error)
 	}
 	const abort = (): void => stop(interruption(signal!, `trying to ${doing}`))
+	// Only the store is timed: whoever reads may take long between two pieces. One timer for all of them: there are thousands.
+	let isWaiting = false
+	const timer = setTimeout(() => {
+		if (isWaiting) stop(silence(doing, session.timeoutMs))
+	}, session.timeoutMs)
 	try {
 		throwIfInterrupted(signal, `trying to ${doing}`)
 		signal?.addEventListener('abort', abort, { once: true })
 		for (;;) {
-			// Only the store is timed: whoever reads may take long between two pieces.
-			const timer = setTimeout(() => stop(silence(doing, session.timeoutMs)), session.timeoutMs)
-			const next = await source.next().finally(() => clearTimeout(timer))
+			isWaiting = true
+			timer.refresh()
+			const next = await source.next()
+			isWaiting = false
 			if (stopped) throw stopped
 			if (next.done) break
 			const { value } = next
@@ -76,6 +82,7 @@ async function* readPieces(
 	} catch (error) {
 		throw stopped ?? (await session.failure(error, doing))
 	} finally {
+		clearTimeout(timer)
 		signal?.removeEventListener('abort', abort)
 		stream.destroy()
 	}

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 /** What one piece of work cost this process. */
 export interface Cost {
 	/** CPU seconds, user and system, of all threads. */
@@ -20,7 +22,11 @@ export function median(values: readonly number[]): number {
 	return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** Largest resident size of this process so far, in MiB. */
+/** Largest resident size of this process so far, in MiB. Linux counts the size of the parent at its start into the one that getrusage tells. */
 export function peakRssMiB(): number {
-	return process.resourceUsage().maxRSS / 1024
+	try {
+		return Number(/^VmHWM:\s*(\d+)/mu.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024
+	} catch {
+		return process.resourceUsage().maxRSS / 1024
+	}
 }

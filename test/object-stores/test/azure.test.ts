@@ -248,13 +248,13 @@ test('a stop settles every call within seconds and leaves no object', async () =
 	expect(drawn).toBe(before)
 	const stopped = AbortSignal.abort()
 	for (const call of [
-		storage.put('a', Buffer.alloc(1), { signal: stopped }),
-		storage.get('there', { signal: stopped }),
-		storage.stat('there', { signal: stopped }),
-		storage.delete('there', { signal: stopped }),
-		all(storage.list('', { signal: stopped })),
+		() => storage.put('a', Buffer.alloc(1), { signal: stopped }),
+		() => storage.get('there', { signal: stopped }),
+		() => storage.stat('there', { signal: stopped }),
+		() => storage.delete('there', { signal: stopped }),
+		() => all(storage.list('', { signal: stopped })),
 	])
-		expect(await failure(call)).toBe('INTERRUPTED')
+		expect(await failure(call())).toBe('INTERRUPTED')
 	expect((await all(storage.list(''))).map(({ key }) => key)).toEqual(['there'])
 })
 
