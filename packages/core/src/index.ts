@@ -61,6 +61,13 @@ export type { RowChunk } from './model/row-chunk.ts'
 export type { Column, KeyBound, KeyBytes, KeyRange, TableSchema } from './model/table-schema.ts'
 export { bareType, PRIMITIVE_TYPES, type PrimitiveName, spellType, type YdbType } from './model/ydb-type.ts'
 
+export {
+	DEFINED_KINDS,
+	type DefinedKind,
+	type ObjectDefinition,
+	type ObjectPart,
+	type SchemeObject,
+} from './snapshot/scheme-object.ts'
 export type { OpenWriterOptions, SnapshotSink, TableTies, TableWriter, WriteProgress } from './snapshot/sink.ts'
 export type {
 	ObjectKind,

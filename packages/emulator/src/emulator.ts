@@ -59,7 +59,7 @@ import type { ControlMethods } from './services/control.ts'
 import { coordinationMethods } from './services/coordination.ts'
 import { rateLimiterMethods } from './services/rate-limiter.ts'
 import { topicMethods } from './services/topic.ts'
-import { viewMethods } from './services/view.ts'
+import { describedMethods } from './services/described.ts'
 import {
 	alterSequence,
 	buildIndex,
@@ -148,7 +148,7 @@ const CONVERSATIONS = new Set<string>([Topic.streamRead.path, Topic.streamWrite.
 /** Tags of fields of BulkUpsertRequest. Source: protos/ydb_table.proto. */
 const ARROW_SETTINGS = 0x3a
 const CSV_SETTINGS = 0x42
-const CONTROL: ControlMethods = { ...topicMethods, ...coordinationMethods, ...rateLimiterMethods, ...viewMethods }
+const CONTROL: ControlMethods = { ...topicMethods, ...coordinationMethods, ...rateLimiterMethods, ...describedMethods }
 /** Changes that are kept: replayed in order, they make the same database. */
 const KEPT = new Set<string>([
 	Scheme.makeDirectory.path,

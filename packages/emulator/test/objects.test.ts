@@ -93,18 +93,22 @@ async function describeView(path: string): Promise<{ status: number; query: stri
 test('views: created as written, described, listed, dropped', async () => {
 	await client.rows('CREATE VIEW `dir/v` WITH (security_invoker = TRUE) AS SELECT  1 /* one */ AS a, "x;y" AS b; ')
 	await client.rows('CREATE VIEW IF NOT EXISTS `dir/v` WITH security_invoker = true AS SELECT 2')
-	await client.rows(
-		'PRAGMA TablePathPrefix = "/local/dir"; CREATE VIEW w WITH (security_invoker = tRuE) AS SELECT * FROM t',
-	)
+	const reading =
+		'PRAGMA TablePathPrefix = "/local/dir"; $one = (SELECT 1); CREATE VIEW w WITH (security_invoker = tRuE) AS '
+	expect(await client.query(`${reading}SELECT * FROM t`)).toMatchObject({
+		status: 400070,
+		message: expect.stringContaining("Cannot find table 'db.[/local/dir/t]'"),
+	})
+	await client.rows('CREATE TABLE `dir/t` (id Uint64, PRIMARY KEY (id))')
+	await client.rows(`${reading}SELECT * FROM t`)
 	await restart()
 	expect(await describeView('/local/dir/v')).toEqual({ status: 400000, query: 'SELECT 1 AS a , "x;y" AS b' })
 	expect(await describeView('dir/w')).toEqual({
 		status: 400000,
-		query: 'PRAGMA TablePathPrefix = "/local/dir";\nSELECT * FROM t',
+		query: 'PRAGMA TablePathPrefix = "/local/dir";\n$one = ( SELECT 1 );\nSELECT * FROM t',
 	})
-	expect(await types('/local/dir')).toEqual({ v: 20, w: 20 })
+	expect(await types('/local/dir')).toEqual({ t: 2, v: 20, w: 20 })
 	expect((await client.query('SELECT * FROM `dir/v`')).status).toBe(400180)
-	await client.rows('CREATE TABLE `dir/t` (id Uint64, PRIMARY KEY (id))')
 	expect((await client.query('DROP VIEW `dir/t`')).message).toBe(
 		"Check failed: path: '/local/dir/t', error: path is not a view",
 	)

@@ -33,10 +33,10 @@ test('a backup holds what the native layout needs, and its manifest lists every 
 		[...(await world.keys(`${top}/`)), `catalog/${result.id}/objects.json`].toSorted(),
 	)
 	expect(manifest.counts).toMatchObject({ tables: 3, directories: 3, rows: '420' })
-	expect(manifest.notes).toEqual([{ path: 'dir/view', kind: 'view', reason: expect.any(String) }])
+	expect(manifest.notes).toEqual([{ path: 'dir/pool', kind: 'resource-pool', reason: expect.any(String) }])
 	expect(manifest).toMatchObject({ clock: 'server', readBack: 'done', labels: { why: 'test' } })
 	expect(result).toMatchObject({ rows: 420, dryRun: false, database: '/local' })
-	expect(result.warnings.map((warning) => warning.path)).toEqual(['dir/view'])
+	expect(result.warnings.map((warning) => warning.path)).toEqual(['dir/pool'])
 	expect(await world.keys('runs/')).toEqual([])
 	expect([...world.database.copies]).toEqual([])
 })
@@ -62,9 +62,9 @@ test('a dry run writes neither to the database nor to storage, and names what it
 	const result = await world.backup({ dryRun: true })
 	expect(result.tables.map((table) => table.path)).toEqual(['dir/sub/split', 'none', 'plain'])
 	expect(result.directories).toEqual(['dir', 'dir/empty', 'dir/sub'])
-	expect(result.notes.map((note) => note.path)).toEqual(['dir/view'])
+	expect(result.notes.map((note) => note.path)).toEqual(['dir/pool'])
 	expect(await world.keys()).toEqual(before)
-	expect(world.database.calls).toEqual(['list '])
+	expect(world.database.calls).toEqual(['list ', 'root '])
 })
 
 test('a database without tables can be backed up: its directories are there', async () => {
@@ -72,7 +72,7 @@ test('a database without tables can be backed up: its directories are there', as
 	for (const path of ['none', 'plain', 'dir/sub/split']) world.database.nodes.delete(path)
 	const result = await world.backup()
 	expect(result).toMatchObject({ rows: 0, tables: [], directories: ['dir', 'dir/empty', 'dir/sub'] })
-	expect(world.database.calls).toEqual(['list '])
+	expect(world.database.calls).toEqual(['list ', 'root '])
 	expect(await world.verify('full')).toMatchObject({ ok: true, findings: [] })
 })
 
@@ -119,7 +119,7 @@ test('what happens to the originals after the copy has no effect', async () => {
 	const target = (await createWorld()).database
 	target.nodes.clear()
 	await world.restore(target)
-	delete before['dir/view']
+	delete before['dir/pool']
 	expect(target.picture()).toEqual(before)
 })
 

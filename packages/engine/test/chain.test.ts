@@ -29,7 +29,7 @@ async function restored(world: World, id: string): Promise<Picture> {
 
 function pictureOf(database: FakeDatabase): Picture {
 	const entries = Object.entries(database.picture())
-	return Object.fromEntries(entries.filter(([, node]) => (node as { kind: string }).kind !== 'view'))
+	return Object.fromEntries(entries.filter(([, node]) => (node as { kind: string }).kind !== 'resource-pool'))
 }
 
 const codeOf = async (work: Promise<unknown>): Promise<unknown> =>

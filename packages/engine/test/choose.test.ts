@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { planBackup } from '../src/backup/backup-plan.ts'
 import { compileGlob } from '../src/choose/glob.ts'
 import { ancestorsOf, isObjectPath, isWithin } from '../src/choose/object-path.ts'
+import { createKindFilter } from '../src/choose/kind-filter.ts'
 import { createMapping } from '../src/choose/path-mapping.ts'
 import { createSelection } from '../src/choose/selection.ts'
 
@@ -72,23 +73,26 @@ const TREE = [
 	object('a/odd', 'unknown'),
 ]
 
+const ALL = createKindFilter({})
+
 test('a plan takes tables, empty directories and every directory above them, and names what it cannot take', () => {
-	const all = planBackup(TREE, createSelection({}, '/local'))
+	const all = planBackup(TREE, createSelection({}, '/local'), ALL)
 	expect(all.tables.map((table) => table.path)).toEqual(['a/b/t', 'z'])
 	expect(all.directories.map((directory) => directory.path)).toEqual(['a', 'a/b', 'a/empty'])
-	expect(all.notes.map((note) => note.path)).toEqual(['a/odd', 'a/view'])
+	expect(all.objects.map(({ path, kind }) => `${kind} ${path}`)).toEqual(['view a/view'])
+	expect(all.notes.map((note) => note.path)).toEqual(['a/odd'])
 	expect(all.notes[0]?.kind).toBe('UNKNOWN')
-	const one = planBackup(TREE, createSelection({ include: ['**/t'] }, '/local'))
+	const one = planBackup(TREE, createSelection({ include: ['**/t'] }, '/local'), ALL)
 	expect(one.tables.map((table) => table.path)).toEqual(['a/b/t'])
 	expect(one.directories.map((directory) => directory.path)).toEqual(['a', 'a/b'])
 	expect(one.notes).toEqual([])
-	const absolute = planBackup(TREE, createSelection({ paths: ['/local/a'], exclude: ['/local/a/b'] }, '/local'))
+	const absolute = planBackup(TREE, createSelection({ paths: ['/local/a'], exclude: ['/local/a/b'] }, '/local'), ALL)
 	expect(absolute.tables).toEqual([])
 	expect(absolute.directories.map((directory) => directory.path)).toEqual(['a', 'a/empty'])
 })
 
 test('every path that is asked for and is not there is named, before anything happens', () => {
-	const missing = (): unknown => planBackup(TREE, createSelection({ paths: ['a', 'nope', 'a/nope'] }, '/local'))
+	const missing = (): unknown => planBackup(TREE, createSelection({ paths: ['a', 'nope', 'a/nope'] }, '/local'), ALL)
 	expect(missing).toThrow(/nope, a\/nope/u)
 	expect(codeOf(missing)).toBe('PATH_NOT_FOUND')
 	expect(codeOf(() => createSelection({ paths: ['/other/a'] }, '/local'))).toBe('CONFIG_INVALID')
@@ -96,12 +100,12 @@ test('every path that is asked for and is not there is named, before anything ha
 })
 
 test('patterns that leave nothing are an error, one of several that matches nothing a warning', () => {
-	expect(codeOf(() => planBackup(TREE, createSelection({ include: ['nope'] }, '/local')))).toBe('CONFIG_INVALID')
-	expect(codeOf(() => planBackup(TREE, createSelection({ exclude: ['**'] }, '/local')))).toBe('CONFIG_INVALID')
-	expect(planBackup(TREE, createSelection({ include: ['z', 'nope'] }, '/local')).warnings).toEqual([
+	expect(codeOf(() => planBackup(TREE, createSelection({ include: ['nope'] }, '/local'), ALL))).toBe('CONFIG_INVALID')
+	expect(codeOf(() => planBackup(TREE, createSelection({ exclude: ['**'] }, '/local'), ALL))).toBe('CONFIG_INVALID')
+	expect(planBackup(TREE, createSelection({ include: ['z', 'nope'] }, '/local'), ALL).warnings).toEqual([
 		'the pattern nope matches nothing in the database',
 	])
-	expect(planBackup([], createSelection({}, '/local')).warnings).toHaveLength(1)
+	expect(planBackup([], createSelection({}, '/local'), ALL).warnings).toHaveLength(1)
 })
 
 test('the longest source of a mapping wins, and what is not mapped goes below the target', () => {

@@ -32,7 +32,7 @@ const with1 = (provider: KeyProvider, algorithm?: string): Pick<BackupOptions, '
 
 function pictureOf(database: FakeDatabase): Record<string, unknown> {
 	const entries = Object.entries(database.picture())
-	return Object.fromEntries(entries.filter(([, node]) => (node as { kind: string }).kind !== 'view'))
+	return Object.fromEntries(entries.filter(([, node]) => (node as { kind: string }).kind !== 'resource-pool'))
 }
 
 async function stored(world: World): Promise<Map<string, Buffer>> {
@@ -57,7 +57,7 @@ test.for([
 		expect(result.tables.map(({ path }) => path)).toEqual(['dir/sub/split', 'none', 'plain'])
 
 		for (const [key, object] of await stored(world)) {
-			for (const word of ['split', 'plain"', 'alice', 'carol', 'view', 'secret', 'columns']) {
+			for (const word of ['split', 'plain"', 'alice', 'carol', 'pool', 'secret', 'columns']) {
 				expect(object.includes(word), `${key} holds ${word}`).toBe(false)
 			}
 			const isOpen =

@@ -76,7 +76,7 @@ test('a backup written as a dump comes back equal: rows, schemes, settings, righ
 	await world.backup()
 	const target = await exported(world, { fileBytes: 1000 })
 	const original = world.database.picture()
-	delete original['dir/view']
+	delete original['dir/pool']
 	expect((await restored(target)).picture()).toEqual(original)
 	expect(Array.from(target.files.keys()).filter((path) => path.includes('incomplete'))).toEqual([])
 	expect(
@@ -165,7 +165,7 @@ test('of an increment the state at its end is written', async () => {
 	await world.backup({ clock: () => times[1]!, parent: 'latest' })
 	const target = await exported(world)
 	const original = world.database.picture()
-	delete original['dir/view']
+	delete original['dir/pool']
 	expect((await restored(target)).picture()).toEqual(original)
 })
 

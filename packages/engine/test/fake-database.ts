@@ -1,8 +1,11 @@
 import {
 	BackupError,
 	type CallOptions,
+	type DefinedKind,
 	type KeyRange,
+	type ObjectDefinition,
 	type ObjectKind,
+	type ObjectPart,
 	type OpenWriterOptions,
 	protoFields,
 	protoString,
@@ -12,6 +15,7 @@ import {
 	type SnapshotRequest,
 	type SnapshotSink,
 	type SnapshotSource,
+	type SchemeObject,
 	type SnapshotTable,
 	type SourceObject,
 	type TableSchema,
@@ -35,6 +39,8 @@ interface Node {
 	readonly serverKind: string
 	permissions: ProtoText
 	readonly table?: Table
+	readonly definition?: ObjectDefinition
+	readonly parts?: ObjectPart[]
 }
 
 /** What goes wrong in a fake database. A call is named as the contract names it. */
@@ -63,6 +69,7 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	/** What hangs on tables. */
 	readonly ties: Map<string, TableTies> = new Map<string, TableTies>()
 	faults: Faults = {}
+	rootPermissions: ProtoText = []
 	/** Why the server does not create a table of this scheme. */
 	refuses: ((scheme: ProtoText) => string | undefined) | undefined
 
@@ -114,6 +121,54 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 			const found = await this.#object(path)
 			if (found !== undefined) yield found
 		}
+	}
+
+	async root(options: CallOptions = {}): Promise<SourceObject> {
+		await this.#enter('root', '', options)
+		return { path: '', kind: 'directory', serverKind: 'DATABASE', permissions: this.rootPermissions }
+	}
+
+	async describe(
+		{ path, kind }: { readonly path: string; readonly kind: SchemeObject['kind'] },
+		options: CallOptions = {},
+	): Promise<SchemeObject> {
+		await this.#enter('describe', path, options)
+		const node = this.nodes.get(path)
+		if (node === undefined) throw new BackupError('PATH_NOT_FOUND', `${path} is not there`)
+		const { definition, parts = [] } = node
+		const kept =
+			kind === 'view' && definition?.form === 'statements'
+				? { ...definition, text: definition.text.replace(/CREATE VIEW .* AS\n/u, '') }
+				: definition
+		return { path, kind, definition: kept, parts, lacking: [] }
+	}
+
+	async createObject(
+		path: string,
+		kind: DefinedKind,
+		definition: ObjectDefinition,
+		options: CallOptions = {},
+	): Promise<void> {
+		await this.#enter('createObject', path, options)
+		if (this.nodes.has(path)) throw new BackupError('PATH_EXISTS', `${path} exists`)
+		this.addObject(path, kind, definition)
+	}
+
+	async createPart(path: string, part: ObjectPart, options: CallOptions = {}): Promise<void> {
+		await this.#enter('createPart', `${path}/${part.name}`, options)
+		const node = this.nodes.get(path)
+		if (node === undefined) throw new BackupError('PATH_NOT_FOUND', `${path} is not there`)
+		this.nodes.set(path, { ...node, parts: [...(node.parts ?? []), part] })
+	}
+
+	async dropObject(path: string, _kind: DefinedKind, options: CallOptions = {}): Promise<void> {
+		await this.#enter('dropObject', path, options)
+		this.nodes.delete(path)
+	}
+
+	/** A view is given as the whole of its statement. */
+	addObject(path: string, kind: DefinedKind, definition: ObjectDefinition, parts: ObjectPart[] = []): void {
+		this.nodes.set(path, { kind, serverKind: kind, permissions: [], definition, parts })
 	}
 
 	async take(request: SnapshotRequest): Promise<Snapshot> {

@@ -129,12 +129,16 @@ test('rows that a server lost are noticed although nobody counted them before', 
 	expect(exported.nodes.size).toBe(0)
 })
 
-test('every kind that is not restored is named, with the place that its paths are from', async () => {
+test('every kind comes back, and what is not restored is named', async () => {
 	const files = {
 		...table('t'),
 		't/feed/changefeed_description.pb': 'name: "feed"',
+		't/whole/changefeed_description.pb': 'name: "whole"\nmode: MODE_UPDATES',
+		't/whole/topic_description.pb': 'self { name: "x" }\nconsumers { name: "c" }',
 		't/stray/thing.txt': 'x',
-		'view/create_view.sql': '-- database: "/Root"\n-- backup root: "/Root/shop"\nCREATE VIEW `v` AS SELECT 1;',
+		'view/create_view.sql':
+			'-- database: "/Root"\n-- backup root: "/Root/shop"\nCREATE VIEW `v` WITH (security_invoker = TRUE) AS SELECT * FROM `/Root/shop/t` AS a JOIN `/Root/far` AS b;',
+		'old/create_view.sql': '-- backup root: "/Root/shop"\nCREATE VIEW IF NOT EXISTS `old` AS SELECT 1 FROM t;',
 		'topic/create_topic.pb': 'retention_period { seconds: 1 }',
 		'node/create_coordination_node.pb': '',
 		'node/a/b/create_rate_limiter.pb': '',
@@ -144,22 +148,31 @@ test('every kind that is not restored is named, with the place that its paths ar
 		'database.pb': 'path: "/Root/db"',
 	}
 	const { sink, result } = await from(files)
-	expect(Array.from(sink.nodes.keys()).toSorted()).toEqual(['cold', 't'])
+	expect(Array.from(sink.nodes.keys()).toSorted()).toEqual(['cold', 'node', 'old', 't', 'topic', 'view'])
+	expect(sink.nodes.get('t')?.parts).toMatchObject([
+		{ name: 'feed' },
+		{ name: 'whole', topic: [{ name: 'consumers' }] },
+	])
+	expect(sink.nodes.get('node')?.parts).toMatchObject([{ kind: 'rate-limiter', name: 'a/b' }])
+	// What was dumped goes along, what lies beside it stays in the same place of this database.
+	expect(sink.nodes.get('view')?.definition).toMatchObject({
+		text: 'CREATE VIEW `/local/view` WITH (security_invoker = TRUE) AS SELECT * FROM `/local/t` AS a JOIN `/local/far` AS b;\n',
+	})
+	expect(sink.nodes.get('old')?.definition).toMatchObject({
+		text: 'CREATE VIEW IF NOT EXISTS `/local/old` AS SELECT 1 FROM t;\n',
+	})
 	expect(result.outcome).toBe('partial')
 	expect(result.problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
 		expect.stringMatching(/^: users and groups .*create_user\.sql/),
 		expect.stringMatching(/^: owner and grants of the database itself/),
 		expect.stringMatching(/^cold: its rows are not in the files/),
-		expect.stringMatching(/^node: it is a coordination-node with its 1 rate limiters/),
-		expect.stringMatching(/^t: its changefeed feed is not restored/),
-		expect.stringMatching(/^topic: it is a topic: .*topic\/create_topic\.pb/),
-		expect.stringMatching(/^view: it is a view: .*view\/create_view\.sql, with paths below \/Root\/shop/),
+		expect.stringMatching(/^t: its changefeed feed has no t\/feed\/topic_description\.pb/),
 	])
 	expect(result.warnings.map(({ message }) => message)).toContainEqual(expect.stringContaining('stray'))
 	expect((await from(files, { include: ['t'], exclude: ['t/feed'], dataOnly: false })).result.problems).toHaveLength(1)
 	const dry = await from(files, { dryRun: true })
 	expect(dry.sink.nodes.size).toBe(0)
-	expect(dry.result.problems).toHaveLength(7)
+	expect(dry.result.problems).toHaveLength(4)
 	expect(dry.result.tables).toMatchObject([{ path: 'cold' }, { path: 't', action: 'create', rows: undefined }])
 })
 
@@ -291,21 +304,22 @@ test('what an export lacks is refused: data files, rights that it promises, fold
 	expect(await refusal({ ...base, ...mapped({ t: '../001' }, false) })).toContain('no relative path')
 })
 
-test('rows of indexes are not needed and noted, changefeeds are named from metadata or from folders', async () => {
+test('rows of indexes are not needed and noted, changefeeds have the names that metadata says, or those of their folders', async () => {
 	const { result } = await from({
 		...table('001'),
 		'001/metadata.json':
-			'{"version":0,"changefeeds":[{"prefix":"one","name":"one"}],"indexes":[{"export_prefix":"i/indexImplTable","impl_table_prefix":"i/indexImplTable"}],"novelty":{"x":1}}',
+			'{"version":0,"changefeeds":[{"prefix":"001","name":"one"}],"indexes":[{"export_prefix":"i/indexImplTable","impl_table_prefix":"i/indexImplTable"}],"novelty":{"x":1}}',
+		'001/001/changefeed_description.pb': 'name: "one"',
+		'001/001/topic_description.pb': '',
 		'001/two/changefeed_description.pb': 'name: "two"',
+		'001/two/topic_description.pb': '',
 		'001/i/indexImplTable/scheme.pb': SCHEME,
 		'001/i/indexImplTable/data_00.csv': ROWS[0]!,
 		'001/i/indexImplTable/metadata.json': EXPORT,
 		...mapped({ t: '001' }, false),
 	})
-	expect(result.problems.map(({ message }) => message).toSorted()).toEqual([
-		expect.stringContaining('changefeed one'),
-		expect.stringContaining('changefeed two'),
-	])
+	expect(result.problems).toEqual([])
+	expect(result.tables).toMatchObject([{ changefeeds: ['one', 'two'] }])
 	expect(result.notes).toEqual([{ path: 't', kind: 'index data', reason: expect.stringContaining('i/indexImplTable') }])
 	expect(result.tables).toHaveLength(1)
 })
@@ -327,7 +341,8 @@ test("the documentation's dump goes in, and out again with the same bytes", asyn
 		'old/data_00.csv': '',
 	}
 	const { sink, result } = await from(files, { verifyData: true })
-	expect(result.problems).toEqual([{ path: 'series', message: expect.stringContaining('updates_feed') }])
+	expect(result.problems).toEqual([])
+	expect(sink.nodes.get('series')?.parts?.[0]?.topic).toHaveLength(2)
 	expect(JSON.stringify(sink.picture()['old'])).toContain('alice')
 
 	const storage = openMemory()
@@ -349,6 +364,8 @@ test("the documentation's dump goes in, and out again with the same bytes", asyn
 	expect(Object.fromEntries(Array.from(written).filter(([path]) => path.startsWith('series/')))).toEqual({
 		'series/scheme.pb': scheme.toString(),
 		'series/permissions.pb': rights.toString(),
+		'series/updates_feed/changefeed_description.pb': 'name: "updates_feed"\n',
+		'series/updates_feed/topic_description.pb': files['series/updates_feed/topic_description.pb'].toString(),
 		'series/data_00.csv': rows,
 	})
 })

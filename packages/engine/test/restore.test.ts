@@ -17,7 +17,7 @@ beforeAll(async () => {
 	world = await createWorld()
 	await world.backup()
 	original = world.database.picture()
-	delete original['dir/view']
+	delete original['dir/pool']
 })
 
 /** The picture with every path below another one. */
@@ -133,7 +133,7 @@ test('a dry run says everything and writes nothing', async () => {
 		['dir/empty', 'create'],
 		['dir/sub', 'create'],
 	])
-	expect(result.notes.map((note) => note.path)).toEqual(['dir/view'])
+	expect(result.notes.map((note) => note.path)).toEqual(['dir/pool'])
 	expect(target.calls.filter((call) => !call.startsWith('find'))).toEqual([])
 })
 

@@ -71,7 +71,7 @@ export async function createWorld(storage: Storage = openMemory()): Promise<Worl
 	return new World(seeded(), storage, repository)
 }
 
-/** Tables with several partitions, indexes and a TTL, an empty one, directories full and empty, rights, and a view. */
+/** Tables with several partitions, indexes and a TTL, an empty one, directories full and empty, rights, and a resource pool. */
 export function seeded(): FakeDatabase {
 	const database = new FakeDatabase('/local')
 	database.addDirectory('dir', permissionsOf('alice', 'bob'))
@@ -85,6 +85,6 @@ export function seeded(): FakeDatabase {
 	)
 	database.addTable('none', schemeOf(), [], permissionsOf('root'))
 	database.addTable('plain', schemeOf(), rowsUpTo(120, 1000), permissionsOf('root'))
-	database.addOther('dir/view', 'view', 'VIEW')
+	database.addOther('dir/pool', 'resource-pool', 'RESOURCE_POOL')
 	return database
 }

@@ -30,6 +30,7 @@ export { type Complain, type JsonLimits, parseJson } from './json/parse-json.ts'
 
 export { decodeManifest } from './manifest/decode-manifest.ts'
 export { authenticateManifest, encodeManifest, MAX_MANIFEST_BYTES } from './manifest/encode-manifest.ts'
+export { isDefined, isTable } from './manifest/manifest.ts'
 export type {
 	Manifest,
 	ManifestCounts,
@@ -66,3 +67,6 @@ export type { ChangeMetadata, ChangeReader, ColumnMap, ColumnMapper, ColumnState
 
 export * as dumpLayout from './dump-layout/dump-layout.ts'
 export type { FoundObject, FoundTree, FolderTree } from './dump-layout/dump-layout.ts'
+
+export * as yql from './yql/yql.ts'
+export type { CreateStatement, StatedKind } from './yql/yql.ts'

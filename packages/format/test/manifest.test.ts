@@ -96,7 +96,7 @@ test('what only a newer version can know is refused as newer, not as damaged', (
 		(manifest) => (manifest.kind = 'differential'),
 		(manifest) => (manifest.layout = 'native-export-2'),
 		(manifest) => (manifest.compression = 'brotli-5'),
-		(manifest) => (manifest.objects[0].kind = 'view'),
+		(manifest) => (manifest.objects[0].kind = 'hologram'),
 		(manifest) => (manifest.files[0].role = 'view'),
 		(manifest) => (manifest.files[0].provenance = 'rumour'),
 		(manifest) => (manifest.clock = 'sundial'),

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationServiceDefinition } from '@ydbjs/api/operation'
 import {
-	DescribePathResultSchema,
 	type ModifyPermissionsRequest,
 	ModifyPermissionsRequestSchema,
 	SchemeServiceDefinition,
@@ -17,16 +16,18 @@ import {
 import type { Driver } from '@ydbjs/core'
 import { BackupError, isBackupError, type SnapshotSink, throwIfInterrupted } from '@ydbackup/core'
 import { bounded } from './call/bounded.ts'
-import { mustSucceed, resultOf } from './call/operation.ts'
+import { mustSucceed } from './call/operation.ts'
 import { refusalError, SUCCESS } from './call/failure.ts'
 import { patiently } from './call/patience.ts'
 import { query, quotePath } from './call/query.ts'
-import { knownPart } from './proto/known-part.ts'
+import { createObject, createPart, dropObject } from './objects/create.ts'
+import { knownRequestPart } from './objects/known-request.ts'
 import { fromProtoText } from './proto/message-text.ts'
 import { readByQuery } from './rows/read-by-query.ts'
 import { readRange, type RangeReader } from './rows/read-range.ts'
 import { objectOf } from './scheme/walk.ts'
 import { renameTables } from './scheme/rename.ts'
+import { findObject } from './scheme/find-object.ts'
 import { describeTable, snapshotTableOf } from './scheme/table-description.ts'
 import { dropTable, listDirectory, makeDirectory, removeDirectory } from './snapshot/copies.ts'
 import { openQuerySnapshot } from './snapshot/query-snapshot.ts'
@@ -87,21 +88,7 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 	return {
 		database,
 
-		async find(path, { signal } = {}) {
-			const doing = `look at ${absolute(path)}`
-			try {
-				const self = await patiently({ doing, signal }, async () => {
-					const answer = await bounded(signal, CALL_MS, (bound) =>
-						schemes.describePath({ path: absolute(path) }, { signal: bound }),
-					)
-					return resultOf(DescribePathResultSchema, answer, doing).self!
-				})
-				return objectOf(path, self)
-			} catch (error) {
-				if (isBackupError(error, 'PATH_NOT_FOUND')) return undefined
-				throw error
-			}
-		},
+		find: (path, options) => findObject(control, database, path, options),
 
 		createDirectory: (path, options) => makeDirectory(control, absolute(path), options),
 
@@ -166,8 +153,10 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			return openTableWriter(driver, absolute(path), schema, live, options)
 		},
 
-		knownPart: (request, tree) =>
-			knownPart(request === 'CreateTableRequest' ? CreateTableRequestSchema : ModifyPermissionsRequestSchema, tree),
+		createObject: (path, kind, definition, options) => createObject(control, absolute(path), kind, definition, options),
+		createPart: (path, part, options) => createPart(control, absolute(path), part, options),
+		dropObject: (path, kind, options) => dropObject(control, absolute(path), kind, options),
+		knownPart: knownRequestPart,
 		countRows: (path, options) => countRows(control, absolute(path), options?.signal),
 
 		async *read(path, schema, range, options) {

@@ -15,6 +15,8 @@ import { Channels } from './connect/channel.ts'
 import type { Credentials } from './connect/credentials.ts'
 import { normalDatabase, normalEndpoint, type Target } from './connect/target.ts'
 import { ByteBudget } from './rows/byte-budget.ts'
+import { describeObject } from './objects/describe.ts'
+import { findRoot } from './scheme/find-object.ts'
 import { walk } from './scheme/walk.ts'
 import { createChangeSink } from './changes/change-sink.ts'
 import { createCollectionAdmin } from './collections/collection-admin.ts'
@@ -84,6 +86,8 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 		source: {
 			database,
 			list: (more) => walk(control, database, more?.signal),
+			root: (more) => findRoot(control, database, more),
+			describe: (object, more) => describeObject({ control, database }, object, more),
 			take: (request) => takeSnapshot({ control, database, data }, request),
 		},
 		sink,

@@ -14,17 +14,18 @@ import { idOf, idUnlessAt, parseWanted } from '../repository/backup-id.ts'
 import { openRepository, openRepositoryForUse } from '../repository/open-repository.ts'
 import { repositoryFlags } from '../repository/repository-flags.ts'
 import { parsePairs } from '../run/pair.ts'
-import { concurrencyFlag, patternFlags } from '../run/selection-flags.ts'
+import { concurrencyFlag, kindFlags, patternFlags } from '../run/selection-flags.ts'
 
 export default class Restore extends YdbackupCommand {
 	static override summary = 'bring back a backup, in place or to another path, whole or in part'
 	static override description =
-		'everything is checked before anything is written: the manifest, every object that is needed, and what stands in the target. Nothing that exists is overwritten or replaced unless --existing says so, and nothing is removed that this run has not created or replaced'
+		'everything is checked before anything is written: the manifest, every object that is needed, and what stands in the target. Nothing that exists is overwritten or replaced unless --existing says so, and nothing is removed that this run has not created or replaced. Objects come in the order in which they need each other, views last; paths in their statements follow what is restored elsewhere. An object that the database refuses is named, and the others are restored'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --endpoint grpc://localhost:2136 --database /local --repo /srv/backups --verify-data',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --include shop/orders --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> --at 2026-11-23T02:15:00Z --to /local/rescued',
 		'<%= config.bin %> <%= command.id %> latest --include shop/orders --existing replace',
+		'<%= config.bin %> <%= command.id %> latest --kind view,topic --existing merge',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
 		'<%= config.bin %> <%= command.id %> latest --method native',
 		'<%= config.bin %> <%= command.id %> latest --engine cluster --to /local/rescued --repo s3://backups/ydb',
@@ -56,11 +57,12 @@ export default class Restore extends YdbackupCommand {
 			description: 'put this path there; the longest one that fits wins, also over --to; may be given more than once',
 		}),
 		...patternFlags,
+		...kindFlags,
 		existing: Flags.option({
 			options: ['fail', 'merge', 'replace'] as const,
 			default: 'fail' as const,
 			description:
-				'what to do about tables that exist: refuse before anything is written, write the rows over theirs, or load new tables beside them that take their places at one moment',
+				'what to do about tables that exist: refuse before anything is written, write the rows over theirs, or load new tables beside them that take their places at one moment; other objects that exist are refused, or with merge and replace left as they are',
 		})(),
 		'allow-downstream-events': Flags.boolean({
 			description:
@@ -82,9 +84,14 @@ export default class Restore extends YdbackupCommand {
 				'who writes the rows: this process, or the nodes of the cluster, which read whole tables from an S3 by themselves; not at one moment, and only where nothing stands',
 		})(),
 		...clusterFlags,
-		'scheme-only': Flags.boolean({ exclusive: ['data-only'], description: 'directories and tables without rows' }),
+		'scheme-only': Flags.boolean({ exclusive: ['data-only'], description: 'everything but rows' }),
 		'data-only': Flags.boolean({ description: 'rows into tables that are there already' }),
 		'no-acl': Flags.boolean({ description: 'leave out owners and grants' }),
+		'root-acl': Flags.boolean({
+			exclusive: ['no-acl', 'data-only'],
+			description:
+				'give the database itself the owner and the grants that the backup has of it; nothing is taken from anybody',
+		}),
 		ttl: Flags.option({
 			options: ['keep', 'off'] as const,
 			default: 'keep' as const,
@@ -158,6 +165,9 @@ function settingsOf(flags: RestoreFlags): Omit<RestoreSettings, 'sink'> {
 		map: parsePairs(flags.map ?? [], '--map'),
 		include: flags.include,
 		exclude: flags.exclude,
+		kinds: flags.kind,
+		excludeKinds: flags['exclude-kind'],
+		rootAcl: flags['root-acl'],
 		existing: flags.existing,
 		allowDownstreamEvents: flags['allow-downstream-events'],
 		schemeOnly: flags['scheme-only'],

@@ -28,6 +28,8 @@ export interface BackupSummary {
 export interface BackupCounts {
 	readonly tables: number
 	readonly directories: number
+	/** Neither tables nor directories; absent without any. */
+	readonly objects?: number
 	/** Decimal digits: more than a JSON number can hold exactly. Absent when the cluster wrote it and nobody has counted yet. */
 	readonly rows?: string
 	readonly plainBytes?: number
@@ -37,7 +39,7 @@ export interface BackupCounts {
 
 export function summaryOf(manifest: Manifest, proven: Date | undefined): BackupSummary {
 	const { id, kind, parent, createdAt, finishedAt, snapshotAfter, snapshotBefore, clock, encryption } = manifest
-	const { tables, directories, rows, plainBytes, storedBytes, files } = manifest.counts
+	const { tables, directories, objects, rows, plainBytes, storedBytes, files } = manifest.counts
 	return {
 		id,
 		kind,
@@ -56,6 +58,7 @@ export function summaryOf(manifest: Manifest, proven: Date | undefined): BackupS
 		counts: {
 			tables,
 			directories,
+			...(objects !== undefined && { objects }),
 			...(rows !== undefined && { rows }),
 			...(plainBytes !== undefined && { plainBytes }),
 			storedBytes,

@@ -2,6 +2,7 @@ import type { BackupResult } from '@ydbackup/engine'
 import { printable } from '../output/printable.ts'
 import { spellBytes, spellCount, spellDuration, spellRate, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
+import { objectCountsText } from './listed-objects.ts'
 import { encryptionText } from './backup-summary.ts'
 
 /** The result of `backup create`. */
@@ -45,7 +46,8 @@ export function createdBackup(
 
 export function createdBackupText(created: CreatedBackup): string {
 	if (created.dryRun) return plannedText(created)
-	const { id, repository, database, tables, directories, notes, rows, plainBytes, storedBytes, elapsedMs } = created
+	const { id, repository, database, tables, objects, directories, notes, rows, plainBytes, storedBytes, elapsedMs } =
+		created
 	const { engine, engineReason: why } = created
 	return [
 		`backup ${id} is complete`,
@@ -57,12 +59,13 @@ export function createdBackupText(created: CreatedBackup): string {
 			'taken by': engineText(engine, why),
 			tables: `${spellCount(tables.length)}, ${rows === undefined ? 'rows not counted' : `${spellCount(rows)} rows`}`,
 			directories: spellCount(directories.length),
+			'read live': objectCountsText(objects),
 			size: `${plainBytes === undefined ? '' : `${spellBytes(plainBytes)} of data, `}${spellBytes(storedBytes)} stored`,
 			time: `${spellDuration(elapsedMs)}, ${spellRate(((plainBytes ?? storedBytes) / Math.max(1, elapsedMs)) * 1000)}`,
 			proof: rows === undefined ? `none yet: ydbackup backup verify ${id} --level full reads and counts it` : undefined,
 			encrypted: encryptionText(created.encryption),
 			'read back': created.readBack === 'done' ? 'yes' : 'no: the store does not allow it',
-			'left out': notes.length === 0 ? undefined : `${spellCount(notes.length)} objects, see the warnings`,
+			'left out': notes.length === 0 ? undefined : `${spellCount(notes.length)} things, see the warnings`,
 		}),
 	].join('\n')
 }
@@ -72,10 +75,11 @@ function engineText(engine: CreatedBackup['engine'], why: string | undefined): s
 	return why === undefined ? who : `${who}: ${why}`
 }
 
-function plannedText({ database, tables, directories, notes, engine, engineReason }: CreatedBackup): string {
+function plannedText({ database, tables, objects, directories, notes, engine, engineReason }: CreatedBackup): string {
 	const taken = [
 		...tables.map(({ path }) => ({ path, kind: 'table' })),
-		...directories.map((path) => ({ path, kind: 'directory' })),
+		...objects,
+		...directories.map((path) => ({ path: path || '(database)', kind: 'directory' })),
 	]
 	const lines = [`dry run: nothing was written. A backup of ${printable(database)} would take:`, '']
 	if (engine === 'cluster' || engineReason !== undefined)

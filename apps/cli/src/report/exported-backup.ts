@@ -1,6 +1,7 @@
 import type { ExportDumpResult } from '@ydbackup/engine'
 import { spellBytes, spellCount, spellDuration, spellRate } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
+import { objectCountsText } from './listed-objects.ts'
 
 /** The result of `backup export`. */
 export interface ExportedBackup extends Omit<ExportDumpResult, 'keysUsed'> {
@@ -8,7 +9,7 @@ export interface ExportedBackup extends Omit<ExportDumpResult, 'keysUsed'> {
 }
 
 export function exportedBackupText(exported: ExportedBackup): string {
-	const { id, location, repository, tables, directories, rows, bytes, elapsedMs, notes } = exported
+	const { id, location, repository, tables, objects, directories, rows, bytes, elapsedMs, notes } = exported
 	const files = tables.reduce((sum, table) => sum + table.files, 0)
 	const lines = [
 		`backup ${id} is written as a dump`,
@@ -18,6 +19,7 @@ export function exportedBackupText(exported: ExportedBackup): string {
 			directory: location,
 			tables: `${spellCount(tables.length)}, ${spellCount(rows)} rows`,
 			directories: spellCount(directories.length),
+			objects: objectCountsText(objects),
 			size: `${spellBytes(bytes)} in ${spellCount(files)} data files`,
 			time: `${spellDuration(elapsedMs)}, ${spellRate((bytes / Math.max(1, elapsedMs)) * 1000)}`,
 		}),

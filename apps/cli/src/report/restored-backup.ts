@@ -3,6 +3,7 @@ import type { RestoreFromResult, RestoreResult } from '@ydbackup/engine'
 import { printable } from '../output/printable.ts'
 import { spellBytes, spellCount, spellDuration, spellRate } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
+import { objectCountsText } from './listed-objects.ts'
 
 /** The result of `restore`: of a backup in a repository, or of what YDB's own tools wrote. */
 export type RestoredBackup = (RestoreResult & { readonly repository: string }) | RestoreFromResult
@@ -14,7 +15,8 @@ function nameOf(restored: RestoredBackup): string {
 }
 
 export function restoredBackupText(restored: RestoredBackup): string {
-	const { database, dryRun, tables, directories, rows, plainBytes, elapsedMs, problems } = restored
+	const { database, dryRun, tables, objects, directories, rows, plainBytes, elapsedMs, problems } = restored
+	const secrets = new Set(objects.flatMap((object) => object.secrets))
 	if (dryRun) return plannedText(restored)
 	const compared = tables.filter((table) => table.isCompared).length
 	const lines = [
@@ -27,6 +29,14 @@ export function restoredBackupText(restored: RestoredBackup): string {
 			'written by': 'engine' in restored && restored.engine === 'cluster' ? 'the cluster' : undefined,
 			tables: `${spellCount(tables.length)}, ${spellCount(rows)} rows`,
 			directories: spellCount(directories.length),
+			objects: objectCountsText([
+				...objects.filter(({ action }) => action === 'create'),
+				...tables.map(({ path, changefeeds }) => ({ path, kind: 'row-table', parts: changefeeds })),
+			]),
+			secrets:
+				secrets.size === 0
+					? undefined
+					: `${Array.from(secrets).join(', ')}: they are in no backup, see that they exist`,
 			size: `${spellBytes(plainBytes)} of data`,
 			time: `${spellDuration(elapsedMs)}, ${spellRate((plainBytes / Math.max(1, elapsedMs)) * 1000)}`,
 			compared: compared === 0 ? undefined : `${spellCount(compared)} tables read back, every row equal`,
@@ -45,7 +55,7 @@ function problemsText(problems: RestoredBackup['problems']): string[] {
 }
 
 function plannedText(restored: RestoredBackup): string {
-	const { database, tables, directories, rows, plainBytes, problems } = restored
+	const { database, tables, objects, directories, rows, plainBytes, problems } = restored
 	const planned = [
 		...directories.map(({ action, target, path }) => ({ action, kind: 'directory', target, path, rows: '' })),
 		...tables.map(({ action, target, path, rows }) => ({
@@ -55,6 +65,16 @@ function plannedText(restored: RestoredBackup): string {
 			path,
 			rows: rows === undefined ? 'unknown' : spellCount(rows),
 		})),
+		...tables.flatMap(({ changefeeds, target, path }) =>
+			changefeeds.map((name) => ({
+				action: 'create',
+				kind: 'changefeed',
+				target: `${target}/${name}`,
+				path: `${path}/${name}`,
+				rows: '',
+			})),
+		),
+		...objects.map(({ action, kind, target, path }) => ({ action, kind, target, path, rows: '' })),
 	]
 	return [
 		`dry run: nothing was written. A restore of ${nameOf(restored)} into ${printable(database)} would do:`,
@@ -101,7 +121,7 @@ export function restoredFailure(restored: RestoredBackup): BackupError | undefin
 		'PARTIAL',
 		`all rows of ${id} are restored, but ${problems.length} other things are not as they were`,
 		{
-			advice: `the first: ${problems[0]?.path}: ${problems[0]?.message}; the others stand in the result; --no-acl leaves out owners and grants, and a table that a backup collection holds on to cannot be altered before that is dropped`,
+			advice: `the first: ${problems[0]?.path}: ${problems[0]?.message}; the others stand in the result; --exclude and --exclude-kind leave out objects, --no-acl owners and grants, and a table that a backup collection holds on to cannot be altered before that is dropped`,
 		},
 	)
 }

@@ -1,4 +1,4 @@
-import type { Manifest } from '@ydbackup/format'
+import { isDefined, isTable, type Manifest } from '@ydbackup/format'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
 import { type BackupSummary, encryptionText, labelsText, rowsText, summaryOf } from './backup-summary.ts'
@@ -19,6 +19,16 @@ export interface ShownTable {
 	readonly countedByServer: boolean
 }
 
+/** What is neither table nor directory: it was read live, and belongs to no snapshot. */
+export interface ShownObject {
+	readonly path: string
+	readonly kind: string
+	readonly prefix: string
+	/** Of its changefeeds or rate limiters. */
+	readonly parts: number
+	readonly readAt?: string
+}
+
 /** The result of `backup show`. */
 export interface ShownBackup extends BackupSummary {
 	readonly repository: string
@@ -28,6 +38,8 @@ export interface ShownBackup extends BackupSummary {
 	/** Number of data files by whose word for them there is: `streamed` through us, or `server-claimed`. */
 	readonly provenance: Readonly<Record<string, number>>
 	readonly tables: readonly ShownTable[]
+	/** Of tables those that have changefeeds. */
+	readonly objects: readonly ShownObject[]
 	readonly directories: readonly string[]
 	/** What the backup left out, and why. */
 	readonly notes: readonly { readonly path: string; readonly kind: string; readonly reason: string }[]
@@ -36,7 +48,7 @@ export interface ShownBackup extends BackupSummary {
 export function shownBackup(manifest: Manifest, repository: string, proven: Date | undefined): ShownBackup {
 	const tables = manifest.objects.flatMap(
 		({ kind, path, prefix = '', rows, partitions = 0, plainBytes, countedByServer, state }) =>
-			kind !== 'directory'
+			isTable({ kind })
 				? [
 						{
 							path,
@@ -59,6 +71,9 @@ export function shownBackup(manifest: Manifest, repository: string, proven: Date
 		paths: manifest.paths,
 		provenance: provenanceOf(manifest),
 		tables,
+		objects: manifest.objects.flatMap(({ path, kind, prefix = '', parts = 0, readAt }) =>
+			isDefined({ kind }) || parts > 0 ? [{ path, kind, prefix, parts, ...(readAt !== undefined && { readAt }) }] : [],
+		),
 		directories: manifest.objects.filter(({ kind }) => kind === 'directory').map(({ path }) => path),
 		notes: manifest.notes,
 	}
@@ -80,7 +95,8 @@ function provenanceText({
 }
 
 export function shownBackupText(shown: ShownBackup, now: Date): string {
-	const { counts, directories, notes, tables } = shown
+	const { counts, directories, notes, objects, tables } = shown
+	const readAt = objects.find((object) => object.readAt !== undefined)?.readAt
 	const lines = [
 		factsText({
 			backup: shown.id,
@@ -140,7 +156,24 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 				{ title: 'FOLDER', cell: ({ prefix }) => prefix },
 			]),
 		)
-	if (directories.length > 0) lines.push('', tableText(directories, [{ title: 'DIRECTORY', cell: (path) => path }]))
+	if (objects.length > 0) {
+		lines.push(
+			'',
+			`read live${readAt === undefined ? '' : ` at ${spellTime(readAt)}`}, not at the moment of the snapshot:`,
+			'',
+			tableText(objects.toSorted(byKind), [
+				{ title: 'KIND', cell: ({ kind, parts }) => (kind === 'row-table' ? `${parts} changefeeds` : kind) },
+				{ title: 'OBJECT', cell: ({ path }) => path },
+				{ title: 'FOLDER', cell: ({ prefix }) => prefix },
+			]),
+		)
+	}
+	if (directories.length > 0)
+		lines.push('', tableText(directories, [{ title: 'DIRECTORY', cell: (path) => path || '(database)' }]))
 	if (notes.length > 0) lines.push('', 'left out, and what else is to be known:', '', notesText(notes))
 	return lines.join('\n')
+}
+
+function byKind(a: ShownObject, b: ShownObject): number {
+	return a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : 0
 }

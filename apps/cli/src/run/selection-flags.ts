@@ -14,4 +14,23 @@ export const patternFlags = {
 	}),
 }
 
+/** Which kinds of objects are meant. */
+export const kindFlags = {
+	kind: Flags.string({
+		multiple: true,
+		multipleNonGreedy: true,
+		delimiter: ',',
+		helpValue: 'KIND',
+		description:
+			'take only objects of this kind: table, directory, changefeed, view, topic, coordination-node, external-data-source, external-table, replication, transfer; may be given more than once, or with commas',
+	}),
+	'exclude-kind': Flags.string({
+		multiple: true,
+		multipleNonGreedy: true,
+		delimiter: ',',
+		helpValue: 'KIND',
+		description: 'leave out objects of this kind; may be given more than once, or with commas',
+	}),
+}
+
 export const concurrencyFlag = (description: string) => Flags.integer({ min: 1, max: 64, helpValue: 'N', description })

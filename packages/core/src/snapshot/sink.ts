@@ -2,6 +2,7 @@ import type { ProtoText } from '../model/proto-text.ts'
 import type { RowChunk } from '../model/row-chunk.ts'
 import type { KeyRange, TableSchema } from '../model/table-schema.ts'
 import type { CallOptions } from '../storage/storage.ts'
+import type { DefinedKind, ObjectDefinition, ObjectPart } from './scheme-object.ts'
 import type { ReadRowsOptions, SnapshotTable, SourceObject } from './source.ts'
 
 export interface WriteProgress {
@@ -71,7 +72,14 @@ export interface SnapshotSink {
 	 * can send everything.
 	 */
 	knownPart?(
-		request: 'CreateTableRequest' | 'ModifyPermissionsRequest',
+		request:
+			| 'CreateTableRequest'
+			| 'ModifyPermissionsRequest'
+			| 'CreateTopicRequest'
+			| 'CreateNodeRequest'
+			| 'CreateResourceRequest'
+			| 'ChangefeedDescription'
+			| 'DescribeTopicResult',
 		tree: ProtoText,
 	): { readonly known: ProtoText; readonly unknown: readonly string[] }
 	/** What lies directly in a directory, also what a backup passes over; empty when there is no such directory. */
@@ -83,6 +91,15 @@ export interface SnapshotSink {
 	 * `PATH_NOT_FOUND`, `PATH_EXISTS` when nothing was renamed; after `DATABASE_UNREACHABLE`, `DEADLINE_EXCEEDED` and `INTERRUPTED` nobody knows.
 	 */
 	renameTables(moves: readonly (readonly [from: string, to: string])[], options?: CallOptions): Promise<void>
+	/**
+	 * Creates an object. Statements name the object and what it uses by absolute paths, and are sent as they are: who calls has seen to it that they create
+	 * that object and do nothing else. Errors: `PATH_EXISTS`, `PATH_NOT_FOUND` for something it needs, `DATABASE_REFUSED`.
+	 */
+	createObject(path: string, kind: DefinedKind, definition: ObjectDefinition, options?: CallOptions): Promise<void>
+	/** Adds a changefeed with its consumers to a table, or a rate limiter to a coordination node. Errors: `PATH_EXISTS`, `DATABASE_REFUSED`. */
+	createPart(path: string, part: ObjectPart, options?: CallOptions): Promise<void>
+	/** Drops an object with its parts; succeeds when it is gone. */
+	dropObject(path: string, kind: DefinedKind, options?: CallOptions): Promise<void>
 	/** Drops a table; succeeds when it is gone. */
 	dropTable(path: string, options?: CallOptions): Promise<void>
 	/** Removes an empty directory; succeeds when it is gone, fails when it is not empty. */

@@ -2,6 +2,7 @@ import type { ProtoText } from '../model/proto-text.ts'
 import type { RowChunk } from '../model/row-chunk.ts'
 import type { KeyRange, TableSchema } from '../model/table-schema.ts'
 import type { CallOptions } from '../storage/storage.ts'
+import type { DefinedKind, SchemeObject } from './scheme-object.ts'
 
 /** What a path of a database is. `unknown` is a kind that this version does not know; it is named to the user, never skipped in silence. */
 export type ObjectKind =
@@ -99,6 +100,16 @@ export interface SnapshotSource {
 	 * what is never a user's (`.sys`, `.metadata`, `.tmp`, `.backups`, names starting with `~`, `export-*` at the root).
 	 */
 	list(options?: CallOptions): AsyncIterable<SourceObject>
+	/** The database itself, which {@link list} leaves out: its path is empty. */
+	root(options?: CallOptions): Promise<SourceObject>
+	/**
+	 * Reads an object's definition and parts, live. Errors: `PATH_NOT_FOUND` for one that is gone, `UNSUPPORTED` where the server does not
+	 * tell definitions of that kind, `DATABASE_PERMISSION`.
+	 */
+	describe(
+		object: { readonly path: string; readonly kind: DefinedKind | 'row-table' },
+		options?: CallOptions,
+	): Promise<SchemeObject>
 	/**
 	 * Takes one consistent snapshot of row tables. Errors: `PATH_NOT_FOUND` or `SCHEMA_CHANGED` naming the table that was dropped or
 	 * altered meanwhile, `TYPE_UNKNOWN` naming table and column, `TOO_MANY_TABLES`. After an error nothing is left in the database.

@@ -20,6 +20,10 @@ export interface Definition {
 	readonly settings: Readonly<Record<string, string>>
 	/** What follows its name in CREATE. */
 	readonly text: string
+	/** Of a replication and a transfer: absolute paths; the first is one of the other database. */
+	readonly targets?: readonly (readonly [from: string, to: string])[]
+	/** Of a transfer, with the statements that it needs, as YDB keeps it. */
+	readonly lambda?: string
 }
 
 /** A topic with YDB's defaults where nothing was asked for. Source: YDB's documentation of CREATE TOPIC. */
@@ -40,4 +44,18 @@ export function coordinationOf(config: Config | undefined): Contents['coordinati
 	given.attachConsistencyMode ||= ConsistencyMode.STRICT
 	given.rateLimiterCountersMode ||= RateLimiterCountersMode.AGGREGATED
 	return { config: given, resources: new Map() }
+}
+
+/** Where a replication or a transfer reads; undefined for one of its own database. */
+export function connectionOf(
+	settings: Readonly<Record<string, string>>,
+): { readonly endpoint: string; readonly database: string; readonly isSecure: boolean } | undefined {
+	const text = settings['CONNECTION_STRING']
+	const url = text === undefined ? undefined : URL.parse(text.replace(/^grpc/, 'http'))
+	if (!url) return undefined
+	return {
+		endpoint: url.host,
+		database: (url.searchParams.get('database') ?? url.pathname).replace(/\/+$/, ''),
+		isSecure: url.protocol === 'https:',
+	}
 }

@@ -16,7 +16,7 @@ import { noSuchTable } from '../yql/query-scope.ts'
 import { touched } from '../yql/touched.ts'
 import { OBJECT } from './objects.ts'
 import { effectiveGrants } from './scheme.ts'
-import { DESCRIBE_VIEW } from './view.ts'
+import { DESCRIBED } from './described.ts'
 
 /** Source: NKikimrIssues::TIssuesIds. */
 const ACCESS_DENIED = 200_000
@@ -57,10 +57,12 @@ const RULES: Readonly<Record<string, Rule>> = {
 	[RateLimiter.dropResource.path]: [0x12, UPDATE, 'it'],
 	[RateLimiter.listResources.path]: [0x12, DESCRIBE, 'describe'],
 	[RateLimiter.describeResource.path]: [0x12, DESCRIBE, 'describe'],
-	[DESCRIBE_VIEW]: [0x12, DESCRIBE, 'describe'],
 	// They need rights on the database: no field of theirs has this tag. Source: CheckAccess of rpc_export.cpp.
 	[Export.exportToS3.path]: [0, SELECT, 'it'],
 	[Import.importFromS3.path]: [0, CREATE_TABLE, 'it'],
+	...Object.fromEntries(
+		Object.values(DESCRIBED).map((method): [string, Rule] => [method, [0x12, DESCRIBE, 'describe']]),
+	),
 }
 
 /** Who may do what. Nothing is asked of administrators, and of an owner about what they own. */

@@ -239,5 +239,7 @@ export type Statement =
 	| SchemeStatement
 	| DataStatement
 	| (Placed & { readonly kind: 'declare'; readonly name: string; readonly type: YqlType })
-	| (Placed & { readonly kind: 'assign'; readonly name: string; readonly value: Expression })
+	| (Placed & { readonly kind: 'assign'; readonly name: string; readonly value: Expression; readonly text: string })
+	/** A name for a lambda or a SELECT, which is not evaluated. */
+	| (Placed & { readonly kind: 'named'; readonly text: string })
 	| (Placed & { readonly kind: 'pragma'; readonly name: string; readonly value: string | undefined })

@@ -29,6 +29,10 @@ export type ObjectAction =
 			readonly columns: readonly ColumnDefinition[]
 			readonly settings: readonly Setting[]
 			readonly text: string
+			/** Of a replication and a transfer: from where to where. */
+			readonly targets: readonly (readonly [from: string, to: string])[]
+			/** Of a transfer: what stands behind USING. */
+			readonly lambda: string
 	  })
 	| (Named & {
 			readonly kind: 'createTopic'

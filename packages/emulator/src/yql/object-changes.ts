@@ -7,14 +7,14 @@ import {
 } from '@ydbjs/api/topic'
 import type { CollectionStatement } from '../collections/collections.ts'
 import { YdbError } from '../error.ts'
-import type { Definition } from '../scheme/objects.ts'
+import { connectionOf, type Definition } from '../scheme/objects.ts'
 import { type CreateObject, type DropObject, OBJECT } from '../services/objects.ts'
 import type { SchemeStatement, Setting } from './ast.ts'
 import type { SchemeChange } from './ddl.ts'
 import { constantOf } from './evaluate.ts'
-import type { Position } from './lexer.ts'
+import { type Position, tokenize } from './lexer.ts'
 import type { ObjectAction } from './object-ast.ts'
-import type { QueryScope } from './query-scope.ts'
+import { noSuchTable, type QueryScope } from './query-scope.ts'
 import { booleanOf, textOf } from './table-settings.ts'
 import { alterTopicOf, createTopicOf } from './topic-changes.ts'
 import { typeName } from './types.ts'
@@ -70,8 +70,9 @@ function viewOf(action: Action<'createView'>, path: string, at: Position, scope:
 			at,
 			within: [['Execution', 1060]],
 		})
-	const context = scope.prefix === '' ? '' : `PRAGMA TablePathPrefix = "${scope.prefix}";\n`
-	const contents = { query: context + action.query }
+	checkReferences(action.query, scope, at)
+	const prefix = scope.prefix === '' ? [] : [`PRAGMA TablePathPrefix = "${scope.prefix}";`]
+	const contents = { query: [...prefix, ...scope.context, action.query].join('\n') }
 	return { path, kind: 'view', contents, unless: action.ifNotExists, replace: false }
 }
 
@@ -101,8 +102,46 @@ function definitionOf(action: Action<'createDefinition'>, path: string, at: Posi
 	if (settings.DATA_SOURCE !== undefined) settings.DATA_SOURCE = scope.path(settings.DATA_SOURCE)
 	for (const { name, type, notNull } of action.columns)
 		settings[`column ${name}`] = typeName(type) + (notNull ? ' NOT NULL' : '')
-	const contents: Definition = { settings, text: action.text }
+	const contents: Definition = {
+		settings,
+		text: action.text,
+		...(action.targets.length > 0 && {
+			targets: action.targets.map(([from, to]): [string, string] => [
+				sourcePath(from, settings, scope),
+				scope.path(to),
+			]),
+		}),
+		...(action.what === 'transfer' && {
+			// Source: how YDB's own dumps take it apart again, replication_utils.cpp.
+			lambda: ['PRAGMA OrderedColumns;', ...scope.context, `$__ydb_transfer_lambda = ${action.lambda};`].join('\n'),
+		}),
+	}
 	return { path, kind: action.what, contents, unless: action.ifNotExists, replace: action.replace }
+}
+
+/** A path of the database that a replication reads. */
+function sourcePath(path: string, settings: Readonly<Record<string, string>>, scope: QueryScope): string {
+	if (path.startsWith('/')) return path
+	const database = connectionOf(settings)?.database
+	return database === undefined ? scope.path(path) : `${database}/${path}`
+}
+
+/**
+ * Refuses a view of what is not there. Source: YDB's own restore creates views in rounds until that refusal ends (restore_impl.cpp); that
+ * names behind FROM and JOIN are looked at, and no others, is a simplification.
+ */
+function checkReferences(query: string, scope: QueryScope, at: Position): void {
+	const tokens = tokenize(query)
+	for (const [index, token] of tokens.entries()) {
+		if (token.kind !== 'word' || (token.upper !== 'FROM' && token.upper !== 'JOIN')) continue
+		const next = tokens[index + 1]
+		const name = next?.kind === 'name' ? next.value : next?.kind === 'word' ? next.text : undefined
+		if (name === undefined || /^(AS_TABLE|SELECT)$/i.test(name)) continue
+		const path = scope.path(name)
+		const kind = path.startsWith(`${scope.tree.database}/`) ? scope.tree.find(path)?.kind : undefined
+		if (kind !== 'table' && kind !== 'view' && kind !== 'externalTable' && kind !== 'systemView')
+			throw noSuchTable(path, at)
+	}
 }
 
 type CollectionAction = Exclude<ObjectAction, { path: string }>

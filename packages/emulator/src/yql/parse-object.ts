@@ -58,25 +58,30 @@ function create(cursor: TokenCursor, what: DroppedKind, replace: boolean): Objec
 	}
 	const begin = cursor.token
 	let columns: ColumnDefinition[] = []
+	const targets: (readonly [from: string, to: string])[] = []
+	let lambda = ''
 	if (what === 'externalTable') columns = cursor.list(() => parseColumn(cursor))
 	else if (what === 'replication') {
 		cursor.expectWord('FOR')
 		do {
-			cursor.name('a path')
+			const from = cursor.name('a path')
 			cursor.expectWord('AS')
-			cursor.name('a path')
+			targets.push([from, cursor.name('a path')])
 		} while (cursor.takeSign(','))
 	} else if (what === 'transfer') {
 		cursor.expectWord('FROM')
-		cursor.name('a path')
+		const from = cursor.name('a path')
 		cursor.expectWord('TO')
-		cursor.name('a path')
+		targets.push([from, cursor.name('a path')])
 		cursor.expectWord('USING')
+		const first = cursor.token
 		cursor.skipUntil(() => cursor.isWord('WITH'))
+		lambda = cursor.tokensFrom(first)
 	}
 	cursor.expectWord('WITH')
 	const settings = parseSettings(cursor)
-	return { kind: 'createDefinition', what, path, ifNotExists, replace, columns, settings, text: cursor.textFrom(begin) }
+	const text = cursor.textFrom(begin)
+	return { kind: 'createDefinition', what, path, ifNotExists, replace, columns, settings, text, targets, lambda }
 }
 
 function parseColumn(cursor: TokenCursor): ColumnDefinition {

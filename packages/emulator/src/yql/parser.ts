@@ -40,8 +40,13 @@ function parseStatement(cursor: TokenCursor): Statement {
 		cursor.next()
 		if (cursor.isSign(',')) throw cursor.unsupported('a statement with several names')
 		cursor.expectSign('=')
-		if (cursor.isWord('SELECT') || cursor.isWord('PROCESS')) throw cursor.unsupported('a named SELECT')
-		return { kind: 'assign', at, name: token.value, value: parseExpression(cursor) }
+		const begin = cursor.token
+		if (isOpaque(cursor)) {
+			cursor.skipUntil(() => false)
+			return { kind: 'named', at, text: `${token.value} = ${cursor.tokensFrom(begin)};` }
+		}
+		const value = parseExpression(cursor)
+		return { kind: 'assign', at, name: token.value, value, text: `${token.value} = ${cursor.tokensFrom(begin)};` }
 	}
 	if (token.kind !== 'word') {
 		if (cursor.isSign('(')) throw cursor.unsupported('a statement in parentheses')
@@ -106,6 +111,24 @@ function parseStatement(cursor: TokenCursor): Statement {
 	if (!STATEMENTS.has(token.upper)) throw grammarError(at, `mismatched input '${token.text}' expecting a statement`)
 	const what = cursor.token.kind === 'word' ? `${token.upper} ${cursor.token.upper}` : token.upper
 	throw cursor.unsupported(`the statement ${what}`, at)
+}
+
+/** Whether a SELECT or a lambda comes next: it is kept for statements that keep their context, and not evaluated. */
+function isOpaque(cursor: TokenCursor): boolean {
+	if (cursor.isWord('SELECT') || cursor.isWord('PROCESS')) return true
+	if (!cursor.isSign('(')) return false
+	const inside = cursor.after(1)
+	if (inside.kind === 'word' && inside.upper === 'SELECT') return true
+	let depth = 0
+	for (let at = 0; ; at++) {
+		const token = cursor.after(at)
+		if (token.kind === 'end') return false
+		if (token.text === '(' && token.kind === 'sign') depth++
+		if (token.text === ')' && token.kind === 'sign' && --depth === 0) {
+			const next = cursor.after(at + 1)
+			return next.kind === 'sign' && next.text === '->'
+		}
+	}
 }
 
 function parseScheme(cursor: TokenCursor, verb: 'CREATE' | 'ALTER' | 'DROP', at: Position): Statement | undefined {

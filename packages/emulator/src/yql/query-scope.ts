@@ -49,6 +49,8 @@ export class QueryScope implements Scope {
 	/** Types are checked, nothing is read or written; parameters may have no values. */
 	readonly dry: boolean
 	orderedColumns = false
+	/** The statements that gave names to expressions, as they were written. */
+	readonly context: string[] = []
 	prefix = ''
 
 	constructor(

@@ -56,6 +56,12 @@ export function run(statements: readonly Statement[], { scope, inTransaction, ch
 				break
 			case 'assign':
 				scope.assign(statement.name, constantOf(statement.value, scope))
+				scope.context.push(statement.text)
+				break
+			case 'named':
+				if (!statements.some(isScheme))
+					throw new YdbError('UNSUPPORTED', 'a named SELECT is not emulated', 0, statement)
+				scope.context.push(statement.text)
 				break
 			case 'createTable':
 			case 'dropTable':

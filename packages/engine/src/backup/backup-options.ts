@@ -20,6 +20,9 @@ export interface BackupOptions {
 	/** Patterns over paths relative to the database (`*` within a name, `**` across names). Default: all. */
 	readonly include?: readonly string[] | undefined
 	readonly exclude?: readonly string[] | undefined
+	/** Kinds of objects, of `KIND_NAMES`. Default: all. */
+	readonly kinds?: readonly string[] | undefined
+	readonly excludeKinds?: readonly string[] | undefined
 	readonly labels?: Readonly<Record<string, string>> | undefined
 	/** Default `zstd-1`. */
 	readonly compression?: string | undefined
@@ -62,6 +65,14 @@ export interface BackedUpTable {
 	readonly storedBytes: number
 }
 
+/** An object that is neither table nor directory, or a table's changefeeds. */
+export interface BackedUpObject {
+	readonly path: string
+	readonly kind: string
+	/** Names of its changefeeds or rate limiters; in a dry run they are not known. */
+	readonly parts: readonly string[]
+}
+
 export interface BackupResult {
 	/** In a dry run the id that a run would have had; it is not kept free. */
 	readonly id: string
@@ -69,6 +80,8 @@ export interface BackupResult {
 	readonly database: string
 	/** In a dry run rows, partitions and bytes are 0: nothing was read. */
 	readonly tables: readonly BackedUpTable[]
+	/** Read live, not at the moment of the snapshot. Tables are among them that have changefeeds. */
+	readonly objects: readonly BackedUpObject[]
 	readonly directories: readonly string[]
 	/** Undefined for a backup that is not encrypted. */
 	readonly encryption: { readonly algorithm: string; readonly keyId: string } | undefined

@@ -1,5 +1,13 @@
-import { BackupError, type ObjectKind, type ProtoText, type SourceObject } from '@ydbackup/core'
+import {
+	BackupError,
+	DEFINED_KINDS,
+	type DefinedKind,
+	type ObjectKind,
+	type ProtoText,
+	type SourceObject,
+} from '@ydbackup/core'
 
+import { type KindFilter, kindName } from '../choose/kind-filter.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
 import type { Selection } from '../choose/selection.ts'
 
@@ -22,21 +30,18 @@ export interface BackupPlan {
 	readonly paths: readonly string[]
 	/** Row tables and column tables. */
 	readonly tables: readonly PlannedObject[]
-	/** Chosen ones, and every directory above something chosen. */
+	/** Whether the changefeeds of the tables are taken too. */
+	readonly changefeeds: boolean
+	/** Neither tables nor directories. */
+	readonly objects: readonly (PlannedObject & { readonly kind: DefinedKind })[]
+	/** Chosen ones, and every directory above something chosen; the database itself, whose path is empty, when everything is. */
 	readonly directories: readonly PlannedObject[]
 	readonly notes: readonly Note[]
 	readonly warnings: readonly string[]
 }
 
 const REASONS: Partial<Record<ObjectKind, string>> = {
-	view: 'views are not taken yet',
-	topic: 'topics are not taken yet, and their messages never are',
 	sequence: 'sequences are taken with the column that uses them, not by themselves',
-	'coordination-node': 'coordination nodes are not taken yet',
-	replication: 'async replications are not taken yet',
-	transfer: 'transfers are not taken yet',
-	'external-table': 'external tables are not taken yet',
-	'external-data-source': 'external data sources are not taken yet',
 	'resource-pool': 'resource pools are not taken yet',
 	'backup-collection': 'backup collections live in the cluster; their links are not shipped yet',
 }
@@ -45,8 +50,15 @@ const REASONS: Partial<Record<ObjectKind, string>> = {
  * Chooses what to back up from everything that is there. Errors: `PATH_NOT_FOUND` naming every path that was asked for and is
  * not there; `CONFIG_INVALID` when patterns leave nothing, because a backup of nothing would be believed to be one.
  */
-export function planBackup(objects: readonly SourceObject[], selection: Selection): BackupPlan {
-	const chosen = objects.filter((object) => selection.takes(object.path))
+export function planBackup(
+	objects: readonly SourceObject[],
+	selection: Selection,
+	kinds: KindFilter,
+	root?: SourceObject,
+): BackupPlan {
+	const chosen = objects.filter(
+		(object) => selection.takes(object.path) && (kinds.takes(kindName(object.kind)) || !isKnown(object)),
+	)
 	const unused = selection.unused()
 	const known = new Set(objects.map((object) => object.path))
 	const missing = unused.paths.filter((path) => !known.has(path))
@@ -60,9 +72,11 @@ export function planBackup(objects: readonly SourceObject[], selection: Selectio
 	const needed = new Set(chosen.filter((object) => object.kind === 'directory').map((object) => object.path))
 	for (const object of chosen) for (const path of ancestorsOf(object.path)) needed.add(path)
 	const directories = objects.filter((object) => object.kind === 'directory' && needed.has(object.path))
-	const others = chosen.filter((object) => !isTable(object) && object.kind !== 'directory')
+	const defined = chosen.filter(isDefined)
+	// What is of no kind that could be chosen was not chosen by its kind.
+	const others = kinds.isEverything ? chosen.filter((object) => !isKnown(object)) : []
 
-	if (!selection.isEverything && tables.length + directories.length === 0) {
+	if (!(selection.isEverything && kinds.isEverything) && tables.length + directories.length + defined.length === 0) {
 		throw new BackupError('CONFIG_INVALID', 'the paths and patterns leave nothing to back up', {
 			advice: `${objects.length} objects are in the database; ${
 				others.length > 0 ? `${others.length} of a kind that cannot be taken yet match` : 'none of them matches'
@@ -72,7 +86,14 @@ export function planBackup(objects: readonly SourceObject[], selection: Selectio
 	return {
 		paths: selection.paths,
 		tables: tables.map(planned).toSorted(byPath),
-		directories: directories.map(planned).toSorted(byPath),
+		changefeeds: kinds.takes('changefeed'),
+		objects: defined.map((object) => ({ ...planned(object), kind: object.kind })).toSorted(byPath),
+		directories: [
+			...(root && root.permissions.length > 0 && selection.isEverything && kinds.isEverything ? [root] : []),
+			...directories,
+		]
+			.map(planned)
+			.toSorted(byPath),
 		notes: others.map(noteOf).toSorted(byPath),
 		warnings: warningsOf(unused.patterns, objects.length),
 	}
@@ -86,6 +107,14 @@ function warningsOf(unusedPatterns: readonly string[], found: number): string[] 
 	const warnings = unusedPatterns.map((pattern) => `the pattern ${pattern} matches nothing in the database`)
 	if (found === 0) warnings.push('the database is empty: the backup will hold nothing')
 	return warnings
+}
+
+function isDefined(object: SourceObject): object is SourceObject & { readonly kind: DefinedKind } {
+	return (DEFINED_KINDS as readonly string[]).includes(object.kind)
+}
+
+function isKnown(object: SourceObject): boolean {
+	return isTable(object) || object.kind === 'directory' || isDefined(object)
 }
 
 function planned(object: SourceObject): PlannedObject {

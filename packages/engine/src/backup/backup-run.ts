@@ -9,6 +9,7 @@ import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import type { BackupOptions } from './backup-options.ts'
 import { createLedger, type Ledger } from './ledger.ts'
+import type { LiveObjects } from './live-objects.ts'
 
 const END_MS = 60_000
 
@@ -59,6 +60,8 @@ export interface BackupRun {
 	stage: 'working' | 'committing'
 	snapshot: Snapshot | undefined
 	readonly increment: Increment | undefined
+	/** What is taken beside the snapshot. */
+	live: LiveObjects
 	/** The snapshot as changes since the parent. */
 	link: LinkSnapshot | undefined
 	/** For a link of a backup collection. */
@@ -115,6 +118,7 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 		snapshot: undefined,
 		increment,
 		link: undefined,
+		live: { readAt: createdAt.toISOString(), objects: [], changefeeds: new Map(), notes: [] },
 		collection,
 		beforeCommit,
 		lease,

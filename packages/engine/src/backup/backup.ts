@@ -2,6 +2,7 @@ import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
 import { parseCompression } from '@ydbackup/format'
 
 import { linkSnapshot } from '../chain/link-snapshot.ts'
+import { createKindFilter } from '../choose/kind-filter.ts'
 import { createSelection } from '../choose/selection.ts'
 import { createKeyring } from '../encryption/keyring.ts'
 import { keysOf } from '../encryption/open-backup.ts'
@@ -15,6 +16,7 @@ import type { BackupOptions, BackupResult } from './backup-options.ts'
 import { createRun } from './backup-run.ts'
 import { abandonRun } from './abandon-run.ts'
 import { dropCopies } from './cleanup.ts'
+import { readLiveObjects } from './live-objects.ts'
 import { openParent } from './open-parent.ts'
 import { takeSnapshot } from './take-snapshot.ts'
 import { writeBackup } from './write-backup.ts'
@@ -54,7 +56,9 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		},
 	})
 	try {
-		const taken = await takeSnapshot(run, options.source, plan, () => makePlan(options, reporter))
+		const { source, signal } = options
+		const taken = await takeSnapshot(run, source, plan, () => makePlan(options, reporter))
+		run.live = await readLiveObjects({ source, plan: taken, reporter, now: run.now, signal })
 		const result = await writeBackup(run, taken)
 		const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, reporter))
 		if (isDropped) await run.end()
@@ -67,17 +71,18 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 }
 
 export async function makePlan(
-	options: Pick<BackupOptions, 'source' | 'paths' | 'include' | 'exclude' | 'signal'>,
+	options: Pick<BackupOptions, 'source' | 'paths' | 'include' | 'exclude' | 'kinds' | 'excludeKinds' | 'signal'>,
 	reporter: Reporter,
 ): Promise<BackupPlan> {
 	const { source, signal } = options
 	throwIfInterrupted(signal, 'starting the backup')
 	reporter.phase('list', `listing ${source.database}`)
 	const selection = createSelection(options, source.database)
+	const kinds = createKindFilter(options)
 	try {
 		const objects = await collect(source.list({ signal }))
 		throwIfInterrupted(signal, 'listing the database')
-		const plan = planBackup(objects, selection)
+		const plan = planBackup(objects, selection, kinds, await source.root({ signal }))
 		for (const warning of plan.warnings) reporter.warn(warning)
 		for (const note of plan.notes) reporter.warn(`not in the backup: ${note.reason}`, note.path)
 		return plan
@@ -99,6 +104,7 @@ export async function dryResult(
 		dryRun: true,
 		database: options.source.database,
 		tables: plan.tables.map(({ path }) => ({ path, rows: 0, partitions: 0, plainBytes: 0, storedBytes: 0 })),
+		objects: plan.objects.map(({ path, kind }) => ({ path, kind, parts: [] })),
 		directories: plan.directories.map(({ path }) => path),
 		encryption: encryptionOf(seal),
 		keysUsed: [],

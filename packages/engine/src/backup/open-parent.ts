@@ -20,10 +20,11 @@ export async function openParent(
 ): Promise<{ readonly parent: OpenedChain | undefined; readonly options: BackupOptions }> {
 	if (options.parent === undefined) return { parent: undefined, options }
 	const { repository, source, signal } = options
-	if ([options.paths, options.include, options.exclude].some((choice) => choice !== undefined && choice.length > 0)) {
+	const choices = [options.paths, options.include, options.exclude, options.kinds, options.excludeKinds]
+	if (choices.some((choice) => choice !== undefined && choice.length > 0)) {
 		throw new BackupError(
 			'CONFIG_INVALID',
-			'an increment takes what its parent took: paths and patterns cannot be given',
+			'an increment takes what its parent took: paths, patterns and kinds cannot be given',
 			{
 				advice: 'leave them out, or take a full backup',
 			},
@@ -63,7 +64,14 @@ export async function openParent(
 	const patterns = (kind: string): string[] => last.notes.flatMap((note) => (note.kind === kind ? note.path : []))
 	return {
 		parent,
-		options: { ...options, paths: pathsOf(last), include: patterns('include'), exclude: patterns('exclude') },
+		options: {
+			...options,
+			paths: pathsOf(last),
+			include: patterns('include'),
+			exclude: patterns('exclude'),
+			kinds: patterns('kind'),
+			excludeKinds: patterns('exclude-kind'),
+		},
 	}
 }
 

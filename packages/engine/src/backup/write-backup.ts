@@ -1,19 +1,22 @@
-import { BackupError, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, type ObjectPart, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
 import { layout, type Manifest, type StoredLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
+import { comparePaths } from '../choose/object-path.ts'
 import { encryptionOf } from '../encryption/seal.ts'
 import { sealedNames, sealManifest } from '../encryption/seal-manifest.ts'
 import { createMeter } from '../events/meter.ts'
 import { watchStalls } from '../events/stall-watch.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
-import type { BackupResult } from './backup-options.ts'
+import type { BackedUpObject, BackupResult } from './backup-options.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { BackupRun } from './backup-run.ts'
+import type { LiveObjects } from './live-objects.ts'
 import { type ManifestParts, manifestOf, notesOf } from './manifest.ts'
 import { readBack } from './read-back.ts'
 import { assertCount, COUNTS_AT_ONCE, type TableJob, type TableTotals, writeData } from './write-data.ts'
+import { type ObjectJob, writeObjectItems } from './write-objects.ts'
 import { writeObjects, writeRoot } from './write-root.ts'
 import { writeSchemes } from './write-schemes.ts'
 
@@ -60,22 +63,42 @@ export async function writeBackup(
 		})
 		if (link?.countState !== undefined && isCounted) await countStates(link, link.countState, jobs, stalls.signal)
 	}
-	reporter.phase('schemes', `writing the schemes of ${jobs.length} tables and ${plan.directories.length} directories`)
+	reporter.phase(
+		'schemes',
+		`writing the schemes of ${jobs.length} tables, ${run.live.objects.length} other objects and ${plan.directories.length} directories`,
+	)
 	const { signal } = stalls
 	const requests = requestConcurrency(storage)
 	const schemes = await writeSchemes({
 		id,
 		jobs,
 		permissions,
+		changefeeds: run.live.changefeeds,
 		ledger,
 		isEncrypted: seal !== undefined,
 		reporter,
 		concurrency: requests,
 		signal,
 	})
-	const named = jobs.map(({ table, prefix }) => ({ path: table.path, prefix }))
+	const objectJobs = run.live.objects.map((object, at): ObjectJob => {
+		return { object, prefix: layout.itemPrefix(jobs.length + at + 1) }
+	})
+	await writeObjectItems(objectJobs, { id, ledger, isEncrypted: seal !== undefined, concurrency: requests, signal })
+	const named = [
+		...jobs.map(({ table, prefix }) => ({ path: table.path, prefix })),
+		...objectJobs.map(({ object, prefix }) => ({ path: object.path, prefix })),
+	]
 	const sealed = seal && sealedNames(named, { paths: plan.paths, notes: notesOf(run, plan) })
-	await writeObjects({ id, directories: plan.directories, schemes, links: linksOf(link, jobs), sealed, ledger, signal })
+	await writeObjects({
+		id,
+		directories: plan.directories,
+		schemes,
+		links: linksOf(link, jobs),
+		parts: partsOf(run.live, jobs, objectJobs),
+		sealed,
+		ledger,
+		signal,
+	})
 
 	const before = ledger.files()
 	reporter.phase('read-back', `reading ${before.length} objects back`)
@@ -87,14 +110,14 @@ export async function writeBackup(
 
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
 	reporter.phase('commit', `committing ${id}`)
-	await writeRoot(id, jobs, run.compression, ledger, seal)
+	await writeRoot(id, named, run.compression, ledger, seal)
 	const known = new Set(before.map((file) => file.key))
 	const rootFiles = ledger.files().filter((file) => !known.has(file.key))
 	if (isReadBack === 'done') {
 		isReadBack = await readBack({ storage, files: rootFiles, concurrency: requests, signal: undefined })
 	}
 	if (isReadBack === 'unavailable') reporter.warn('the store does not let us read: nothing could be read back')
-	const parts = { plan, jobs, totals, readBack: isReadBack }
+	const parts = { plan, jobs, objectJobs, totals, readBack: isReadBack }
 	run.stage = 'committing'
 	const full = manifestOf(run, parts)
 	const ancestors = run.increment?.ancestors
@@ -113,6 +136,21 @@ async function countStates(
 		const counted = await countState(path, { signal: stop })
 		assertCount(path, counted, link.stateOf(path)?.rows ?? 0)
 	})
+}
+
+/** Names of changefeeds and rate limiters, by the folder of their object. */
+function partsOf(
+	{ changefeeds }: LiveObjects,
+	jobs: readonly TableJob[],
+	objectJobs: readonly ObjectJob[],
+): Record<string, readonly string[]> {
+	const all = [
+		...jobs.map(({ table, prefix }) => ({ prefix, parts: changefeeds.get(table.path) ?? [] })),
+		...objectJobs.map(({ object, prefix }) => ({ prefix, parts: object.parts })),
+	]
+	return Object.fromEntries(
+		all.filter(({ parts }) => parts.length > 0).map(({ prefix, parts }) => [prefix, parts.map(({ name }) => name)]),
+	)
 }
 
 function linksOf(link: LinkSnapshot | undefined, jobs: readonly TableJob[]): Record<string, StoredLink> | undefined {
@@ -151,14 +189,23 @@ function resultOf(
 		dryRun: false,
 		database: run.options.source.database,
 		tables,
+		objects: objectsOf(run.live),
 		directories: plan.directories.map((directory) => directory.path),
 		encryption: encryptionOf(run.seal),
 		keysUsed: run.increment?.keysUsed ?? [],
-		notes: plan.notes,
+		notes: [...plan.notes, ...run.live.notes],
 		rows: tables.reduce((sum, table) => sum + (table.rows ?? 0), 0),
 		plainBytes: tables.reduce((sum, table) => sum + (table.plainBytes ?? 0), 0),
 		storedBytes: tables.reduce((sum, table) => sum + table.storedBytes, 0),
 		files: manifest.files.length,
 		manifest,
 	}
+}
+
+function objectsOf({ objects, changefeeds }: LiveObjects): BackedUpObject[] {
+	const names = (parts: readonly ObjectPart[]): string[] => parts.map(({ name }) => name)
+	return [
+		...Array.from(changefeeds, ([path, parts]) => ({ path, kind: 'row-table', parts: names(parts) })),
+		...objects.map(({ path, kind, parts }) => ({ path, kind, parts: names(parts) })),
+	].toSorted((a, b) => comparePaths(a.path, b.path))
 }

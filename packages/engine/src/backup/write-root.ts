@@ -13,7 +13,6 @@ import type { Seal } from '../encryption/seal.ts'
 import type { PlannedObject } from './backup-plan.ts'
 import { checksumOf, rootKey } from '../part/keys.ts'
 import type { Ledger, SmallFile } from './ledger.ts'
-import type { TableJob } from './write-data.ts'
 
 /** Writes `objects.json`: what the native layout has no place for. */
 export async function writeObjects({
@@ -21,6 +20,7 @@ export async function writeObjects({
 	directories,
 	schemes,
 	links,
+	parts,
 	sealed,
 	ledger,
 	signal,
@@ -29,6 +29,8 @@ export async function writeObjects({
 	readonly directories: readonly PlannedObject[]
 	readonly schemes: Record<string, string>
 	readonly links: Record<string, StoredLink> | undefined
+	/** By prefix: names of changefeeds and rate limiters. */
+	readonly parts: Readonly<Record<string, readonly string[]>>
 	/** With encryption: the names that the manifest leaves out. */
 	readonly sealed: SealedNames | undefined
 	readonly ledger: Ledger
@@ -42,6 +44,7 @@ export async function writeObjects({
 		})),
 		...(Object.keys(schemes).length === 0 ? {} : { schemes }),
 		...(links === undefined ? {} : { links }),
+		...(Object.keys(parts).length === 0 ? {} : { parts }),
 		...(sealed === undefined ? {} : { sealed }),
 	})
 	await ledger.putSmall({ key: layout.objectsKey(id), role: 'objects', bytes }, signal)
@@ -50,13 +53,13 @@ export async function writeObjects({
 /** The files without which YDB's own import finds nothing: written when all else is durable, the root file last. */
 export async function writeRoot(
 	id: string,
-	jobs: readonly TableJob[],
+	placed: readonly { readonly path: string; readonly prefix: string }[],
 	compression: Compression,
 	ledger: Ledger,
 	seal: Seal | undefined,
 ): Promise<void> {
-	const items = jobs.map(({ table, prefix }) => ({
-		path: table.path,
+	const items = placed.map(({ path, prefix }) => ({
+		path,
 		exportPrefix: prefix,
 		...(seal && { iv: encryption.ivHex(encryption.itemIv(seal.exportIv, Number(prefix))) }),
 	}))

@@ -1,17 +1,18 @@
 import {
 	BackupError,
+	type ObjectPart,
 	type ProtoText,
 	type SnapshotTable,
 	spellType,
 	type TableSchema,
 	type YdbType,
 } from '@ydbackup/core'
-import { layout, parseProtoText, partitionRangesOf, printProtoText, sha256Hex, tableSchemaOf } from '@ydbackup/format'
+import { parseProtoText, partitionRangesOf, printProtoText, tableSchemaOf } from '@ydbackup/format'
 
 import type { Reporter } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
-import { checksumOf, itemKey } from '../part/keys.ts'
-import type { Ledger, SmallFile } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
+import { writeItem } from './write-objects.ts'
 import type { TableJob } from './write-data.ts'
 
 export interface WriteSchemesOptions {
@@ -19,6 +20,8 @@ export interface WriteSchemesOptions {
 	readonly jobs: readonly TableJob[]
 	/** Owner and grants by path. */
 	readonly permissions: ReadonlyMap<string, ProtoText>
+	/** By the path of a table. */
+	readonly changefeeds: ReadonlyMap<string, readonly ObjectPart[]>
 	readonly ledger: Ledger
 	readonly isEncrypted: boolean
 	readonly reporter: Reporter
@@ -27,7 +30,7 @@ export interface WriteSchemesOptions {
 }
 
 /**
- * Writes `scheme.pb`, `permissions.pb` and `metadata.json` of each table, with sidecars. Returns, by prefix, the full schemes of
+ * Writes `scheme.pb`, `permissions.pb`, changefeeds and `metadata.json` of each table, with sidecars. Returns, by prefix, the full schemes of
  * the tables whose `scheme.pb` had to leave fields out that this version does not know.
  */
 export async function writeSchemes(options: WriteSchemesOptions): Promise<Record<string, string>> {
@@ -44,19 +47,10 @@ export async function writeSchemes(options: WriteSchemesOptions): Promise<Record
 			)
 		}
 
-		const grants = printProtoText(options.permissions.get(table.path) ?? [])
-		const files: (readonly [SmallFile['role'], string, Uint8Array])[] = [['scheme', 'scheme.pb', Buffer.from(native)]]
-		if (grants !== '') files.push(['permissions', 'permissions.pb', Buffer.from(grants)])
-		files.push([
-			'metadata',
-			'metadata.json',
-			layout.itemMetadata({ version: 1, permissions: grants !== '', isEncrypted: options.isEncrypted }),
-		])
-		for (const [role, name, bytes] of files) {
-			const key = itemKey(options.id, prefix, name)
-			await options.ledger.putSmall({ key, role, object: prefix, bytes }, signal)
-			await options.ledger.putSmall(checksumOf(key, sha256Hex(bytes), { object: prefix }), signal)
-		}
+		const scheme = { role: 'scheme', name: 'scheme.pb', bytes: Buffer.from(native) } as const
+		const rights = options.permissions.get(table.path) ?? []
+		const parts = options.changefeeds.get(table.path) ?? []
+		await writeItem(prefix, [scheme], { permissions: rights, parts }, options, signal)
 	})
 	return fuller
 }

@@ -1,6 +1,8 @@
 import type { Storage, TableSchema } from '@ydbackup/core'
 import {
 	type ColumnMap,
+	isDefined,
+	isTable,
 	type Manifest,
 	type ManifestObject,
 	parseProtoText,
@@ -12,6 +14,7 @@ import type { OpenedBackup } from '../encryption/open-backup.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
 import type { Finding } from '../part/finding.ts'
 import { inspect, type Inspection, type InspectLevel } from '../part/inspect.ts'
+import type { StoredObject } from '../part/stored-object.ts'
 
 /** The kind of a manifest's note about a table of a link whose changes contradict themselves. */
 export const SUSPECT = 'suspect'
@@ -46,13 +49,14 @@ export interface OpenedChain {
 	readonly tables: readonly ChainTable[]
 	/** At the last backup. */
 	readonly directories: readonly StoredDirectory[]
+	readonly objects: readonly StoredObject[]
 }
 
 export interface OpenChainOptions {
 	readonly storage: Storage
 	/** The full backup first, as `openBackups` gives them. */
 	readonly backups: readonly OpenedBackup[]
-	/** Prefixes in the last backup of the tables that matter; undefined for all. */
+	/** Prefixes in the last backup of the tables and objects that matter; undefined for all. */
 	readonly tables?: ReadonlySet<string> | undefined
 	readonly level: InspectLevel
 	readonly signal: AbortSignal | undefined
@@ -66,29 +70,33 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
 	const { storage, backups, level, signal } = options
 	const manifests = backups.map(({ manifest }) => manifest)
 	const last = manifests.at(-1)!
-	const wanted = last.objects.filter(
-		({ prefix, kind }) => prefix !== undefined && kind !== 'index-changes' && options.tables?.has(prefix) !== false,
-	)
+	const chosen = last.objects.filter(({ prefix }) => prefix !== undefined && options.tables?.has(prefix) !== false)
+	const wanted = chosen.filter((object) => isTable(object) && object.kind !== 'index-changes')
+	const defined = new Set(chosen.filter(isDefined).map(({ prefix }) => prefix))
 	const paths = new Set(wanted.map((object) => object.path))
 	const inspections: Inspection[] = []
 	for (const backup of backups) {
 		const { manifest } = backup
 		const needed = manifest.objects.flatMap(({ path, prefix, kind }) =>
-			paths.has(path) || (options.tables === undefined && kind === 'index-changes') ? (prefix ?? []) : [],
+			paths.has(path) ||
+			(options.tables === undefined && kind === 'index-changes') ||
+			(manifest === last && defined.has(prefix))
+				? (prefix ?? [])
+				: [],
 		)
-		const chosen = manifest === last && options.tables === undefined ? undefined : new Set(needed)
-		inspections.push(await inspect({ storage, backup, tables: chosen, level, signal }))
+		const only = manifest === last && options.tables === undefined ? undefined : new Set(needed)
+		inspections.push(await inspect({ storage, backup, tables: only, level, signal }))
 	}
 	const findings = [...inspections.flatMap((inspection) => inspection.findings), ...doubtsOf(manifests, paths)]
-	const { directories } = inspections.at(-1)!
-	if (level !== 'contents') return { manifests, findings, tables: [], directories }
+	const { directories, objects } = inspections.at(-1)!
+	if (level !== 'contents') return { manifests, findings, tables: [], directories, objects }
 
 	const tables: ChainTable[] = []
 	for (const object of wanted) {
 		const table = chainTable(object, manifests, inspections, findings)
 		if (table !== undefined) tables.push(table)
 	}
-	return { manifests, findings, tables, directories }
+	return { manifests, findings, tables, directories, objects }
 }
 
 /** What links were not certain of when they were made. */
@@ -112,7 +120,7 @@ function chainTable(
 		const manifest = manifests[at]!
 		const listed = manifest.objects.find(({ path }) => path === object.path)
 		const table = inspections[at]!.tables.find(({ path }) => path === object.path)
-		if (listed === undefined || listed.kind === 'directory') {
+		if (listed === undefined || !isTable(listed)) {
 			findings.push(missing(manifest, object.path, 'it is not in the backup that a later link builds upon'))
 			return undefined
 		}

@@ -22,7 +22,7 @@ export async function openChosen(options: OpenChosenOptions): Promise<OpenedChai
 	const { id } = backups.at(-1)!.manifest
 	const others = backups.length > 1 ? ` and the ${backups.length - 1} that it builds upon` : ''
 	reporter.phase('check', `looking at the objects of ${id}${others}`)
-	const tables = new Set(choice.tables.flatMap((item) => item.prefix ?? []))
+	const tables = new Set([...choice.tables, ...choice.objects].flatMap((item) => item.prefix ?? []))
 	const chain = await openChain({ storage, backups, tables, level: 'contents', signal })
 	const fatal = chain.findings.filter((finding) => finding.severity === 'data' || !options.acceptNativeDamage)
 	if (fatal.length > 0) throw errorOf(fatal, id)

@@ -140,8 +140,10 @@ function assertExportable({ tables }: BackupPlan): void {
 	})
 }
 
+const NO_TABLE = 'the cluster is asked for tables alone: take it with --engine client'
+
 function planOf(
-	{ tables, directories, notes, paths }: BackupPlan,
+	{ tables, objects, directories, notes, paths }: BackupPlan,
 	options: ClusterBackupOptions,
 	compression: ExportPlan['compression'],
 ): ExportPlan {
@@ -151,7 +153,7 @@ function planOf(
 			path,
 			permissions: printProtoText(permissions, { unknownFields: 'keep' }),
 		})),
-		notes: [...notes, ...patternNotes(options)],
+		notes: [...notes, ...objects.map(({ path, kind }) => ({ path, kind, reason: NO_TABLE })), ...patternNotes(options)],
 		paths,
 		labels: { ...options.labels },
 		compression,

@@ -100,6 +100,7 @@ export async function completeExport(options: CompleteOptions): Promise<Omit<Bac
 		})),
 		schemes: {},
 		links: undefined,
+		parts: {},
 		sealed: seal && sealedNames(named, { paths: plan.paths, notes }),
 		ledger,
 		signal: undefined,
@@ -202,6 +203,7 @@ function resultOf(
 				? []
 				: [{ path, rows: undefined, partitions, plainBytes, storedBytes: stored.get(prefix) ?? 0 }],
 		),
+		objects: [],
 		directories: plan.directories.map(({ path }) => path),
 		encryption: encryptionOf(key),
 		keysUsed: [],

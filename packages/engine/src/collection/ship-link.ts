@@ -61,6 +61,8 @@ export async function shipLink(
 		paths: [],
 		tables: [...tables, ...extras].map(({ path }) => planned(path, 'row-table')),
 		directories: above.filter((path) => live.has(path)).map((path) => planned(path, 'directory')),
+		changefeeds: false,
+		objects: [],
 		notes: [],
 		warnings: [],
 	}

@@ -19,13 +19,22 @@ export function ivOfFile(exportIv: Uint8Array, file: PlacedFile): Uint8Array | u
 	}
 	const item = encryption.itemIv(exportIv, Number(object))
 	if (role === 'data' && partition !== undefined) return encryption.fileIv(item, 'data', partition)
+	if (role === 'scheme' && isTopic(key)) return encryption.fileIv(item, 'topicCreate')
 	if (role === 'metadata' || role === 'permissions' || role === 'scheme') return encryption.fileIv(item, role)
+	if (partition === undefined) throw misplaced(key)
+	if (role === 'changefeed' || role === 'topic') return encryption.fileIv(item, role, partition)
+	if (role === 'rate-limiter') return encryption.fileIv(item, 'rateLimiter', partition)
 	throw misplaced(key)
 }
 
 /** Whether it is `mapping.json`, and not the file beside it that says what kind it is. */
 export function isMapping(key: string): boolean {
 	return key.endsWith('/mapping.json') || key.endsWith(`/mapping.json${layout.encryptedSuffix}`)
+}
+
+function isTopic(key: string): boolean {
+	const name = `/${layout.definitionName('topic')}`
+	return key.endsWith(name) || key.endsWith(`${name}${layout.encryptedSuffix}`)
 }
 
 function misplaced(key: string): BackupError {

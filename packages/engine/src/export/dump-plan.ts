@@ -9,17 +9,18 @@ import type { RestoreChoice } from '../restore/restore-plan.ts'
 export interface DumpPlan {
 	/** Parents first: those of the backup, and those above what is chosen. */
 	readonly directories: readonly string[]
-	readonly tables: readonly string[]
+	/** Of everything that is no directory. */
+	readonly objects: readonly string[]
 	/** Directories with nothing in them. */
 	readonly empty: ReadonlySet<string>
 }
 
 /** Errors: `UNSUPPORTED` naming objects whose folder would be taken for a file of the layout. */
 export function planDump(choice: RestoreChoice): DumpPlan {
-	const tables = choice.tables.map(({ path }) => path)
+	const objects = [...choice.tables, ...choice.objects].map(({ path }) => path)
 	const named = choice.directories.map(({ path }) => path)
-	const all = new Set([...named, ...[...named, ...tables].flatMap(ancestorsOf)])
-	const taken = [...all, ...tables].filter((path) => dumpLayout.isReservedName(path.slice(path.lastIndexOf('/') + 1)))
+	const all = new Set([...named, ...[...named, ...objects].flatMap(ancestorsOf)])
+	const taken = [...all, ...objects].filter((path) => dumpLayout.isReservedName(path.slice(path.lastIndexOf('/') + 1)))
 	if (taken.length > 0) {
 		throw new BackupError(
 			'UNSUPPORTED',
@@ -27,10 +28,10 @@ export function planDump(choice: RestoreChoice): DumpPlan {
 			{ advice: 'leave them out with --exclude, or restore them to other names with ydbackup restore --map' },
 		)
 	}
-	const filled = new Set([...all, ...tables].flatMap(ancestorsOf))
+	const filled = new Set([...all, ...objects].flatMap(ancestorsOf))
 	return {
 		directories: Array.from(all).toSorted(comparePaths),
-		tables,
+		objects,
 		empty: new Set(Array.from(all).filter((path) => !filled.has(path))),
 	}
 }

@@ -4,6 +4,7 @@ import { dumpLayout, parseProtoText, printProtoText } from '@ydbackup/format'
 
 import type { Note } from '../backup/backup-plan.ts'
 import { openChosen } from '../chain/open-chosen.ts'
+import { createKindFilter } from '../choose/kind-filter.ts'
 import { createSelection } from '../choose/selection.ts'
 import { createKeyring } from '../encryption/keyring.ts'
 import { keysOf, openBackups } from '../encryption/open-backup.ts'
@@ -16,6 +17,7 @@ import { openScheme } from '../part/contents.ts'
 import { chooseRestore } from '../restore/restore-plan.ts'
 import { dumpScheme, planDump, warningsOf } from './dump-plan.ts'
 import type { DumpTarget, ExportDumpOptions, ExportDumpResult, ExportedTable } from './export-options.ts'
+import { lostInDump, writeDumpObject } from './write-dump-object.ts'
 import { writeDumpTable } from './write-dump-table.ts'
 
 const STALL_LIMIT_MS = 30 * 60_000
@@ -43,7 +45,13 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 		const backups = await openBackups(storage, stored, keyring, signal)
 		const { manifest } = backups.at(-1)!
 		const selection = createSelection(options, manifest.source.database)
-		const choice = chooseRestore(`backup ${manifest.id}`, manifest.objects, selection, (path) => path)
+		const choice = chooseRestore(
+			`backup ${manifest.id}`,
+			manifest.objects,
+			selection,
+			(path) => path,
+			createKindFilter(options),
+		)
 		for (const warning of choice.warnings) reporter.warn(warning)
 		const plan = planDump(choice)
 		const chain = await openChosen({ storage, backups, choice, acceptNativeDamage: true, reporter, signal })
@@ -54,6 +62,10 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 			const { leftOut } = dumpScheme(scheme, true)
 			notes.push(...leftOut.map((reason) => ({ path: stored.path, kind: 'row-table', reason })))
 			for (const warning of warningsOf(scheme, schema)) reporter.warn(warning, stored.path)
+		}
+
+		for (const object of chain.objects) {
+			notes.push(...lostInDump(object).map((reason) => ({ path: object.path, kind: object.kind, reason })))
 		}
 
 		await target.prepare()
@@ -83,6 +95,7 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 					storage,
 					compression: manifest.compression,
 					target,
+					withChangefeeds: choice.changefeeds,
 					preservePoolKinds: options.preservePoolKinds === true,
 					fileBytes: options.fileBytes ?? FILE_BYTES,
 					meter,
@@ -91,6 +104,13 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 				tables.push(written)
 			})
 			meter.report()
+		}
+		const { database } = manifest.source
+		if (chain.objects.length > 0)
+			reporter.phase('objects', `writing ${chain.objects.length} objects that are no tables`)
+		for (const object of chain.objects) {
+			throwIfInterrupted(signal, `writing ${object.path}`)
+			await writeDumpObject(object, target, { database, root: database })
 		}
 		for (const path of plan.directories.toReversed()) {
 			await finishDirectory(target, path, rights.get(path), plan.empty.has(path))
@@ -101,6 +121,7 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 			layout: 'dump',
 			location: target.location,
 			tables: tables.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+			objects: chain.objects.map(({ path, kind }) => ({ path, kind })),
 			directories: plan.directories,
 			keysUsed: keysOf(stored),
 			notes,

@@ -35,6 +35,9 @@ export interface ExportDumpOptions {
 	/** Patterns over paths of the backup; see {@link BackupOptions.include}. */
 	readonly include?: readonly string[] | undefined
 	readonly exclude?: readonly string[] | undefined
+	/** Kinds of objects, of `KIND_NAMES`. Default: all. */
+	readonly kinds?: readonly string[] | undefined
+	readonly excludeKinds?: readonly string[] | undefined
 	/** Keep the names of storage pools in schemes, which another cluster may not have. */
 	readonly preservePoolKinds?: boolean | undefined
 	/** Tables that are written at once. Default 4; never more than the store can serve. */
@@ -60,6 +63,7 @@ export interface ExportDumpResult {
 	readonly layout: 'dump'
 	readonly location: string
 	readonly tables: readonly ExportedTable[]
+	readonly objects: readonly { readonly path: string; readonly kind: string }[]
 	readonly directories: readonly string[]
 	/** Ids of the keys that opened it; empty when it is not encrypted. */
 	readonly keysUsed: readonly string[]

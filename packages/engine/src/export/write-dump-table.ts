@@ -10,11 +10,13 @@ import { readPart } from '../part/read-part.ts'
 import { dumpScheme } from './dump-plan.ts'
 import type { DumpTarget, ExportedTable } from './export-options.ts'
 import { rollOver } from './roll-over.ts'
+import { writeDumpParts } from './write-dump-object.ts'
 
 export interface WriteTableOptions {
 	readonly storage: Storage
 	readonly compression: Compression
 	readonly target: DumpTarget
+	readonly withChangefeeds: boolean
 	readonly preservePoolKinds: boolean
 	readonly fileBytes: number
 	readonly meter: Meter
@@ -34,6 +36,7 @@ export async function writeDumpTable(table: ChainTable, options: WriteTableOptio
 	if (stored.permissionsKey !== undefined) {
 		await target.writeFile(`${path}/${dumpLayout.PERMISSIONS}`, text(openPermissions(stored)))
 	}
+	if (options.withChangefeeds) await writeDumpParts(path, stored.changefeeds, target)
 	let files = 0
 	let bytes = 0
 	async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,4 @@
-import { BackupError, isBackupError, type Storage } from '@ydbackup/core'
+import { BackupError, DEFINED_KINDS, isBackupError, type Storage } from '@ydbackup/core'
 import {
 	dumpLayout,
 	encryption,
@@ -14,6 +14,8 @@ import type { Unseal } from '../encryption/unseal.ts'
 
 const KIND = 'SchemaMapping/metadata.json'
 const MAPPING = 'SchemaMapping/mapping.json'
+
+const SCHEMES = new Set([dumpLayout.SCHEME, ...DEFINED_KINDS.map((kind) => layout.definitionName(kind))])
 
 /** What decrypts an export that the cluster encrypted. Names are those without `.enc`. */
 export interface ForeignCipher {
@@ -76,14 +78,25 @@ function createForeignCipher(key: EncryptionKey, algorithm: EncryptionAlgorithm,
 		if (name === KIND) return encryption.fileIv(exportIv, 'metadata')
 		if (name === MAPPING) return encryption.fileIv(exportIv, 'mapping')
 		const cut = name.lastIndexOf('/')
-		const item = ivs.get(name.slice(0, Math.max(0, cut)))
-		if (item === undefined) return undefined
+		const folder = name.slice(0, Math.max(0, cut))
 		const file = name.slice(cut + 1)
+		const item = ivs.get(folder)
+		if (item === undefined) return ivOfFeed(folder, file)
+		if (file === layout.definitionName('topic')) return encryption.fileIv(item, 'topicCreate')
+		if (SCHEMES.has(file)) return encryption.fileIv(item, 'scheme')
 		if (file === dumpLayout.METADATA) return encryption.fileIv(item, 'metadata')
 		if (file === dumpLayout.PERMISSIONS) return encryption.fileIv(item, 'permissions')
-		if (file === dumpLayout.SCHEME) return encryption.fileIv(item, 'scheme')
 		const data = dumpLayout.readDataName(file)
 		return data && encryption.fileIv(item, 'data', data.number)
+	}
+	/** Changefeeds lie in folders that are numbered from 1, and their IVs from 0. */
+	function ivOfFeed(folder: string, file: string): Uint8Array | undefined {
+		const cut = folder.lastIndexOf('/')
+		const item = ivs.get(folder.slice(0, Math.max(0, cut)))
+		const number = /^\d{3,}$/u.exec(folder.slice(cut + 1))
+		if (item === undefined || number === null) return undefined
+		if (file === layout.partName('changefeed')) return encryption.fileIv(item, 'changefeed', Number(number[0]) - 1)
+		return file === layout.partTopicName ? encryption.fileIv(item, 'topic', Number(number[0]) - 1) : undefined
 	}
 	const optionsOf = (name: string): Parameters<typeof encryption.decryptWhole>[1] => ({
 		key,

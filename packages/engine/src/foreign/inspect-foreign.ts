@@ -1,6 +1,7 @@
 import { printProtoText, parseProtoText, dumpLayout } from '@ydbackup/format'
 
 import type { Note } from '../backup/backup-plan.ts'
+import type { KindFilter } from '../choose/kind-filter.ts'
 import { comparePaths } from '../choose/object-path.ts'
 import type { Selection } from '../choose/selection.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
@@ -8,7 +9,9 @@ import { runAll } from '../flow/run-all.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
 import { objectMissing } from '../part/damage.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
+import type { StoredObject } from '../part/stored-object.ts'
 import { type Foreign, type ForeignDirectory, type ForeignObject, join } from './open-foreign.ts'
+import { isDefinedObject, readForeignObject } from './read-object.ts'
 import { type ReadForeignOptions, readForeignTable } from './read-table.ts'
 import { readSmall } from './read-small.ts'
 
@@ -16,6 +19,7 @@ import { readSmall } from './read-small.ts'
 export interface ForeignInspection {
 	readonly tables: readonly StoredTable[]
 	readonly directories: readonly StoredDirectory[]
+	readonly objects: readonly StoredObject[]
 	readonly findings: readonly Finding[]
 	readonly problems: readonly { readonly path: string; readonly message: string }[]
 	readonly notes: readonly Note[]
@@ -26,12 +30,14 @@ export interface ForeignInspection {
 export async function inspectForeign(
 	foreign: Foreign,
 	selection: Selection,
+	kinds: KindFilter,
 	options: ReadForeignOptions,
 ): Promise<ForeignInspection> {
 	const { signal } = options
 	const { storage } = foreign.files
 	const tables: StoredTable[] = []
 	const directories: StoredDirectory[] = []
+	const objects: StoredObject[] = []
 	const findings: Finding[] = []
 	const isAll = selection.isEverything && options.schemes
 	const problems = (isAll ? foreign.leftOut : []).map(({ path, reason }) => ({ path, message: reason }))
@@ -45,6 +51,15 @@ export async function inspectForeign(
 		findings.push(...read.findings)
 		problems.push(...read.problems.map((message) => ({ path, message })))
 		notes.push(...read.notes.map((note) => ({ path, ...note })))
+		warnings.push(...read.warnings.map((message) => ({ path, message })))
+	}
+
+	async function readObject(object: Parameters<typeof readForeignObject>[0], stop: AbortSignal): Promise<void> {
+		const read = await readForeignObject(object, { ...options, signal: stop })
+		const { path } = object
+		if (read.object !== undefined) objects.push(read.object)
+		findings.push(...read.findings)
+		problems.push(...read.problems.map((message) => ({ path, message })))
 		warnings.push(...read.warnings.map((message) => ({ path, message })))
 	}
 
@@ -64,10 +79,13 @@ export async function inspectForeign(
 		}
 	}
 
-	const chosen = foreign.objects.filter(({ path }) => selection.takes(path))
+	const chosen = foreign.objects.filter(({ path, found }) => selection.takes(path) && kinds.takes(found.kind))
 	await runAll(chosen, requestConcurrency(storage), signal, async (object, stop) => {
 		if (object.found.kind === 'table') return readTable(object, stop)
-		if (options.schemes) problems.push({ path: object.path, message: await notRestored(object, foreign, stop) })
+		if (!options.schemes) return undefined
+		if (isDefinedObject(object)) return readObject(object, stop)
+		problems.push({ path: object.path, message: notRestored(object) })
+		return undefined
 	})
 	for (const { path, folder } of foreign.unknown.filter((one) => selection.takes(one.path))) {
 		const key = join(folder, dumpLayout.SCHEME)
@@ -77,6 +95,7 @@ export async function inspectForeign(
 	return {
 		tables: tables.toSorted(byPath),
 		directories: directories.toSorted(byPath),
+		objects: objects.toSorted(byPath),
 		findings: findings.toSorted((a, b) => comparePaths(a.key, b.key)),
 		problems: problems.toSorted(byPath),
 		notes: notes.toSorted(byPath),
@@ -84,20 +103,11 @@ export async function inspectForeign(
 	}
 }
 
-/** Kinds that the engine does not restore yet. A statement's file says where it is from: whoever runs it by hand needs that. */
-async function notRestored({ found }: ForeignObject, foreign: Foreign, signal: AbortSignal): Promise<string> {
+/** What is nothing that a restore makes: databases of a cluster, and the system's own views. */
+function notRestored({ found }: ForeignObject): string {
 	const key = join(found.folder, found.marker)
 	if (found.kind === 'database') return `it is a database of its own: restore from its folder; ${key} is not restored`
-	const resources = found.rateLimiters.length === 0 ? '' : ` with its ${found.rateLimiters.length} rate limiters`
-	const what = `it is a ${found.kind}${resources}: this version restores tables and directories only`
-	if (!found.marker.endsWith('.sql')) return `${what}; it is described in ${key}`
-	try {
-		const sql = dumpLayout.readSqlFile(await readSmall(foreign.files, key, signal), key)
-		const root = sql.root ?? sql.database
-		return `${what}; its statement is in ${key}${root === undefined ? '' : `, with paths below ${root}`}`
-	} catch (error) {
-		return `${what}; ${findingOf(error, key, 'data').message}`
-	}
+	return `it is a ${found.kind}, which the server makes itself: ${key} is not restored`
 }
 
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {

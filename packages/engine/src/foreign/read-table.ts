@@ -1,5 +1,5 @@
-import { isBackupError, type ProtoText, type SnapshotSink } from '@ydbackup/core'
-import { dumpLayout, layout, parseProtoText, printProtoText, tableSchemaOf } from '@ydbackup/format'
+import type { SnapshotSink } from '@ydbackup/core'
+import { dumpLayout, parseProtoText, printProtoText, tableSchemaOf } from '@ydbackup/format'
 
 import { isColumnTable } from '../part/column-table.ts'
 import { openPermissions, openScheme, type PartFile, type StoredTable } from '../part/contents.ts'
@@ -7,7 +7,8 @@ import { objectDamaged, objectMissing } from '../part/damage.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
 import { type ForeignFiles, storedKey } from './foreign-files.ts'
 import { type ForeignObject, join } from './open-foreign.ts'
-import { checkSidecar, readSidecar, readSmall } from './read-small.ts'
+import { openItem } from './read-item.ts'
+import { readSidecar } from './read-small.ts'
 
 export interface ReadForeignOptions {
 	readonly files: ForeignFiles
@@ -16,6 +17,7 @@ export interface ReadForeignOptions {
 	/** What is going to be restored. */
 	readonly rows: boolean
 	readonly schemes: boolean
+	readonly changefeeds: boolean
 	readonly rights: boolean
 	readonly signal: AbortSignal | undefined
 }
@@ -32,9 +34,6 @@ export interface ReadTable {
 	readonly warnings: readonly string[]
 }
 
-/** Fields of a request that are none of a table: what `ydb tools dump` never writes and a server would obey. */
-const OF_REQUEST = new Set(['path', 'session_id', 'operation_params', 'temporary'])
-
 /**
  * Reads the small files of a table. Everything that is wrong is collected; it throws only when the store cannot be asked.
  */
@@ -42,77 +41,22 @@ export async function readForeignTable(
 	{ path, found }: ForeignObject,
 	options: ReadForeignOptions,
 ): Promise<ReadTable> {
-	const { sink, signal } = options
+	const { signal } = options
 	const { folder, files } = found
-	const findings: Finding[] = []
-	const problems: string[] = []
+	const item = await openItem({ path, found }, options)
+	const { findings, problems, checksums, attempt } = item
 	const warnings = found.strange.map((name) => `its folder ${name} is nothing that is known: it is not restored`)
 	const schemeKey = join(folder, dumpLayout.SCHEME)
 	const permissionsKey = files.has(dumpLayout.PERMISSIONS) ? join(folder, dumpLayout.PERMISSIONS) : undefined
-
-	async function attempt<T>(
-		key: string,
-		severity: Finding['severity'],
-		work: () => Promise<T>,
-	): Promise<T | undefined> {
-		try {
-			return await work()
-		} catch (error) {
-			findings.push(findingOf(error, key, severity, path))
-			return undefined
-		}
-	}
-	/** The bytes of a file, compared with its sidecar where there must be one. */
-	async function readChecked(key: string, hasSidecar: boolean): Promise<Uint8Array> {
-		const bytes = await readSmall(options.files, key, signal)
-		if (!hasSidecar) return bytes
-		try {
-			await checkSidecar(options.files, key, bytes, signal)
-		} catch (error) {
-			// Without a sidecar YDB's import would stumble; the bytes may be right all the same.
-			if (!isBackupError(error, 'OBJECT_MISSING')) throw error
-			findings.push(findingOf(error, key, 'native', path))
-		}
-		return bytes
-	}
-
-	const metadataKey = join(folder, dumpLayout.METADATA)
-	const metadata = !files.has(dumpLayout.METADATA)
-		? undefined
-		: await attempt(metadataKey, 'native', async () => {
-				const bytes = await readSmall(options.files, metadataKey, signal)
-				const said = layout.readItemMetadata(bytes, metadataKey)
-				if (said.checksums) await checkSidecar(options.files, metadataKey, bytes, signal)
-				return said
-			})
-	if (options.layout === 'export' && !files.has(dumpLayout.METADATA)) {
-		findings.push(findingOf(objectMissing(metadataKey), metadataKey, 'native', path))
-	}
-	const checksums = metadata?.checksums ?? false
-	if (metadata?.permissions === true && permissionsKey === undefined) {
-		const key = join(folder, dumpLayout.PERMISSIONS)
-		findings.push(findingOf(objectMissing(key), key, 'data', path))
-	}
-
 	const parts = options.rows ? await readParts() : []
 	const scheme = await attempt(schemeKey, 'data', async () => {
-		const given = parseProtoText(await readChecked(schemeKey, checksums), schemeKey)
+		const given = parseProtoText(await item.read(schemeKey), schemeKey)
 		// Before anything is taken out: a column of an unknown type must not lose its type in silence.
 		tableSchemaOf(given, path)
-		return known('CreateTableRequest', given)
+		return item.known('CreateTableRequest', given)
 	})
-	const permissions =
-		permissionsKey === undefined || metadata?.permissions === false || !options.rights
-			? []
-			: await attempt(permissionsKey, 'data', async () =>
-					known(
-						'ModifyPermissionsRequest',
-						parseProtoText(await readChecked(permissionsKey, checksums), permissionsKey),
-					),
-				)
-	const changefeeds = new Set([...found.changefeeds, ...(metadata?.changefeeds ?? []).map(({ name }) => name)])
-	for (const name of options.schemes ? changefeeds : [])
-		problems.push(`its changefeed ${name} is not restored: this version restores none`)
+	const permissions = await item.permissions()
+	const changefeeds = options.schemes && options.changefeeds ? await item.parts() : []
 	const notes = found.indexTables.map((name) => ({
 		kind: 'index data',
 		reason: `the rows of ${name} are not needed: indexes are built again`,
@@ -131,6 +75,7 @@ export async function readForeignTable(
 		rowHash: undefined,
 		plainBytes: parts.reduce((sum, part) => sum + part.size, 0),
 		parts,
+		changefeeds,
 		unseal: options.files.cipher?.unseal,
 		foreign: { mayRepeatRows: options.layout === 'dump' },
 		schemeKey,
@@ -149,17 +94,6 @@ export async function readForeignTable(
 
 	function end(read: StoredTable | undefined): ReadTable {
 		return { table: read, findings, problems, notes, warnings }
-	}
-
-	/** Without fields that are not the table's, and without those that the target's client does not know, which are named. */
-	function known(request: 'CreateTableRequest' | 'ModifyPermissionsRequest', given: ProtoText): ProtoText {
-		const own = given.filter((field) => !OF_REQUEST.has(field.name))
-		if (sink.knownPart === undefined) return own
-		const { known: tree, unknown } = sink.knownPart(request, own)
-		if (unknown.length > 0 && options.schemes) {
-			problems.push(`its settings ${unknown.slice(0, 10).join(', ')} are not restored: this version does not know them`)
-		}
-		return tree
 	}
 
 	async function readParts(): Promise<PartFile[] | undefined> {

@@ -1,4 +1,4 @@
-import { layout, type Manifest, type ManifestFile, type ManifestObject } from '@ydbackup/format'
+import { isDefined, layout, type Manifest, type ManifestFile, type ManifestObject } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
 import { isObjectPath } from '../choose/object-path.ts'
@@ -18,10 +18,12 @@ export function checkConsistency(
 	}
 
 	for (const object of manifest.objects) {
-		if (!isObjectPath(object.path)) report(JSON.stringify(object.path), 'this is not a path of an object')
+		// The empty path is the database itself.
+		const isRoot = object.path === '' && object.kind === 'directory'
+		if (!isRoot && !isObjectPath(object.path)) report(JSON.stringify(object.path), 'this is not a path of an object')
 		else if (seen.has(object.path)) report(object.path, 'the manifest has it twice')
 		seen.add(object.path)
-		if (object.kind !== 'directory' && object.prefix === undefined) report(object.path, 'the table has no folder')
+		if (object.kind !== 'directory' && object.prefix === undefined) report(object.path, 'it has no folder')
 	}
 	if (groups.get('')?.some((file) => file.role === 'objects') !== true) {
 		report('objects.json', 'the manifest does not list it')
@@ -33,6 +35,17 @@ export function checkConsistency(
 }
 
 function* contradictions(object: ManifestObject, files: readonly ManifestFile[]): Generator<string> {
+	const within = files.filter((file) => file.role === 'changefeed' || file.role === 'rate-limiter')
+	if (within.length !== (object.parts ?? 0)) {
+		yield `it has ${object.parts ?? 0} parts and ${within.length} files that make them`
+	}
+	if (isDefined(object)) {
+		const made = files.filter((file) => file.role === 'scheme')
+		const name = layout.definitionName(object.kind)
+		const [first] = made
+		if (made.length !== 1 || first === undefined || !isNamed(first.key, name)) yield `it has no ${name}`
+		return
+	}
 	const parts = files
 		.filter((file) => file.role === 'data')
 		.toSorted((a, b) => (a.partition ?? -1) - (b.partition ?? -1))
@@ -65,4 +78,8 @@ function* contradictions(object: ManifestObject, files: readonly ManifestFile[])
 	if (object.rowHash !== undefined && object.rowHash !== sum.digest()) {
 		yield 'the hashes of rows of its data files do not add up to its own'
 	}
+}
+
+function isNamed(key: string, name: string): boolean {
+	return key.endsWith(`/${name}`) || key.endsWith(`/${name}${layout.encryptedSuffix}`)
 }

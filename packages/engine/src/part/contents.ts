@@ -1,4 +1,11 @@
-import { BackupError, type KeyRange, protoString, type ProtoText, type TableSchema } from '@ydbackup/core'
+import {
+	BackupError,
+	type KeyRange,
+	type ObjectPart,
+	protoString,
+	type ProtoText,
+	type TableSchema,
+} from '@ydbackup/core'
 import {
 	type Compression,
 	type Manifest,
@@ -44,6 +51,7 @@ export interface StoredTable {
 	readonly plainBytes: number
 	/** In the order of partitions; empty for a table whose rows are merged from a chain. */
 	readonly parts: readonly PartFile[]
+	readonly changefeeds: readonly ObjectPart[]
 	/** Another tool wrote it: counts are not known before its files are read, and partitions may be spread over them in any way. */
 	readonly foreign?: { readonly mayRepeatRows: boolean } | undefined
 	/** Decrypts its files; undefined when they are not encrypted. */

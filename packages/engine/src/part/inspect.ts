@@ -1,6 +1,7 @@
 import type { Storage } from '@ydbackup/core'
 import {
 	decodeObjects,
+	isDefined,
 	layout,
 	type Manifest,
 	type ManifestFile,
@@ -18,9 +19,10 @@ import { checkConsistency } from './consistency.ts'
 import { filesByObject, openPermissions, openScheme, type StoredDirectory, type StoredTable } from './contents.ts'
 import { objectDamaged, objectMissing } from './damage.ts'
 import { type Finding, findingOf } from './finding.ts'
-import { sidecarKey } from './keys.ts'
+import { itemKey, sidecarKey } from './keys.ts'
 import { checkNative } from './native-files.ts'
 import { readWhole } from './read-object.ts'
+import { type ItemTexts, readStoredObject, readStoredParts, type StoredObject } from './stored-object.ts'
 
 /**
  * `sizes`: every object is there and has its size. `stored`: also every stored byte of all but data files is right; of an encrypted
@@ -31,7 +33,7 @@ export type InspectLevel = 'sizes' | 'stored' | 'contents'
 export interface InspectOptions {
 	readonly storage: Storage
 	readonly backup: OpenedBackup
-	/** Prefixes of the tables that matter; undefined for all. */
+	/** Prefixes of the tables and objects that matter; undefined for all. */
 	readonly tables?: ReadonlySet<string> | undefined
 	readonly level: InspectLevel
 	readonly signal: AbortSignal | undefined
@@ -42,6 +44,8 @@ export interface Inspection {
 	/** Those that can be read, with `contents` only. */
 	readonly tables: readonly StoredTable[]
 	readonly directories: readonly StoredDirectory[]
+	/** Neither tables nor directories. */
+	readonly objects: readonly StoredObject[]
 	/** By prefix: what the tables of an increment were at its end. */
 	readonly links: NonNullable<ObjectsFile['links']>
 }
@@ -79,12 +83,23 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 			findings.push(findingOf(error, file.key, severity, pathOf.get(file.object ?? '')))
 		}
 	})
-	if (level !== 'contents') return { findings: inOrder(findings), tables: [], directories: [], links: {} }
+	if (level !== 'contents') return { findings: inOrder(findings), tables: [], objects: [], directories: [], links: {} }
 
 	const shared = readObjects(manifest, groups.get('') ?? [], texts, findings)
 	const tables: StoredTable[] = []
+	const found: StoredObject[] = []
 	for (const object of objects) {
-		const table = storedTable(object, groups.get(object.prefix ?? '') ?? [], texts, shared, unseal)
+		const item = { files: groups.get(object.prefix ?? '') ?? [], texts, shared }
+		if (isDefined(object)) {
+			try {
+				const one = readStoredObject(object, item)
+				if (one !== undefined) found.push(one)
+			} catch (error) {
+				findings.push(findingOf(error, itemKey(manifest.id, object.prefix ?? '', ''), 'data', object.path))
+			}
+			continue
+		}
+		const table = storedTable(object, item, unseal, findings)
 		if (table === undefined) continue
 		try {
 			openScheme(table)
@@ -94,7 +109,13 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 			findings.push(findingOf(error, table.schemeKey, 'data', table.path))
 		}
 	}
-	return { findings: inOrder(findings), tables, directories: directoriesOf(shared), links: shared?.links ?? {} }
+	return {
+		findings: inOrder(findings),
+		tables,
+		objects: found,
+		directories: directoriesOf(shared),
+		links: shared?.links ?? {},
+	}
 }
 
 function inOrder(findings: readonly Finding[]): Finding[] {
@@ -144,16 +165,23 @@ function directoriesOf(objects: ObjectsFile | undefined): StoredDirectory[] {
 /** Undefined when the scheme or the permissions could not be read: a finding says so already. */
 function storedTable(
 	object: ManifestObject,
-	files: readonly ManifestFile[],
-	texts: ReadonlyMap<string, Uint8Array>,
-	shared: ObjectsFile | undefined,
+	item: ItemTexts,
 	unseal: Unseal | undefined,
+	findings: Finding[],
 ): StoredTable | undefined {
+	const { files, texts, shared } = item
 	const scheme = files.find((file) => file.role === 'scheme')
 	const permissions = files.find((file) => file.role === 'permissions')
 	const native = scheme === undefined ? undefined : texts.get(scheme.key)
 	if (scheme === undefined || native === undefined || object.prefix === undefined) return undefined
 	if (permissions !== undefined && !texts.has(permissions.key)) return undefined
+	let changefeeds: StoredTable['changefeeds'] | undefined
+	try {
+		changefeeds = readStoredParts(object, item)
+	} catch (error) {
+		findings.push(findingOf(error, scheme.key, 'data', object.path))
+	}
+	if (changefeeds === undefined) return undefined
 	const parts = files.filter((file) => file.role === 'data').toSorted((a, b) => (a.partition ?? 0) - (b.partition ?? 0))
 	return {
 		object,
@@ -163,6 +191,7 @@ function storedTable(
 		rowHash: object.rowHash,
 		plainBytes: parts.reduce((sum, part) => sum + (part.plainSize ?? part.size), 0),
 		parts,
+		changefeeds,
 		unseal,
 		...(object.rows === undefined && { foreign: { mayRepeatRows: false } }),
 		schemeKey: scheme.key,

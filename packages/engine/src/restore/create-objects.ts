@@ -15,6 +15,7 @@ const CREATES_AT_ONCE = 4
 export async function createDirectories(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
 	const { sink, reporter } = run
 	const works = new Map(run.directories.map((work) => [work.target, work]))
+	if (run.root !== undefined && run.options.noAcl !== true) await grant(run, '', run.root, signal)
 	if (run.newDirectories.length > 0) reporter.phase('directories', `creating ${run.newDirectories.length} directories`)
 	for (const target of run.newDirectories) {
 		await sink.createDirectory(target, { signal })
@@ -124,11 +125,17 @@ export async function changeOwners(run: RestoreRun, signal: AbortSignal | undefi
 	if (run.options.noAcl === true) return
 	const tables = run.tables.filter((work) => !work.existed)
 	const directories = run.directories.filter((work) => !work.existed).toReversed()
-	if (tables.length + directories.length > 0) run.reporter.phase('permissions', 'giving objects to their owners')
+	const objects = run.objects.filter((work) => work.stage === 'finished')
+	if (tables.length + directories.length + objects.length > 0)
+		run.reporter.phase('permissions', 'giving objects to their owners')
 	await runAll(tables, CREATES_AT_ONCE, signal, async (work, stop) => {
 		await changeOwner(run, work.target, openPermissions(work.stored), stop)
 	})
+	await runAll(objects, CREATES_AT_ONCE, signal, async (work, stop) => {
+		await changeOwner(run, work.target, work.stored.permissions, stop)
+	})
 	for (const work of directories) await changeOwner(run, work.target, directoryPermissions(work), signal)
+	if (run.root !== undefined) await changeOwner(run, '', run.root, signal)
 }
 
 async function changeOwner(

@@ -4,7 +4,7 @@ import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import { isWithin } from '../choose/object-path.ts'
 import { settleSwap } from './replace-tables.ts'
-import type { RestoreRun, TableWork } from './restore-run.ts'
+import type { ObjectWork, RestoreRun, TableWork } from './restore-run.ts'
 
 const DROP_MS = 120_000
 const SHOWN = 20
@@ -23,6 +23,8 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 	const kept = run.tables.filter((work) => isFull(work) && !isUnused(work) && work.replaces?.state !== 'swapping')
 	if (incomplete.length > 0) reporter.phase('cleanup', `dropping ${incomplete.length} incomplete tables of this run`)
 
+	const unfinished = run.objects.filter((work) => work.stage === 'created')
+	const made = run.objects.filter((work) => work.stage === 'finished' || work.stage === 'creating')
 	const left: string[] = []
 	for (const work of incomplete) {
 		try {
@@ -34,22 +36,34 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 	}
 	// A rename that went on after its answer was lost may have come before the drops.
 	await settleSwap(run, unsettled, signal)
+	for (const { target, stored } of unfinished) {
+		try {
+			await sink.dropObject(target, stored.kind, { signal })
+		} catch (failure) {
+			left.push(target)
+			reporter.warn(`it is incomplete and could not be dropped: ${reasonText(failure)}; drop it by hand`, target)
+		}
+	}
 	for (const path of run.createdDirectories.toReversed()) {
 		const isNeeded =
-			[...kept, ...unsure].some((work) => isWithin(work.target, path)) || left.some((one) => isWithin(one, path))
+			[...kept, ...unsure, ...made].some((work) => isWithin(work.target, path)) ||
+			left.some((one) => isWithin(one, path))
 		if (isNeeded) continue
 		// Not empty means that somebody else put something there: then it is not ours any more.
 		await sink.removeDirectory(path, { signal }).catch(() => undefined)
 	}
 	const advice = [
 		adviceOf(error),
-		list('complete and kept', kept),
+		list('complete and kept', [...kept, ...made.filter(({ stage }) => stage === 'finished')]),
 		list(
 			'dropped as incomplete',
 			incomplete.filter((work) => !left.includes(work.place)),
 		),
 		left.length > 0 ? `incomplete, drop by hand: ${left.slice(0, SHOWN).join(', ')}` : undefined,
-		list('perhaps created, look before restoring again', unsure),
+		list('perhaps created, look before restoring again', [
+			...unsure,
+			...made.filter(({ stage }) => stage === 'creating'),
+		]),
 		...formerTables(run.tables),
 		touched(run.tables),
 	]
@@ -112,8 +126,8 @@ function touched(tables: readonly TableWork[]): string | undefined {
 
 function list(
 	what: string,
-	works: readonly TableWork[],
-	nameOf: (work: TableWork) => string = ({ place }) => place,
+	works: readonly (TableWork | ObjectWork)[],
+	nameOf: (work: TableWork | ObjectWork) => string = (work) => ('place' in work ? work.place : work.target),
 ): string | undefined {
 	return works.length === 0 ? undefined : `${what}: ${shown(works.map(nameOf))}`
 }

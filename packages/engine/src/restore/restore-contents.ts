@@ -2,32 +2,37 @@ import {
 	BackupError,
 	interruption,
 	isBackupError,
+	type ProtoText,
 	type SourceObject,
 	type Storage,
 	throwIfInterrupted,
 } from '@ydbackup/core'
-import type { Compression } from '@ydbackup/format'
+import { type Compression, parseProtoText } from '@ydbackup/format'
 
 import type { Note } from '../backup/backup-plan.ts'
 import type { ChainTable } from '../chain/open-chain.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
+import type { PathMapping } from '../choose/path-mapping.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { type StallWatch, watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { isColumnTable } from '../part/column-table.ts'
 import { openScheme, type StoredDirectory } from '../part/contents.ts'
+import type { StoredObject } from '../part/stored-object.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
 import { checkTies, type TiedTable } from './check-ties.ts'
 import { changeOwners, createDirectories, createTables } from './create-objects.ts'
 import { finishTables, switchTtlOn } from './finish-tables.ts'
 import { giveUp } from './give-up.ts'
+import { orderObjects, planObject } from './order-objects.ts'
+import { addChangefeeds, createObjects } from './restore-objects.ts'
 import type { Problem, RestoreOutcome, RestoreSettings } from './restore-options.ts'
 import type { RestoreChoice, RestoreItem } from './restore-plan.ts'
 import { createReplacement, replacementStamp } from './replacement.ts'
 import { assertReplaceable, dropFormer, nameLeftovers, swapTables } from './replace-tables.ts'
 import { resultOf } from './restore-result.ts'
-import type { DirectoryWork, RestoreRun, TableWork } from './restore-run.ts'
+import type { DirectoryWork, ObjectWork, RestoreRun, TableWork } from './restore-run.ts'
 import { writeRows } from './write-rows.ts'
 
 const STALL_LIMIT_MS = 30 * 60_000
@@ -45,6 +50,10 @@ export interface Contents {
 	/** All that `choice` has, at least. */
 	readonly tables: readonly ChainTable[]
 	readonly directories: readonly StoredDirectory[]
+	/** All that `choice` has, at least. */
+	readonly objects: readonly StoredObject[]
+	/** What statements are rewritten by: the database that they are from, and where its paths go. */
+	readonly source: { readonly database: string; readonly mapping: PathMapping }
 	/** Ids of the keys that opened it. */
 	readonly keysUsed: readonly string[]
 	readonly notes: readonly Note[]
@@ -119,6 +128,7 @@ function createRun(
 			replaces,
 			expected: { rows: table.stored.rows, rowHash: table.stored.rowHash },
 			stage: 'waiting',
+			createdParts: [],
 			isCompared: false,
 			read: new Map(),
 		}
@@ -129,8 +139,10 @@ function createRun(
 			return { stored: directory, target, existed: found.has(target) }
 		},
 	)
+	const objects = options.dataOnly === true ? [] : planObjects(options, contents, found)
 	const wanted = new Set(directories.map((work) => work.target))
-	for (const { target } of [...directories, ...tables]) for (const path of ancestorsOf(target)) wanted.add(path)
+	for (const { target } of [...directories, ...tables, ...objects])
+		for (const path of ancestorsOf(target)) wanted.add(path)
 	return {
 		options,
 		sink: options.sink,
@@ -144,6 +156,9 @@ function createRun(
 		concurrency: mergeConcurrency(chooseConcurrency(options.concurrency, storage), contents.backups),
 		tables: tables.toSorted((a, b) => b.stored.plainBytes - a.stored.plainBytes),
 		directories,
+		objects,
+		withChangefeeds: choice.changefeeds,
+		root: rootRights(options, rights.get('')),
 		newDirectories: Array.from(wanted)
 			.filter((path) => !found.has(path))
 			.toSorted(comparePaths),
@@ -162,6 +177,35 @@ function columnTablesOf({ tables }: Contents): Set<string> {
 	return new Set(
 		tables.filter(({ stored }) => isColumnTable(openScheme(stored).scheme)).map(({ stored }) => stored.path),
 	)
+}
+
+/** Objects as they will be created, in that order. Errors: `FORMAT_INVALID` naming the file of one. */
+function planObjects(
+	{ sink: { database } }: RestoreSettings,
+	{ choice, objects, source }: Contents,
+	found: ReadonlyMap<string, SourceObject>,
+): ObjectWork[] {
+	const stored = new Map(objects.map((object) => [object.path, object]))
+	const restored = new Set([...choice.tables, ...choice.objects].map(({ path }) => path))
+	const places = { source: source.database, database, mapping: source.mapping, restored }
+	const planned = choice.objects.map(({ path, target }) => {
+		const object = stored.get(path)
+		if (object === undefined) throw new BackupError('INTERNAL', `${path} was checked and is not there`)
+		return planObject(object, target, places)
+	})
+	return orderObjects(planned).map((each): ObjectWork => {
+		const { stored: object, target } = each
+		return { stored: object, planned: each, target, existed: found.has(target), stage: 'waiting', createdParts: [] }
+	})
+}
+
+/** What the database itself gets, where that is asked for. Errors: `CONFIG_INVALID` when the backup has it not. */
+function rootRights({ rootAcl }: RestoreSettings, stored: StoredDirectory | undefined): ProtoText | undefined {
+	if (rootAcl !== true) return undefined
+	if (stored !== undefined) return parseProtoText(stored.permissionsText, 'the rights of the database')
+	throw new BackupError('CONFIG_INVALID', 'the backup has no owner and grants of the database itself', {
+		advice: 'only backups of a whole database have them: leave root-acl out, or restore another backup',
+	})
 }
 
 /** Where two directories fall together the first one's rights count. */
@@ -198,6 +242,10 @@ async function write(run: RestoreRun, { fill, fillsAll }: Pick<Contents, 'fill' 
 		}
 		if (fillsAll !== true) await finishTables(run, signal)
 		await swapTables(run, signal)
+		// The cluster's import brings them with their tables.
+		if (fillsAll === true) for (const work of run.tables) work.createdParts.push(...work.stored.changefeeds.map(({ name }) => name))
+		else await addChangefeeds(run, signal)
+		if (options.dataOnly !== true) await createObjects(run, signal)
 		if (fillsAll !== true) await switchTtlOn(run, signal)
 		await changeOwners(run, signal)
 		await dropFormer(run, signal)

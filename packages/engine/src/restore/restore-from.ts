@@ -1,5 +1,6 @@
 import { BackupError } from '@ydbackup/core'
 
+import { createKindFilter } from '../choose/kind-filter.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
 import type { Reporter } from '../events/reporter.ts'
@@ -34,12 +35,14 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 	const { storage, sink } = options
 	const selection = createSelection({ include: options.include, exclude: options.exclude }, sink.database)
 	const mapping = createMapping(options, sink.database, sink.database)
-	const found = await inspectForeign(foreign, selection, {
+	const kinds = createKindFilter(options)
+	const found = await inspectForeign(foreign, selection, kinds, {
 		files: foreign.files,
 		sink,
 		layout: foreign.layout,
 		rows: options.schemeOnly !== true,
 		schemes: options.dataOnly !== true,
+		changefeeds: kinds.takes('changefeed'),
 		rights: options.noAcl !== true && options.dataOnly !== true,
 		signal: options.signal,
 	})
@@ -50,16 +53,18 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 	const objects = [
 		...found.directories.map(({ path }) => ({ path, kind: 'directory' as const })),
 		...found.tables.map(({ object, prefix }) => ({ ...object, prefix })),
+		...found.objects.map(({ path, kind }) => ({ path, kind, prefix: path })),
 	]
 	// Where all that was chosen is of kinds that are not restored, the result says so.
-	const isNothing = found.tables.length === 0 && !found.directories.some(({ path }) => selection.takes(path))
+	const isNothing =
+		found.tables.length + found.objects.length === 0 && !found.directories.some(({ path }) => selection.takes(path))
 	if (isNothing && found.problems.length === 0) {
 		throw new BackupError('PATH_NOT_FOUND', `nothing in ${storage.location} matches`, {
 			advice: `it holds ${foreign.objects.length} objects: look at them with a dry run of all`,
 		})
 	}
 	const chosen = isNothing && found.problems.length > 0 ? [] : objects
-	const choice = chooseRestore(storage.location, chosen, selection, mapping)
+	const choice = chooseRestore(storage.location, chosen, selection, mapping, kinds)
 	for (const warning of choice.warnings) reporter.warn(warning)
 	return {
 		title: storage.location,
@@ -69,6 +74,8 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 		choice,
 		tables: found.tables.map((stored) => ({ stored, full: undefined, links: [] })),
 		directories: found.directories,
+		objects: found.objects,
+		source: { database: sink.database, mapping },
 		keysUsed: foreign.files.cipher === undefined ? [] : [foreign.files.cipher.keyId],
 		notes: found.notes,
 		problems: found.problems.map(({ path, message }) => ({ path: path === '' ? '' : mapping(path), message })),

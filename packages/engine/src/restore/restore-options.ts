@@ -40,10 +40,15 @@ export interface RestoreSettings {
 	/** Patterns over paths of the backup; see {@link BackupOptions.include}. */
 	readonly include?: readonly string[] | undefined
 	readonly exclude?: readonly string[] | undefined
+	/** Kinds of objects, of `KIND_NAMES`. Default: all. */
+	readonly kinds?: readonly string[] | undefined
+	readonly excludeKinds?: readonly string[] | undefined
+	/** Give the database itself the owner and the grants that the backup has of its own. Nothing is taken from anybody. */
+	readonly rootAcl?: boolean | undefined
 	/**
 	 * What to do about tables that exist. `fail`: refuse before anything is written; with `dataOnly`, refuse tables that hold rows.
 	 * `merge`: write the backup's rows over them; rows with other keys stay. Their scheme and rights are left alone. `replace`: a new table is
-	 * made and proven beside each, takes its name, all at one moment, and the former tables are dropped last.
+	 * made and proven beside each, takes its name, all at one moment, and the former tables are dropped last. With both every other object that exists is left as it is.
 	 */
 	readonly existing: 'fail' | 'merge' | 'replace'
 	/** Write into tables that have changefeeds, which tell their readers of every row. */
@@ -89,6 +94,8 @@ export interface RestoredTable {
 	readonly plainBytes: number | undefined
 	readonly partitions: number
 	readonly indexes: readonly string[]
+	/** Names of changefeeds that are (or in a dry run: would be) added. */
+	readonly changefeeds: readonly string[]
 	/** Whether a TTL is (or in a dry run: would be) switched on. */
 	readonly ttl: boolean
 	/** What it asks of the cluster's storage; empty when that was dropped, and for tables that existed. */
@@ -101,6 +108,19 @@ export interface RestoredDirectory {
 	readonly path: string
 	readonly target: string
 	readonly action: 'create' | 'exists'
+}
+
+/** An object that is neither table nor directory. */
+export interface RestoredObject {
+	readonly path: string
+	readonly target: string
+	readonly kind: string
+	/** `refused`: see the problem of that path. */
+	readonly action: 'create' | 'exists' | 'refused'
+	/** Names of its rate limiters. */
+	readonly parts: readonly string[]
+	/** Names of secrets that it needs, which are in no backup. */
+	readonly secrets: readonly string[]
 }
 
 /** Something that was not restored although it should have been. */
@@ -134,6 +154,8 @@ export interface RestoreOutcome {
 	readonly problems: readonly Problem[]
 	readonly tables: readonly RestoredTable[]
 	readonly directories: readonly RestoredDirectory[]
+	/** In the order in which they were created. */
+	readonly objects: readonly RestoredObject[]
 	/** Ids of the keys that opened it; empty when it is not encrypted. */
 	readonly keysUsed: readonly string[]
 	/** What the backup itself left out. */

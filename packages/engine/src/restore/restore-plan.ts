@@ -1,6 +1,7 @@
-import { BackupError, type SourceObject } from '@ydbackup/core'
-import type { ManifestObject } from '@ydbackup/format'
+import { BackupError, type DefinedKind, type SourceObject } from '@ydbackup/core'
+import { isDefined, isTable, type ManifestObject } from '@ydbackup/format'
 
+import { type KindFilter, kindName } from '../choose/kind-filter.ts'
 import { ancestorsOf, comparePaths, isObjectPath } from '../choose/object-path.ts'
 import type { PathMapping } from '../choose/path-mapping.ts'
 import type { Selection } from '../choose/selection.ts'
@@ -13,8 +14,15 @@ export interface RestoreItem {
 	readonly prefix: string | undefined
 }
 
+export interface ObjectItem extends RestoreItem {
+	readonly kind: DefinedKind
+}
+
 export interface RestoreChoice {
 	readonly tables: readonly RestoreItem[]
+	readonly objects: readonly ObjectItem[]
+	/** Whether the changefeeds of the tables are restored too. */
+	readonly changefeeds: boolean
 	/** In an order in which parents come before their children. */
 	readonly directories: readonly RestoreItem[]
 	readonly warnings: readonly string[]
@@ -29,29 +37,35 @@ export function chooseRestore(
 	objects: readonly ManifestObject[],
 	selection: Selection,
 	mapping: PathMapping,
+	kinds: KindFilter,
 ): RestoreChoice {
-	const items = objects.map((object): RestoreItem & { readonly kind: ManifestObject['kind'] } => ({
-		path: object.path,
-		target: mapping(object.path),
-		prefix: object.prefix,
-		kind: object.kind,
-	}))
-	const tables = items.filter(
-		(item) => item.kind !== 'directory' && item.kind !== 'index-changes' && selection.takes(item.path),
-	)
-	const chosen = new Set(items.filter((item) => item.kind === 'directory' && selection.takes(item.path)))
-	const needed = new Set([...tables, ...chosen].flatMap((item) => ancestorsOf(item.target)))
+	// The database itself is there, and its rights are given by themselves.
+	const items = objects
+		.filter(({ path }) => path !== '')
+		.map((object): RestoreItem & { readonly kind: ManifestObject['kind'] } => ({
+			path: object.path,
+			target: mapping(object.path),
+			prefix: object.prefix,
+			kind: object.kind,
+		}))
+	const taken = items.filter((item) => selection.takes(item.path) && kinds.takes(kindName(item.kind)))
+	const tables = taken.filter((item) => isTable(item) && item.kind !== 'index-changes')
+	const defined = taken.filter(isDefined)
+	const chosen = new Set(taken.filter((item) => item.kind === 'directory'))
+	const needed = new Set([...tables, ...defined, ...chosen].flatMap((item) => ancestorsOf(item.target)))
 	const directories = items.filter((item) => item.kind === 'directory' && (chosen.has(item) || needed.has(item.target)))
 
-	if (tables.length + directories.length === 0 && objects.length > 0) {
+	if (tables.length + defined.length + directories.length === 0 && items.length > 0) {
 		throw new BackupError('PATH_NOT_FOUND', `nothing in ${title} matches`, {
 			advice: `it holds ${objects.length} objects: look at them with backup show, or with a dry run of all`,
 		})
 	}
-	assertTargets([...directories, ...tables])
+	assertTargets([...directories, ...tables, ...defined])
 	const { patterns } = selection.unused()
 	return {
 		tables: tables.map(itemOf).toSorted(byTarget),
+		objects: defined.map((item) => ({ ...itemOf(item), kind: item.kind })).toSorted(byTarget),
+		changefeeds: kinds.takes('changefeed'),
 		directories: directories.map(itemOf).toSorted(byTarget),
 		warnings: patterns.map((pattern) => `the pattern ${pattern} matches nothing in the backup`),
 	}
@@ -60,7 +74,7 @@ export function chooseRestore(
 /** Every path of the target that must be looked at before anything is written. */
 export function pathsToProbe(choice: RestoreChoice): string[] {
 	const paths = new Set<string>()
-	for (const { target } of [...choice.directories, ...choice.tables]) {
+	for (const { target } of [...choice.directories, ...choice.tables, ...choice.objects]) {
 		for (const path of ancestorsOf(target)) paths.add(path)
 		paths.add(target)
 	}
@@ -82,7 +96,8 @@ export function findConflicts(
 ): { readonly taken: string[]; readonly missing: string[] } {
 	const taken = new Set<string>()
 	const missing: string[] = []
-	for (const { target } of [...choice.directories, ...choice.tables]) {
+	const objects = rules.dataOnly ? [] : choice.objects
+	for (const { target } of [...choice.directories, ...choice.tables, ...objects]) {
 		for (const path of ancestorsOf(target)) {
 			const object = found.get(path)
 			if (object !== undefined && object.kind !== 'directory') taken.add(`${path} is a ${nameOf(object)}`)
@@ -102,6 +117,12 @@ export function findConflicts(
 		} else if (rules.existing === 'fail' && !rules.dataOnly) {
 			taken.add(target)
 		}
+	}
+	for (const { target, kind } of objects) {
+		const object = found.get(target)
+		if (object === undefined) continue
+		if (object.kind !== kind) taken.add(`${target} is a ${nameOf(object)}`)
+		else if (rules.existing === 'fail') taken.add(target)
 	}
 	return { taken: Array.from(taken), missing }
 }
@@ -131,9 +152,13 @@ function assertTargets(items: readonly (RestoreItem & { readonly kind: string })
 		for (const path of ancestorsOf(item.target)) {
 			const above = byPath.get(path)
 			if (above === undefined || above.kind === 'directory') continue
-			throw new BackupError('CONFIG_INVALID', `${item.path} would go below ${path}, which is the table ${above.path}`, {
-				advice: 'map them to different places',
-			})
+			throw new BackupError(
+				'CONFIG_INVALID',
+				`${item.path} would go below ${path}, which is the ${kindName(above.kind)} ${above.path}`,
+				{
+					advice: 'map them to different places',
+				},
+			)
 		}
 	}
 }

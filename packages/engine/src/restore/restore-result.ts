@@ -1,6 +1,6 @@
 import { openScheme } from '../part/contents.ts'
-import type { RestoredTable, RestoreOutcome } from './restore-options.ts'
-import type { RestoreRun, TableWork } from './restore-run.ts'
+import type { RestoredObject, RestoredTable, RestoreOutcome } from './restore-options.ts'
+import type { ObjectWork, RestoreRun, TableWork } from './restore-run.ts'
 import { splitScheme } from './split-scheme.ts'
 import { storageNeeds } from './storage-pools.ts'
 
@@ -13,6 +13,7 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
 		outcome: run.problems.length > 0 ? 'partial' : 'complete',
 		problems: run.problems,
 		tables: run.tables.map((work) => tableResult(run, work)).toSorted((a, b) => (a.target < b.target ? -1 : 1)),
+		objects: run.objects.map((work) => objectResult(work, options.dryRun === true)),
 		directories: run.directories.map(({ stored, target, existed }) => ({
 			path: stored.path,
 			target,
@@ -28,7 +29,21 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
 	}
 }
 
-function tableResult({ options }: RestoreRun, work: TableWork): RestoredTable {
+function objectResult(
+	{ stored, planned, target, existed, stage, createdParts }: ObjectWork,
+	isDryRun: boolean,
+): RestoredObject {
+	return {
+		path: stored.path,
+		target,
+		kind: stored.kind,
+		action: existed ? 'exists' : stage === 'refused' ? 'refused' : 'create',
+		parts: isDryRun && !existed ? stored.parts.map(({ name }) => name) : createdParts,
+		secrets: existed ? [] : planned.secrets,
+	}
+}
+
+function tableResult({ options, withChangefeeds }: RestoreRun, work: TableWork): RestoredTable {
 	const { stored, target, existed, replaces, isCompared } = work
 	const { scheme, ranges } = openScheme(stored)
 	const phases = splitScheme(scheme)
@@ -38,7 +53,8 @@ function tableResult({ options }: RestoreRun, work: TableWork): RestoredTable {
 		action: existed ? (options.existing === 'merge' ? 'merge' : 'fill') : replaces ? 'replace' : 'create',
 		...(options.schemeOnly === true ? { rows: 0, plainBytes: 0 } : sizesOf(work, options.dryRun === true)),
 		partitions: ranges.length,
-		indexes: existed ? [] : phases.indexes.map((index) => index.name),
+		indexes: existed ? [] : [...phases.uniqueIndexes, ...phases.indexes.map((index) => index.name)],
+		changefeeds: existed || !withChangefeeds ? [] : feedsOf(work, options.dryRun === true),
 		ttl: !existed && phases.ttl !== undefined && options.ttl !== 'off',
 		storage: existed || options.storageSettings === 'drop' ? [] : storageNeeds(scheme),
 		isCompared,
@@ -53,4 +69,8 @@ function sizesOf({ stored, expected, read }: TableWork, isDryRun: boolean): Pick
 		rows: facts.reduce((sum, { rows }) => sum + rows, 0),
 		plainBytes: facts.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
 	}
+}
+
+function feedsOf({ stored, createdParts }: TableWork, isDryRun: boolean): readonly string[] {
+	return isDryRun ? stored.changefeeds.map(({ name }) => name) : createdParts
 }

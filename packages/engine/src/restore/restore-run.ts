@@ -1,4 +1,4 @@
-import type { SnapshotSink, Storage } from '@ydbackup/core'
+import type { ProtoText, SnapshotSink, Storage } from '@ydbackup/core'
 import type { Compression } from '@ydbackup/format'
 
 import type { Note } from '../backup/backup-plan.ts'
@@ -9,6 +9,8 @@ import type { StoredDirectory, StoredTable } from '../part/contents.ts'
 import type { RowFacts } from '../part/read-part.ts'
 import type { ExpectedRows } from './compare-rows.ts'
 import type { Replacement } from './replacement.ts'
+import type { StoredObject } from '../part/stored-object.ts'
+import type { PlannedObject } from './order-objects.ts'
 import type { Problem, RestoreSettings } from './restore-options.ts'
 
 /**
@@ -31,6 +33,8 @@ export interface TableWork {
 	/** The rows that it must have, and their hash: those of {@link stored}, or what a chain gave that knows changes alone. */
 	expected: ExpectedRows
 	stage: TableStage
+	/** Names of its changefeeds that are there. */
+	readonly createdParts: string[]
 	isCompared: boolean
 	/** By key: the files of a foreign table that were read to their ends. */
 	readonly read: Map<string, RowFacts>
@@ -40,6 +44,17 @@ export interface DirectoryWork {
 	readonly stored: StoredDirectory
 	readonly target: string
 	readonly existed: boolean
+}
+
+/** An object that is neither table nor directory. `refused`: the database did not want it, and the run went on. */
+export interface ObjectWork {
+	readonly stored: StoredObject
+	readonly planned: PlannedObject
+	readonly target: string
+	readonly existed: boolean
+	stage: 'waiting' | 'creating' | 'created' | 'finished' | 'refused'
+	/** Names of its rate limiters that are there. */
+	readonly createdParts: string[]
 }
 
 /** One run of a restore. */
@@ -61,6 +76,12 @@ export interface RestoreRun {
 	readonly tables: readonly TableWork[]
 	/** Parents first. */
 	readonly directories: readonly DirectoryWork[]
+	/** In the order in which they are created. */
+	readonly objects: readonly ObjectWork[]
+	/** Whether tables get their changefeeds. */
+	readonly withChangefeeds: boolean
+	/** Owner and grants for the database itself, where they are asked for. */
+	readonly root: ProtoText | undefined
 	/** Directories that were not there before, parents first: those of the backup and those that the mapping needs. */
 	readonly newDirectories: readonly string[]
 	/** Those of them that this run has created by now. */

@@ -4,6 +4,7 @@ import type { Manifest } from '@ydbackup/format'
 import { assertImportSettings } from '../cluster/fill-by-import.ts'
 import { openImport } from '../cluster/open-import.ts'
 import { openChosen } from '../chain/open-chosen.ts'
+import { createKindFilter } from '../choose/kind-filter.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
 import { createKeyring } from '../encryption/keyring.ts'
@@ -78,7 +79,8 @@ async function openBackup(
 	const source = manifest.source.database
 	const selection = createSelection({ include: options.include, exclude: options.exclude }, source)
 	const mapping = createMapping(options, source, sink.database)
-	const choice = chooseRestore(`backup ${manifest.id}`, manifest.objects, selection, mapping)
+	const kinds = createKindFilter(options)
+	const choice = chooseRestore(`backup ${manifest.id}`, manifest.objects, selection, mapping, kinds)
 	for (const warning of choice.warnings) reporter.warn(warning)
 	const { storage } = repository
 	const acceptNativeDamage = options.acceptNativeDamage === true
@@ -107,6 +109,8 @@ async function openBackup(
 		choice,
 		tables: chain.tables,
 		directories: chain.directories,
+		objects: chain.objects,
+		source: { database: source, mapping },
 		keysUsed: keysOf(stored),
 		notes: manifest.notes,
 		problems: [],

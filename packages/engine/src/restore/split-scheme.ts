@@ -20,8 +20,10 @@ export interface SequenceState {
 
 /** A table's scheme in the order in which a restore applies it. */
 export interface SchemePhases {
-	/** `CreateTableRequest`: without indexes and TTL, and with automatic splits off, so that partitions stay while rows come in. */
+	/** `CreateTableRequest`: without TTL and all but unique indexes, and with automatic splits off, so that partitions stay while rows come in. */
 	readonly create: ProtoText
+	/** Names of the indexes that `create` has: a unique one cannot be added to a table that exists. */
+	readonly uniqueIndexes: readonly string[]
 	/** One `AlterTableRequest` for each index: the server builds one at a time. */
 	readonly indexes: readonly { readonly name: string; readonly change: ProtoText }[]
 	readonly sequences: readonly SequenceState[]
@@ -39,18 +41,25 @@ export function splitScheme(scheme: ProtoText): SchemePhases {
 	// Partitions of a column table do not move while rows come in.
 	const quiet = isColumnTable(scheme) ? undefined : withoutSplits(settings)
 	const ttl = protoField(scheme, 'ttl_settings')
-	const later = new Set(['indexes', 'ttl_settings'])
+	const all = protoFields(scheme, 'indexes')
+	const unique = new Set(all.filter(isUnique))
 	const create = scheme
-		.filter((field) => !later.has(field.name))
+		.filter(
+			({ name, value }) =>
+				name !== 'ttl_settings' && (name !== 'indexes' || unique.has(value)) && !isReplicaMark(name, value),
+		)
 		.map((field) =>
 			field.name === 'partitioning_settings' && quiet !== undefined ? message(field.name, quiet) : field,
 		)
 	return {
 		create,
-		indexes: protoFields(scheme, 'indexes').map((value) => ({
-			name: value.kind === 'message' ? (protoString(value.fields, 'name') ?? '') : '',
-			change: [{ name: 'add_indexes', value }],
-		})),
+		uniqueIndexes: Array.from(unique, nameOf),
+		indexes: all
+			.filter((value) => !unique.has(value))
+			.map((value) => ({
+				name: nameOf(value),
+				change: [{ name: 'add_indexes', value }],
+			})),
 		sequences: protoFields(scheme, 'columns').flatMap(sequenceOf),
 		partitioning: quiet === undefined ? undefined : [message('alter_partitioning_settings', settings)],
 		ttl: ttl === undefined ? undefined : [{ name: 'set_ttl_settings', value: ttl }],
@@ -76,6 +85,19 @@ function sequenceOf(column: ProtoValue): SequenceState[] {
 	const name = protoString(column.fields, 'name')
 	if (name === undefined || nextValue === undefined || !/^-?\d+$/u.test(nextValue)) return []
 	return [{ column: name, nextValue: BigInt(nextValue), nextUsed: protoString(state, 'next_used') === 'true' }]
+}
+
+function isUnique(index: ProtoValue): boolean {
+	return index.kind === 'message' && protoField(index.fields, 'global_unique_index') !== undefined
+}
+
+function nameOf(index: ProtoValue): string {
+	return index.kind === 'message' ? (protoString(index.fields, 'name') ?? '') : ''
+}
+
+/** The server's own mark of a table that a replication fills: what is restored is a table like others. */
+function isReplicaMark(name: string, value: ProtoValue): boolean {
+	return name === 'attributes' && value.kind === 'message' && protoString(value.fields, 'key') === '__async_replica'
 }
 
 function message(name: string, fields: ProtoText): ProtoField {

@@ -15,4 +15,4 @@ export {
 	readDataName,
 	SCHEME,
 } from './names.ts'
-export { readSqlFile, type SqlFile } from './sql-file.ts'
+export { printSqlFile, readSqlFile, type SqlFile } from './sql-file.ts'

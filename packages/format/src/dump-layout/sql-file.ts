@@ -37,6 +37,14 @@ export function readSqlFile(bytes: Uint8Array, file: string): SqlFile {
 	return { database: said.get('database'), root: said.get('backup root'), text }
 }
 
+/** The file of statements that were read in `database`; `root` is the directory that the whole was taken of. */
+export function printSqlFile(
+	text: string,
+	{ database, root }: { readonly database: string; readonly root: string },
+): string {
+	return `-- database: "${database}"\n-- backup root: "${root}"\n${text.trimEnd()}\n`
+}
+
 function invalid(file: string, what: string, cause?: unknown): BackupError {
 	return new BackupError('FORMAT_INVALID', `${file}: ${what}`, {
 		advice: 'the file is damaged; take the dump again, or leave the object out',

@@ -14,6 +14,10 @@ export const FILE_TYPES = {
 	data: 11,
 	changefeed: 12,
 	topic: 13,
+	/** `create_topic.pb`: its item has no data. */
+	topicCreate: 11,
+	/** YDB gives all limiters of a node the shard 0, and uses nonces twice by that; ours are numbered. */
+	rateLimiter: 11,
 	objects: 255,
 } as const
 

@@ -33,4 +33,5 @@ export {
 	type RootMetadata,
 	schemaMappingMetadata,
 } from './metadata.ts'
+export { definitionName, partName, partTopicName } from './object-files.ts'
 export { type MappedItem, readSchemaMapping, schemaMapping } from './schema-mapping.ts'

@@ -4,6 +4,8 @@ import { Fields } from '../json/fields.ts'
 import { type Complain, parseJson } from '../json/parse-json.ts'
 
 const LARGEST = 1 << 20
+/** YDB has such a list (`TRateLimiterResourceMetadata`); how it spells its name is not known, and readers pass over names that they do not know. */
+const RATE_LIMITERS = 'rate_limiter_resources'
 
 export interface RootMetadata {
 	readonly compression?: Compression | undefined
@@ -36,18 +38,32 @@ export interface ItemMetadata {
 	readonly permissions?: boolean | undefined
 	/** Step and transaction of the snapshot, where they are known. YDB's import ignores it. */
 	readonly snapshotVts?: readonly [step: bigint | number, txId: bigint | number] | undefined
+	/** In the order of their folders. */
+	readonly changefeeds?: readonly { readonly prefix: string; readonly name: string }[] | undefined
+	/** Of a coordination node, in the order of their folders. */
+	readonly rateLimiters?: readonly { readonly prefix: string; readonly name: string }[] | undefined
 	/** YDB's import of an encrypted export looks for nothing that is not named, and wants to be told that there is nothing. */
 	readonly isEncrypted?: boolean | undefined
 }
 
-/** The `metadata.json` of a table without changefeeds, byte for byte as YDB writes it. */
-export function itemMetadata({ version, permissions, snapshotVts, isEncrypted }: ItemMetadata): Uint8Array {
+/** The `metadata.json` of an item, byte for byte as YDB writes it. */
+export function itemMetadata(options: ItemMetadata): Uint8Array {
+	const { version, permissions, snapshotVts, changefeeds = [], rateLimiters = [], isEncrypted } = options
 	const members = [`"version":${version}`]
 	if (snapshotVts !== undefined) {
 		members.push(`"full_backups":[{"snapshot_vts":[${snapshotVts[0]},${snapshotVts[1]}]}]`)
 	}
 	if (permissions !== undefined) members.push(`"permissions":${permissions ? 1 : 0}`)
-	members.push('"changefeeds":[]')
+	const feeds = changefeeds.map(
+		({ prefix, name }) => `{"prefix":${JSON.stringify(prefix)},"name":${JSON.stringify(name)}}`,
+	)
+	members.push(`"changefeeds":[${feeds.join(',')}]`)
+	if (rateLimiters.length > 0) {
+		const all = rateLimiters.map(
+			({ prefix, name }) => `{"export_prefix":${JSON.stringify(prefix)},"name":${JSON.stringify(name)}}`,
+		)
+		members.push(`"${RATE_LIMITERS}":[${all.join(',')}]`)
+	}
 	if (isEncrypted === true) members.push('"indexes":[]')
 	return Buffer.from(`{${members.join(',')}}`)
 }
@@ -86,6 +102,7 @@ export interface ReadItemMetadata {
 	readonly checksums: boolean
 	readonly permissions: boolean | undefined
 	readonly changefeeds: readonly { readonly prefix: string; readonly name: string }[] | undefined
+	readonly rateLimiters: readonly { readonly prefix: string; readonly name: string }[] | undefined
 	readonly indexes: readonly { readonly exportPrefix: string; readonly implTablePrefix: string }[] | undefined
 }
 
@@ -99,6 +116,11 @@ export function readItemMetadata(bytes: Uint8Array, file: string): ReadItemMetad
 		permissions: permissions === undefined ? undefined : permissions !== 0,
 		changefeeds: fields.has('changefeeds')
 			? fields.list('changefeeds').map((one) => ({ prefix: relative(one, 'prefix'), name: one.text('name') }))
+			: undefined,
+		rateLimiters: fields.has(RATE_LIMITERS)
+			? fields
+					.list(RATE_LIMITERS)
+					.map((one) => ({ prefix: relative(one, 'export_prefix'), name: relative(one, 'name') }))
 			: undefined,
 		indexes: fields.has('indexes')
 			? fields.list('indexes').map((one) => ({

@@ -1,6 +1,6 @@
 import type { Complain } from '../json/parse-json.ts'
 import { encryptedSuffix } from '../layout/names.ts'
-import type { Manifest } from './manifest.ts'
+import { isDefined, isTable, type Manifest } from './manifest.ts'
 
 /** Refuses a manifest whose parts contradict each other. */
 export function checkWhole(manifest: Manifest, complain: Complain): void {
@@ -19,7 +19,7 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 	const known = unique(prefixes, 'folder', complain)
 	for (const { path, kind, prefix } of objects) {
 		if (kind !== 'directory' && prefix === undefined)
-			throw complain(`has table ${JSON.stringify(path)} without a folder`)
+			throw complain(`has ${JSON.stringify(path)} (${kind}) without a folder`)
 		if (kind === 'directory' && prefix !== undefined)
 			throw complain(`has directory ${JSON.stringify(path)} with a folder`)
 	}
@@ -33,7 +33,10 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 		'file',
 		complain,
 	)
+	const defined = new Set(objects.filter(isDefined).map(({ prefix }) => prefix))
 	const parts = files.filter((file) => file.role === 'data')
+	const strange = parts.find(({ object }) => defined.has(object))
+	if (strange !== undefined) throw complain(`has ${strange.key}, which belongs to no table`)
 	for (const file of files) {
 		if (file.object !== undefined && !known.has(file.object))
 			throw complain(`has ${file.key}, which belongs to no object`)
@@ -56,10 +59,14 @@ export function checkWhole(manifest: Manifest, complain: Complain): void {
 	)
 
 	if (manifest.encryption !== undefined) checkSealed(manifest, complain)
-	const tables = objects.filter((object) => object.kind !== 'directory').length
-	const expected = { tables, directories: objects.length - tables, files: files.length }
+	const expected = {
+		tables: objects.filter(isTable).length,
+		directories: objects.filter((object) => object.kind === 'directory').length,
+		objects: objects.filter(isDefined).length,
+		files: files.length,
+	}
 	for (const [name, number] of Object.entries(expected)) {
-		const claimed = counts[name as keyof typeof expected]
+		const claimed = counts[name as keyof typeof expected] ?? 0
 		if (claimed !== number) throw complain(`counts ${claimed} ${name} and lists ${number}`)
 	}
 }

@@ -1,9 +1,14 @@
-import { isKey } from '@ydbackup/core'
+import { DEFINED_KINDS, isKey } from '@ydbackup/core'
 import type { Fields, TextRule } from '../json/fields.ts'
 import { backupPrefix, catalogPrefix } from '../layout/names.ts'
 import { isRelativePath } from '../layout/metadata.ts'
 import { FILE_ROLES, type ManifestFile, type ManifestObject, PROVENANCES } from './manifest.ts'
 
+/** RFC 3339 and UTC. */
+export const TIME: TextRule = {
+	max: 40,
+	like: [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/u, 'time in RFC 3339 and UTC'],
+}
 const HEX: TextRule = { like: [/^[0-9a-f]{64}$/u, 'SHA-256'] }
 const ROWS: TextRule = { like: [/^(?:0|[1-9]\d{0,24})$/u, 'number of rows'] }
 const ROW_HASH: TextRule = { max: 128, like: [/^[\u0021-\u007E]*$/u, 'hash of rows'] }
@@ -14,13 +19,15 @@ export type OneOf = <const T extends string>(name: string, known: readonly T[]) 
 
 export function readObject(fields: Fields, oneOf: OneOf): ManifestObject {
 	const path = fields.text('path', { max: 16_384 })
-	const kind = oneOf('kind', ['row-table', 'column-table', 'change-table', 'index-changes', 'directory'])
+	const kind = oneOf('kind', ['row-table', 'column-table', 'change-table', 'index-changes', 'directory', ...DEFINED_KINDS])
 	// The empty path is the database itself, which is a directory.
 	if (!isRelativePath(path) && !(path === '' && kind === 'directory')) throw fields.bad('path', 'is no path', path)
 	return dropAbsent({
 		path,
 		kind,
 		prefix: fields.textIf('prefix', PREFIX),
+		readAt: fields.textIf('readAt', TIME),
+		parts: fields.countIf('parts'),
 		rows: fields.textIf('rows', ROWS),
 		rowHash: fields.textIf('rowHash', ROW_HASH),
 		partitions: fields.countIf('partitions'),

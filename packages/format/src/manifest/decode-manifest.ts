@@ -6,15 +6,11 @@ import { type Complain, parseJson } from '../json/parse-json.ts'
 import { isRelativePath } from '../layout/metadata.ts'
 import { readAlgorithm } from '../encryption/algorithm.ts'
 import { checkWhole } from './check-manifest.ts'
-import { readFile, readObject } from './decode-entries.ts'
+import { readFile, readObject, TIME } from './decode-entries.ts'
 import { hashUnderMac, MAX_MANIFEST_BYTES, sealMembers } from './encode-manifest.ts'
 import type { Manifest } from './manifest.ts'
 
 const ID: TextRule = { max: 64, like: [/^[0-9A-Za-z][0-9A-Za-z_-]*$/u, 'id'] }
-const TIME: TextRule = {
-	max: 40,
-	like: [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/u, 'time in RFC 3339 and UTC'],
-}
 const ROWS: TextRule = { like: [/^(?:0|[1-9]\d{0,24})$/u, 'number of rows'] }
 const HEX: TextRule = { like: [/^[0-9a-f]{64}$/u, 'SHA-256'] }
 
@@ -116,6 +112,7 @@ function readCounts(fields: Fields): Manifest['counts'] {
 	return {
 		tables: fields.count('tables'),
 		directories: fields.count('directories'),
+		...(fields.has('objects') && { objects: fields.count('objects') }),
 		...(fields.has('rows') && { rows: fields.text('rows', ROWS) }),
 		...(fields.has('plainBytes') && { plainBytes: fields.count('plainBytes') }),
 		storedBytes: fields.count('storedBytes'),

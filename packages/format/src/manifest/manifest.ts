@@ -1,3 +1,5 @@
+import { DEFINED_KINDS, type DefinedKind } from '@ydbackup/core'
+
 import type { Compression } from '../compression/compression.ts'
 import type { EncryptionAlgorithm } from '../encryption/algorithm.ts'
 
@@ -69,6 +71,8 @@ export interface ManifestEncryption {
 export interface ManifestCounts {
 	readonly tables: number
 	readonly directories: number
+	/** Neither tables nor directories; undefined when there is none. */
+	readonly objects?: number | undefined
 	/** Decimal: may be above 2^53. Absent when the cluster wrote the files and nobody has counted them. */
 	readonly rows?: string | undefined
 	readonly plainBytes?: number | undefined
@@ -89,7 +93,11 @@ export interface ManifestObject {
 	 * `change-table`: what changed in a row table since the parent; only increments have them. `index-changes`: the same of an index, below
 	 * the directory of a backup collection's link; kept for YDB's own RESTORE alone, ours builds indexes from rows.
 	 */
-	readonly kind: 'row-table' | 'column-table' | 'change-table' | 'index-changes' | 'directory'
+	readonly kind: 'row-table' | 'column-table' | 'change-table' | 'index-changes' | 'directory' | DefinedKind
+	/** RFC 3339, by the client's clock: when what makes it, its rights and its parts were read. They belong to no snapshot. */
+	readonly readAt?: string | undefined
+	/** Of its changefeeds or rate limiters. */
+	readonly parts?: number | undefined
 	/** Its folder in the export: `001`. */
 	readonly prefix?: string | undefined
 	/** Decimal. Absent, with {@link rowHash}, when the cluster wrote its files and nobody has counted them. */
@@ -103,7 +111,19 @@ export interface ManifestObject {
 	readonly state?: { readonly rows: string; readonly rowHash: string } | undefined
 }
 
-export const FILE_ROLES = ['data', 'scheme', 'permissions', 'metadata', 'mapping', 'checksum', 'objects'] as const
+/** `scheme` is whatever file makes an object; `changefeed`, `topic` and `rate-limiter` are those of its parts. */
+export const FILE_ROLES = [
+	'data',
+	'scheme',
+	'permissions',
+	'metadata',
+	'mapping',
+	'checksum',
+	'objects',
+	'changefeed',
+	'topic',
+	'rate-limiter',
+] as const
 export const PROVENANCES = ['streamed', 'read-back', 'server-claimed'] as const
 
 export interface ManifestFile {
@@ -119,10 +139,21 @@ export interface ManifestFile {
 	readonly role: (typeof FILE_ROLES)[number]
 	/** The prefix of the object it belongs to. */
 	readonly object?: string | undefined
-	/** From 0; data files have one. */
+	/** From 0; data files have one. Of a file of a part: the number of the part within its object. */
 	readonly partition?: number | undefined
 	readonly rows?: number | undefined
 	readonly rowHash?: string | undefined
 	/** `streamed`: hashed as it was sent; `read-back`: read again and compared; `server-claimed`: another one's word. */
 	readonly provenance: (typeof PROVENANCES)[number]
+}
+
+/** Whether an object of a manifest is made by a definition: neither a table nor a directory. */
+export function isDefined<T extends { readonly kind: ManifestObject['kind'] }>(
+	object: T,
+): object is T & { readonly kind: DefinedKind } {
+	return (DEFINED_KINDS as readonly string[]).includes(object.kind)
+}
+
+export function isTable({ kind }: { readonly kind: ManifestObject['kind'] }): boolean {
+	return kind === 'row-table' || kind === 'column-table' || kind === 'change-table' || kind === 'index-changes'
 }

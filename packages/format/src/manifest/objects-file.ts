@@ -12,12 +12,14 @@ export interface ObjectsFile {
 	readonly schemes?: Readonly<Record<string, string>> | undefined
 	/** By prefix, for every change table: what its table was at the end of the link. */
 	readonly links?: Readonly<Record<string, StoredLink>> | undefined
+	/** By prefix: the names of an object's changefeeds or rate limiters, in the order of their folders. */
+	readonly parts?: Readonly<Record<string, readonly string[]>> | undefined
 	/** Of an encrypted backup: what its manifest does not say in the open. */
 	readonly sealed?: SealedNames | undefined
 }
 
 export interface SealedNames {
-	/** By prefix: the path of the table, relative to the database. */
+	/** By prefix: the path of the object, relative to the database. */
 	readonly names: Readonly<Record<string, string>>
 	readonly paths: readonly string[]
 	readonly notes: readonly ManifestNote[]
@@ -62,7 +64,8 @@ export function decodeObjects(bytes: Uint8Array, where: string): ObjectsFile {
 	})
 	const schemes = fields.has('schemes') ? fields.textRecord('schemes', { max: LONGEST_TEXT }) : undefined
 	const links = fields.has('links') ? readLinks(fields) : undefined
-	for (const prefix of [...Object.keys(schemes ?? {}), ...Object.keys(links ?? {})]) {
+	const parts = fields.has('parts') ? readParts(fields.fields('parts')) : undefined
+	for (const prefix of [schemes, links, parts].flatMap((each) => Object.keys(each ?? {}))) {
 		if (!/^\d{3,16}$/u.test(prefix))
 			throw complain(`has a scheme of ${JSON.stringify(prefix.slice(0, 80))}, which is no folder`)
 	}
@@ -72,15 +75,28 @@ export function decodeObjects(bytes: Uint8Array, where: string): ObjectsFile {
 		directories,
 		...(schemes && { schemes }),
 		...(links && { links }),
+		...(parts && { parts }),
 		...(sealed && { sealed }),
 	}
+}
+
+function readParts(fields: Fields): Record<string, readonly string[]> {
+	return Object.fromEntries(
+		fields.entries().map(([prefix]) => {
+			const names = fields.texts(prefix, { max: 16_384 })
+			for (const name of names)
+				if (!isRelativePath(name)) throw fields.bad(prefix, 'has what is no name of a part', name)
+			if (new Set(names).size < names.length) throw fields.bad(prefix, 'has a part twice', prefix)
+			return [prefix, names]
+		}),
+	)
 }
 
 function readSealed(fields: Fields, complain: Complain): SealedNames {
 	const names = fields.textRecord('names', { max: 16_384 })
 	for (const path of Object.values(names))
 		if (!isRelativePath(path)) throw fields.bad('names', 'has what is no path', path)
-	if (new Set(Object.values(names)).size < Object.keys(names).length) throw complain('has two tables of one name')
+	if (new Set(Object.values(names)).size < Object.keys(names).length) throw complain('has two objects of one name')
 	return {
 		names,
 		paths: fields.texts('paths', { max: 16_384 }),

@@ -31,7 +31,25 @@ export interface NativeCheck {
 
 /** Small files are read whole, up to this. */
 const LARGEST_SMALL = 64 << 20
-const SCHEMES = ['scheme.pb', 'create_view.sql', 'create_topic.pb', 'create_async_replication.sql']
+/** What an item can be, in the order in which servers look. Source: `GetXxportProperties` in schemeshard_xxport__helpers.cpp. */
+const SCHEMES = [
+	'scheme.pb',
+	'create_view.sql',
+	'create_topic.pb',
+	'create_async_replication.sql',
+	'create_transfer.sql',
+	'create_external_data_source.sql',
+	'create_external_table.sql',
+	'create_coordination_node.pb',
+]
+/** What the statement of such a file begins with, behind its context. */
+const STATEMENTS: Readonly<Record<string, RegExp>> = {
+	'create_view.sql': /\bCREATE\s+VIEW\b/iu,
+	'create_async_replication.sql': /\bCREATE\s+ASYNC\s+REPLICATION\b/iu,
+	'create_transfer.sql': /\bCREATE\s+TRANSFER\b/iu,
+	'create_external_data_source.sql': /\bCREATE\s+(?:OR\s+REPLACE\s+)?EXTERNAL\s+DATA\s+SOURCE\b/iu,
+	'create_external_table.sql': /\bCREATE\s+(?:OR\s+REPLACE\s+)?EXTERNAL\s+TABLE\b/iu,
+}
 const DATA = /^data_(\d{2,})\.csv(\.zst)?$/u
 const HEX = /^[0-9a-f]{64}$/u
 /** `EBackupFileType` by the name of a file of an item. */
@@ -41,7 +59,12 @@ const TYPES: Readonly<Record<string, number>> = {
 	'scheme.pb': 10,
 	'create_view.sql': 10,
 	'create_async_replication.sql': 10,
+	'create_transfer.sql': 10,
+	'create_external_data_source.sql': 10,
+	'create_external_table.sql': 10,
+	'create_coordination_node.pb': 10,
 	'create_topic.pb': 11,
+	'create_rate_limiter.pb': 11,
 	'changefeed_description.pb': 12,
 	'topic_description.pb': 13,
 }
@@ -182,7 +205,10 @@ class ExportCheck {
 		demand(scheme !== undefined, 'has no scheme file beside it')
 		await this.#guard(`${prefix}/${scheme}`, async () => {
 			const bytes = await this.#small(item, scheme)
-			if (scheme === 'create_topic.pb') readTree(bytes.toString())
+			if (scheme.endsWith('.pb')) readTree(bytes.toString())
+			const statement = STATEMENTS[scheme]
+			demand(statement === undefined || statement.test(bytes.toString()), 'has no statement of its kind')
+			if (scheme === 'create_coordination_node.pb') await this.#rateLimiters(item)
 			if (scheme !== 'scheme.pb') return
 			const tree = readTree(bytes.toString())
 			// The server describes the indexes of tables that have some.
@@ -204,6 +230,18 @@ class ExportCheck {
 			await this.#guard(`${item.prefix}/${prefix}/${name}`, async () => {
 				const tree = readTree((await this.#small(item, `${prefix}/${name}`, at)).toString())
 				demand(name !== 'changefeed_description.pb' || text(tree, 'name') !== undefined, 'has no name')
+			})
+		}
+	}
+
+	/** Folders below a node's, whatever their names: how the list of them in metadata.json is called is not known. */
+	async #rateLimiters(item: Item): Promise<void> {
+		const file = '/create_rate_limiter.pb'
+		const names = Array.from(this.#sizes.keys(), (name) => (this.#isEncrypted ? name.replace(/\.enc$/u, '') : name))
+		const found = names.filter((name) => name.startsWith(`${item.prefix}/`) && name.endsWith(file)).toSorted()
+		for (const [at, name] of found.entries()) {
+			await this.#guard(name, async () => {
+				readTree((await this.#small(item, name.slice(item.prefix.length + 1), at)).toString())
 			})
 		}
 	}

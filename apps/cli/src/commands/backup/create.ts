@@ -11,16 +11,17 @@ import { parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
 import { parsePairs } from '../../run/pair.ts'
-import { concurrencyFlag, patternFlags } from '../../run/selection-flags.ts'
+import { concurrencyFlag, kindFlags, patternFlags } from '../../run/selection-flags.ts'
 
 export default class BackupCreate extends YdbackupCommand {
 	static override summary =
 		'take a backup of a database or of some of its tables: full, or of what changed since another one'
 	static override description =
-		'all tables are copied by the cluster at one moment and read from the copies, so that writers are not disturbed. The backup is listed only when every row is on storage, counted, and read back. When stopped, the copies are kept and named, unless --discard is given'
+		'all tables are copied by the cluster at one moment and read from the copies, so that writers are not disturbed. The backup is listed only when every row is on storage, counted, and read back. Views, topics, changefeeds, coordination nodes, external sources and tables, replications and transfers are taken as they are at that moment, without messages and without values of secrets. When stopped, the copies are kept and named, unless --discard is given'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> --endpoint grpc://localhost:2136 --database /local --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --path shop --exclude "shop/tmp/**" --label why=release-42',
+		'<%= config.bin %> <%= command.id %> --exclude-kind replication,transfer --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --incremental --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --encryption-key file:/etc/ydbackup/key --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --engine cluster --repo s3://backups/ydb',
@@ -38,7 +39,7 @@ export default class BackupCreate extends YdbackupCommand {
 		}),
 		incremental: Flags.boolean({
 			description:
-				'take what changed since --parent instead of everything; what is taken is what the parent took (no --path, --include, --exclude)',
+				'take what changed since --parent instead of everything; what is taken is what the parent took (no --path, --include, --exclude, --kind)',
 		}),
 		parent: Flags.string({
 			helpValue: 'ID',
@@ -65,6 +66,7 @@ export default class BackupCreate extends YdbackupCommand {
 			description: 'take this object and everything below it; may be given more than once; default: the whole database',
 		}),
 		...patternFlags,
+		...kindFlags,
 		label: Flags.string({
 			multiple: true,
 			multipleNonGreedy: true,
@@ -103,6 +105,8 @@ export default class BackupCreate extends YdbackupCommand {
 			paths: flags.path,
 			include: flags.include,
 			exclude: flags.exclude,
+			kinds: flags.kind,
+			excludeKinds: flags['exclude-kind'],
 			labels,
 			compression: flags.compression,
 			encryption: keys.length > 0 || algorithm !== undefined ? { keys, algorithm } : undefined,

@@ -7,7 +7,7 @@ import { openRepository } from '../../repository/open-repository.ts'
 import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
 import { noteKeys } from '../../encryption/note-keys.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
-import { concurrencyFlag, patternFlags } from '../../run/selection-flags.ts'
+import { concurrencyFlag, kindFlags, patternFlags } from '../../run/selection-flags.ts'
 
 export default class BackupExport extends YdbackupCommand {
 	static override summary = "write a backup as files that YDB's own tools restore; needs no database"
@@ -32,6 +32,7 @@ export default class BackupExport extends YdbackupCommand {
 		}),
 		...keyFlags,
 		...patternFlags,
+		...kindFlags,
 		'preserve-pool-kinds': Flags.boolean({
 			description: 'keep the kinds of storage in schemes, which another cluster may not have',
 		}),
@@ -51,6 +52,8 @@ export default class BackupExport extends YdbackupCommand {
 			target: createDumpDirectory(flags.to),
 			include: flags.include,
 			exclude: flags.exclude,
+			kinds: flags.kind,
+			excludeKinds: flags['exclude-kind'],
 			preservePoolKinds: flags['preserve-pool-kinds'],
 			concurrency: flags.concurrency,
 			signal: work.signal,

@@ -1,0 +1,90 @@
+import { type ObjectPart, type ProtoText } from '@ydbackup/core'
+import { layout, printProtoText, sha256Hex } from '@ydbackup/format'
+
+import { runAll } from '../flow/run-all.ts'
+import { checksumOf, itemKey } from '../part/keys.ts'
+import type { Ledger, SmallFile } from './ledger.ts'
+import type { LiveObject } from './live-objects.ts'
+
+/** An object with its place on storage. */
+export interface ObjectJob {
+	readonly object: LiveObject
+	readonly prefix: string
+}
+
+export interface WriteItemOptions {
+	readonly id: string
+	readonly ledger: Ledger
+	readonly isEncrypted: boolean
+}
+
+/** Writes the file that makes each object, its rights, its parts and its `metadata.json`, with sidecars. */
+export async function writeObjectItems(
+	jobs: readonly ObjectJob[],
+	options: WriteItemOptions & { readonly concurrency: number; readonly signal: AbortSignal },
+): Promise<void> {
+	await runAll(jobs, options.concurrency, options.signal, async ({ object, prefix }, signal) => {
+		const scheme: ItemFile = {
+			role: 'scheme',
+			name: layout.definitionName(object.kind),
+			bytes: Buffer.from(object.text),
+		}
+		await writeItem(prefix, [scheme], object, options, signal)
+	})
+}
+
+interface ItemFile {
+	readonly role: SmallFile['role']
+	readonly name: string
+	readonly bytes: Uint8Array
+	readonly partition?: number
+}
+
+/** What every item of an export has: its own files, those of its parts, its rights, and `metadata.json` last. */
+export async function writeItem(
+	prefix: string,
+	own: readonly ItemFile[],
+	{ permissions, parts }: { readonly permissions: ProtoText; readonly parts: readonly ObjectPart[] },
+	{ id, ledger, isEncrypted }: WriteItemOptions,
+	signal: AbortSignal,
+): Promise<void> {
+	const grants = printProtoText(permissions)
+	const named = (of: ObjectPart['kind']): { prefix: string; name: string }[] =>
+		parts.flatMap(({ kind, name }, at) => (kind === of ? { prefix: folderOf(at), name } : []))
+	const files: ItemFile[] = [...own, ...parts.flatMap(filesOf)]
+	if (grants !== '') files.push({ role: 'permissions', name: 'permissions.pb', bytes: Buffer.from(grants) })
+	files.push({
+		role: 'metadata',
+		name: 'metadata.json',
+		bytes: layout.itemMetadata({
+			version: 1,
+			permissions: grants !== '',
+			changefeeds: named('changefeed'),
+			rateLimiters: named('rate-limiter'),
+			isEncrypted,
+		}),
+	})
+	for (const { role, name, bytes, partition } of files) {
+		const key = itemKey(id, prefix, name)
+		await ledger.putSmall({ key, role, object: prefix, partition, bytes }, signal)
+		await ledger.putSmall(checksumOf(key, sha256Hex(bytes), { object: prefix }), signal)
+	}
+}
+
+/** Parts have numbers for folders, as items have. */
+function folderOf(at: number): string {
+	return layout.itemPrefix(at + 1)
+}
+
+function filesOf({ kind, definition, topic }: ObjectPart, at: number): ItemFile[] {
+	const file = (role: SmallFile['role'], name: string, tree: ProtoText): ItemFile => ({
+		role,
+		name: `${folderOf(at)}/${name}`,
+		bytes: Buffer.from(printProtoText(tree)),
+		partition: at,
+	})
+	return [
+		file(kind, layout.partName(kind), definition),
+		...(topic === undefined ? [] : [file('topic', layout.partTopicName, topic)]),
+	]
+}
