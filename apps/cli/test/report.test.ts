@@ -83,8 +83,9 @@ test('a dry run of a backup names what would be taken and what would not', () =>
 		dryRun: true,
 		database: '/local',
 		tables: [{ path: 'shop/orders', rows: 0, partitions: 0, plainBytes: 0, storedBytes: 0 }],
-		directories: ['shop'],
-		notes: [{ path: 'news', kind: 'topic', reason: 'topics are not taken yet' }],
+		objects: [{ path: 'shop/recent', kind: 'view', parts: [] }],
+		directories: ['', 'shop'],
+		notes: [{ path: 'news', kind: 'topic', reason: 'its messages are not taken' }],
 		warnings: [],
 		rows: 0,
 		plainBytes: 0,
@@ -93,8 +94,8 @@ test('a dry run of a backup names what would be taken and what would not', () =>
 		elapsedMs: 3,
 	})
 	expect(text).toMatch(/nothing was written/)
-	expect(text).toMatch(/table +shop\/orders\ndirectory +shop\n/)
-	expect(text).toMatch(/topic +news +topics are not taken yet/)
+	expect(text).toMatch(/table +shop\/orders\nview +shop\/recent\ndirectory +\(database\)\ndirectory +shop\n/)
+	expect(text).toMatch(/topic +news +its messages are not taken/)
 })
 
 const restored: RestoredBackup = {
@@ -116,10 +117,16 @@ const restored: RestoredBackup = {
 			plainBytes: 50,
 			partitions: 1,
 			indexes: [],
+			changefeeds: ['feed'],
 			ttl: false,
 			storage: [],
 			isCompared: true,
 		},
+	],
+	objects: [
+		{ path: 'v', target: 'b/v', kind: 'view', action: 'create', parts: [], secrets: [] },
+		{ path: 'r', target: 'b/r', kind: 'replication', action: 'create', parts: [], secrets: ['far-token'] },
+		{ path: 'w', target: 'b/w', kind: 'view', action: 'refused', parts: [], secrets: [] },
 	],
 	directories: [{ path: '', target: 'b', action: 'create' }],
 	notes: [],
@@ -137,7 +144,11 @@ test('a restore that was done in part is shown as such and exits with 9', () => 
 	const failure = restoredFailure(restored)
 	expect(failure && { code: failure.code, exit: exitCodeOf(failure.kind) }).toEqual({ code: 'PARTIAL', exit: 9 })
 	expect(restoredFailure({ ...restored, outcome: 'complete', problems: [] })).toBeUndefined()
-	expect(restoredBackupText({ ...restored, dryRun: true, problems: [] })).toMatch(/create +table +5 +b\/a +a/)
+	const planned = restoredBackupText({ ...restored, dryRun: true, problems: [] })
+	expect(planned).toMatch(/create +table +5 +b\/a +a/)
+	expect(planned).toMatch(/create +changefeed +b\/a\/feed +a\/feed\ncreate +view +b\/v +v/)
+	expect(restoredBackupText(restored)).toMatch(/1 view, 1 replication, 1 changefeed/)
+	expect(restoredBackupText(restored)).toMatch(/far-token: they are in no backup/)
 })
 
 const verified: VerifiedBackup = {

@@ -9,7 +9,7 @@ import {
 	RateLimiterServiceDefinition,
 } from '@ydbjs/api/rate-limiter'
 import { ListDirectoryResultSchema, SchemeServiceDefinition, ModifyPermissionsRequestSchema } from '@ydbjs/api/scheme'
-import { DescribeTableResultSchema, TableServiceDefinition } from '@ydbjs/api/table'
+import { DescribeTableRequestSchema, DescribeTableResultSchema, TableServiceDefinition } from '@ydbjs/api/table'
 import { DescribeTopicResultSchema, TopicServiceDefinition } from '@ydbjs/api/topic'
 import { Driver } from '@ydbjs/core'
 import { fromBinary } from '@bufbuild/protobuf'
@@ -120,7 +120,9 @@ export async function describeAll(endpoint: string, database: string, top: strin
 
 async function describe(driver: Driver, path: string, type: number): Promise<unknown> {
 	if (type === TABLE) {
-		const request = { path, includeShardKeyBounds: true }
+		const request = create(DescribeTableRequestSchema, { path, includeShardKeyBounds: true })
+		// include_set_val, of which the client package knows nothing: where sequences are.
+		request.$unknown = [{ no: 8, wireType: 0, data: Uint8Array.of(1) }]
 		const answer = await driver.createClient(TableServiceDefinition).describeTable(request)
 		const table = unpack(DescribeTableResultSchema, answer)
 		const feeds = table.changefeeds.map(async ({ name }) => [name, await describe(driver, `${path}/${name}`, TOPIC)])

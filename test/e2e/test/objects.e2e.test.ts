@@ -80,7 +80,7 @@ test('every kind of object: verified, shown, lost, restored in place, and equal'
 	const taken = await world.runOnDatabase(['restore', 'latest'])
 	expect(taken).toMatchObject({ code: 5, error: { code: 'PATH_EXISTS' } })
 	expect(taken.error.message).toContain('dir/z_cities')
-	const merged = await world.runOnDatabase(['restore', 'latest', '--existing', 'merge'])
+	const merged = await world.runOnDatabase(['restore', 'latest', '--existing', 'merge', '--allow-downstream-events'])
 	expect(merged).toMatchObject({ code: 0, result: { outcome: 'complete' } })
 	expect(merged.result.objects.every(({ action }: { action: string }) => action === 'exists')).toBe(true)
 	expect(await describeAll(endpoint, database, 'dir')).toEqual(before)
