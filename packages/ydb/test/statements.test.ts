@@ -58,6 +58,7 @@ test('every statement that is sent stands in the list, and every one of the list
 	await ydb.sink.setSequence!('s', 'id', 41n, true)
 
 	await links(ydb)
+	await objects(ydb)
 	const { collections } = ydb
 	for (const spec of [
 		{ name: 'c', tables: ['t'], isIncremental: true },
@@ -107,4 +108,32 @@ async function links({ sink, changeSink }: Awaited<ReturnType<typeof startWorld>
 		{ op: 'erase', key: keyOf(uint64(4)) },
 	]
 	await changeSink.apply('l', link, changes)
+}
+
+/** Objects that statements make, and their ends. */
+async function objects({ sink }: Awaited<ReturnType<typeof startWorld>>['ydb']): Promise<void> {
+	const made = [
+		['view', 'CREATE VIEW IF NOT EXISTS `/local/o/view` WITH (security_invoker = TRUE) AS SELECT 1;'],
+		[
+			'external-data-source',
+			"CREATE EXTERNAL DATA SOURCE `/local/o/source` WITH (SOURCE_TYPE = 'ObjectStorage', LOCATION = 'x');",
+		],
+		[
+			'external-table',
+			"CREATE EXTERNAL TABLE `/local/o/table` (a Utf8) WITH (DATA_SOURCE = '/local/o/source', LOCATION = '/');",
+		],
+		[
+			'replication',
+			"CREATE ASYNC REPLICATION `/local/o/replication` FOR `/far/a` AS `/local/o/a` WITH (CONNECTION_STRING = 'grpc://far:1/?database=/far');",
+		],
+		[
+			'transfer',
+			'$l = ($m) -> { return []; }; CREATE TRANSFER `/local/o/transfer` FROM `/local/t` TO `/local/u` USING $l WITH (CONSUMER = "c");',
+		],
+	] as const
+	for (const [kind, definition] of made)
+		await sink.createObject('ignored', kind, { form: 'statements', text: definition })
+	for (const [kind, definition] of made.toReversed())
+		await sink.dropObject(/`\/local\/(o\/\w+)`/.exec(definition)![1]!, kind)
+	expect(await sink.children('o')).toEqual([])
 }

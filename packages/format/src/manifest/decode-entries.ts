@@ -19,7 +19,14 @@ export type OneOf = <const T extends string>(name: string, known: readonly T[]) 
 
 export function readObject(fields: Fields, oneOf: OneOf): ManifestObject {
 	const path = fields.text('path', { max: 16_384 })
-	const kind = oneOf('kind', ['row-table', 'column-table', 'change-table', 'index-changes', 'directory', ...DEFINED_KINDS])
+	const kind = oneOf('kind', [
+		'row-table',
+		'column-table',
+		'change-table',
+		'index-changes',
+		'directory',
+		...DEFINED_KINDS,
+	])
 	// The empty path is the database itself, which is a directory.
 	if (!isRelativePath(path) && !(path === '' && kind === 'directory')) throw fields.bad('path', 'is no path', path)
 	return dropAbsent({

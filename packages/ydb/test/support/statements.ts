@@ -10,6 +10,10 @@ export function normalised(text: string): string[] {
 		.replaceAll(/(ADD COLUMN `…`) \w+(?:\([^)]*\))?/g, '$1 T')
 		.replaceAll(/\s+/g, ' ')
 		.trim()
+	// What makes an object is its owner's, in the words of whoever made it: only its kind is the tool's matter.
+	const [, made] =
+		/(?:^|; )(CREATE (?:OR REPLACE )?(?:VIEW|EXTERNAL \w+(?: SOURCE)?|ASYNC REPLICATION|TRANSFER)) /.exec(plain) ?? []
+	if (made !== undefined) return [`${made} …;`]
 	const [, table, actions] = /^(ALTER TABLE `…` )(.*);$/.exec(plain) ?? []
 	return table === undefined ? [plain] : actions!.split(', ').map((action) => `${table}${action};`)
 }
