@@ -243,7 +243,8 @@ async function write(run: RestoreRun, { fill, fillsAll }: Pick<Contents, 'fill' 
 		if (fillsAll !== true) await finishTables(run, signal)
 		await swapTables(run, signal)
 		// The cluster's import brings them with their tables.
-		if (fillsAll === true) for (const work of run.tables) work.createdParts.push(...work.stored.changefeeds.map(({ name }) => name))
+		if (fillsAll === true)
+			for (const work of run.tables) work.createdParts.push(...work.stored.changefeeds.map(({ name }) => name))
 		else await addChangefeeds(run, signal)
 		if (options.dataOnly !== true) await createObjects(run, signal)
 		if (fillsAll !== true) await switchTtlOn(run, signal)
