@@ -14,7 +14,7 @@ test('a table goes to a store and comes back under another name', async () => {
 	await using world = await World.start()
 	await world.run(TABLE, ROWS)
 	const started = await world.startExport({ items: [{ sourcePath: '/local/t', destinationPrefix: 'backup/t' }] })
-	expect([started.status, started.ready]).toEqual([400_000, false])
+	expect([started.status, started.ready, started.result !== undefined]).toEqual([400_000, false, true])
 	expect(started.id).toMatch(/^ydb:\/\/export\/6\?id=\d+&kind=s3$/)
 	const ended = await world.ended(started)
 	const { progress, itemsProgress, settings } = exportMetadata(ended)

@@ -154,22 +154,21 @@ function metadataOf(running: Running, isStrange: boolean): Any {
 }
 
 /**
- * Source: schemeshard_export.cpp and rpc_export_base.h: the status is SUCCESS while it runs, and it is ready when it is done. One that
- * failed was cancelled.
+ * Source: schemeshard_export.cpp, rpc_export_base.h and rpc_operation_conv_base.h: the status is SUCCESS while it runs, and it is ready when
+ * it is done. One that failed was cancelled, and is ready. An empty result is there from the beginning.
  */
 export function told(running: Running, isStrange: boolean): Operation {
 	const { state, issue, items } = running
 	const issues = [issue, ...items.map((item) => item.issue)].filter((text) => text !== undefined)
 	const isOver = state === 'cancelling' || state === 'cancelled'
-	const ready = isEnded(running) || state === 'dropping'
 	const result =
 		running.kind === 'export'
 			? anyPack(ExportToS3ResultSchema, create(ExportToS3ResultSchema))
 			: anyPack(ImportFromS3ResultSchema, create(ImportFromS3ResultSchema))
 	return create(OperationSchema, {
 		id: operationId(running),
-		ready,
-		...(ready && state !== 'cancelled' && { result }),
+		ready: isEnded(running) || state === 'dropping',
+		result,
 		status: state === 'cancelled' ? STATUS.CANCELLED : STATUS.SUCCESS,
 		issues: isOver ? issues.map((message) => ({ message, severity: 1 })) : [],
 		metadata: metadataOf(running, isStrange && !isEnded(running)),

@@ -1,7 +1,7 @@
 import { type Fact, facts } from './fact.ts'
 
 const CREATE = 'verified: schemeshard_export__create.cpp'
-const CONV = 'verified: rpc_export_base.h, rpc_import_base.h'
+const CONV = 'verified: rpc_operation_conv_base.h, rpc_export_base.h, rpc_import_base.h'
 const FIXTURE = 'verified: ut_export.cpp, whose hashes the files have'
 const PROXY = 'verified: rpc_export.cpp'
 const GETTERS = 'verified: schemeshard_import_getters.cpp'
@@ -63,7 +63,7 @@ export const EXPORTS: readonly Fact[] = [
 	...facts('Exports and imports: operations', [
 		[
 			CONV,
-			'SUCCESS while an operation is not ready; CANCELLED and ready when it failed',
+			'SUCCESS and an empty result while an operation is not ready; CANCELLED and ready when it failed',
 			'export-operations.test.ts: one item that fails cancels all',
 		],
 		[CREATE, 'A repeated export with its uid is the same one', 'export-operations.test.ts: a repeated export'],
