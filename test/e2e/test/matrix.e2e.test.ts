@@ -36,8 +36,8 @@ function judge(
 	notes: Notes,
 ): void {
 	const judged = new Map<string, string>()
-	for (const { title, path, untold } of MATRIX_OBJECTS) {
-		const reason = notes.find((note) => covers(note.path, path))?.reason ?? untold
+	for (const { title, path } of MATRIX_OBJECTS) {
+		const reason = notes.find((note) => covers(note.path, path))?.reason
 		const isSame = after.get(title) === before.get(title)
 		if (!isSame && reason === undefined)
 			throw new Error(
@@ -95,10 +95,10 @@ async function readAll(world: ClusterWorld, writer: string, id: string, written:
 	const checked = await verifyNative({ repository, id, level: 'full' })
 	expect({ writer, findings: checked.findings }).toEqual({ writer, findings: [] })
 	judge(`${writer} checker`, before, before, [])
-	for (const { title, path, untold } of MATRIX_OBJECTS) {
+	for (const { title, path } of MATRIX_OBJECTS) {
 		const isThere = results.get(`${writer} import`)!.get(title) === 'yes'
 		const told = (notes: Notes): string | undefined => notes.find((note) => covers(note.path, path))?.reason
-		const reason = told(left) ?? (isThere ? undefined : (told(written) ?? untold))
+		const reason = told(left) ?? (isThere ? undefined : told(written))
 		if (reason !== undefined) results.get(`${writer} checker`)!.set(title, gap(reason))
 	}
 }
