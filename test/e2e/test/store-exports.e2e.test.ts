@@ -18,7 +18,7 @@ const ENCRYPTED = {
 const WAYS = [
 	{ name: 'plain', compression: '', encryption: undefined, flags: [] },
 	{
-		name: 'encrypted and compressed',
+		name: 'sealed',
 		compression: 'zstd-3',
 		encryption: ENCRYPTED,
 		flags: ['--encryption-algorithm', 'aes-256-gcm', '--compression', 'zstd-3'],
@@ -30,14 +30,16 @@ const tablesOf = (picture: Picture): Picture => new Map([...picture].filter(([, 
 
 function environmentOf(
 	{ endpoint, credential }: S3Server,
-	key: string,
+	key: string | undefined,
 ): { url: (prefix: string) => string; env: NodeJS.ProcessEnv } {
+	const url = (prefix: string): string => `s3://bucket/${prefix}?endpoint=${encodeURIComponent(endpoint)}`
 	return {
-		url: (prefix) => `s3://bucket/${prefix}?endpoint=${encodeURIComponent(endpoint)}`,
+		url,
 		env: {
 			AWS_ACCESS_KEY_ID: credential.accessKeyId,
 			AWS_SECRET_ACCESS_KEY: credential.secretAccessKey,
-			YDB_ENCRYPTION_KEY_FILE: key,
+			YDBACKUP_REPO: url('repo'),
+			...(key !== undefined && { YDB_ENCRYPTION_KEY_FILE: key }),
 		},
 	}
 }
@@ -69,57 +71,55 @@ async function problemsOf(store: S3Server, prefix: string, isEncrypted: boolean)
 	return problems.map(({ file, message }) => `${file} ${message}`)
 }
 
-test.each(WAYS)(
-	'what the cluster exports is what the rules demand, and ydbackup restores it: $name',
-	{ timeout: 180_000 },
-	async ({ compression, encryption }) => {
-		await using world = await createWorld({ faults: { ...FAULTS, exportPartBytes: 4096 } })
-		await using store = await startS3Server({ minPartBytes: 1 })
-		await world.seed(200)
-		const before = tablesOf(await theirPicture(world.endpoint, world.database))
-		using operations = new StoreOperations(world.endpoint, world.database)
+test('what the cluster exports is what the rules demand, and ydbackup restores it', { timeout: 180_000 }, async () => {
+	await using world = await createWorld({ faults: { ...FAULTS, exportPartBytes: 4096 } })
+	await using store = await startS3Server({ minPartBytes: 1 })
+	await world.seed(200)
+	const before = tablesOf(await theirPicture(world.endpoint, world.database))
+	using operations = new StoreOperations(world.endpoint, world.database)
+	for (const { name, compression, encryption } of WAYS)
 		await operations.export({
 			...placeOf(store, 'bucket'),
-			destinationPrefix: 'x',
+			destinationPrefix: name,
 			compression,
 			...(encryption && { encryptionSettings: encryption }),
 		})
-		expect(await problemsOf(store, 'x', encryption !== undefined)).toEqual([])
-		await dropEverything(world.endpoint, world.database)
-		const { url, env } = environmentOf(store, encryption ? await keyIn(world) : '')
-		const words = ['restore', '--from', url('x'), '--verify-data', '--to', `${world.database}/back`]
-		const restored = await world.runOnDatabase(words, {
-			env: encryption ? env : { ...env, YDB_ENCRYPTION_KEY_FILE: undefined },
-		})
+	await dropEverything(world.endpoint, world.database)
+	for (const { name, encryption } of WAYS) {
+		expect(await problemsOf(store, name, encryption !== undefined)).toEqual([])
+		const { url, env } = environmentOf(store, encryption && (await keyIn(world)))
+		const words = ['restore', '--from', url(name), '--verify-data', '--to', `${world.database}/${name}`]
+		const restored = await world.runOnDatabase(words, { env })
 		expect(restored, restored.stdout + restored.stderr).toMatchObject({ code: 0, result: { outcome: 'complete' } })
 		const after = await theirPicture(world.endpoint, world.database)
-		expect(differences(before, tablesOf(below(after, 'back')))).toEqual([])
-	},
-)
+		expect(differences(before, tablesOf(below(after, name)))).toEqual([])
+	}
+})
 
-test.each(WAYS)(
-	'what ydbackup stores is imported by the cluster: $name',
-	{ timeout: 180_000 },
-	async ({ encryption, flags }) => {
-		await using world = await createWorld({ faults: FAULTS })
-		await using store = await startS3Server()
-		await world.seed(200)
-		const before = tablesOf(await theirPicture(world.endpoint, world.database))
-		const { url, env } = environmentOf(store, await keyIn(world))
-		const more = {
-			env: { ...env, YDBACKUP_REPO: url('repo'), ...(!encryption && { YDB_ENCRYPTION_KEY_FILE: undefined }) },
-		}
-		expect(await world.run(['repo', 'init'], more)).toMatchObject({ code: 0 })
-		const created = await world.runOnDatabase(['backup', 'create', ...flags], more)
+test('what ydbackup stores is imported by the cluster', { timeout: 180_000 }, async () => {
+	await using world = await createWorld({ faults: FAULTS })
+	await using store = await startS3Server()
+	await world.seed(200)
+	const before = tablesOf(await theirPicture(world.endpoint, world.database))
+	const key = await keyIn(world)
+	const { env } = environmentOf(store, undefined)
+	expect(await world.run(['repo', 'init'], { env })).toMatchObject({ code: 0 })
+	const ids: string[] = []
+	for (const { encryption, flags } of WAYS) {
+		const { env } = environmentOf(store, encryption && key)
+		const created = await world.runOnDatabase(['backup', 'create', ...flags], { env })
 		expect(created, created.stderr).toMatchObject({ code: 0 })
-		using operations = new StoreOperations(world.endpoint, world.database)
+		ids.push(created.result.id)
+	}
+	using operations = new StoreOperations(world.endpoint, world.database)
+	for (const [at, { name, encryption }] of WAYS.entries()) {
 		await operations.import({
 			...placeOf(store, 'bucket'),
-			sourcePrefix: `repo/backups/${created.result.id}`,
-			destinationPath: `${world.database}/back`,
+			sourcePrefix: `repo/backups/${ids[at]}`,
+			destinationPath: `${world.database}/${name}`,
 			...(encryption && { encryptionSettings: encryption }),
 		})
 		const after = await theirPicture(world.endpoint, world.database)
-		expect(differences(before, tablesOf(below(after, 'back')))).toEqual([])
-	},
-)
+		expect(differences(before, tablesOf(below(after, name)))).toEqual([])
+	}
+})
