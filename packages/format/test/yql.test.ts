@@ -31,7 +31,7 @@ test('one object is made, after pragmas and named expressions, and nothing else'
 		`${VIEW}SELECT 1`,
 		`PRAGMA TablePathPrefix = "/db"; $x = (SELECT ";" FROM t); $f = ($a) -> { $b = 1; return $b; };\n${VIEW}SELECT $f(1);`,
 		`-- a comment; DROP TABLE t\n/* ; */ CREATE VIEW IF NOT EXISTS v WITH security_invoker = TRUE AS SELECT 'it''s; \\'', @@a;b@@;;`,
-		'--!syntax_v1\n' + `${VIEW}SELECT 1`,
+		`--!syntax_v1\n${VIEW}SELECT 1`,
 	]
 	for (const text of good) expect([text, refusal(text)]).toEqual([text, undefined])
 	const bad = [
@@ -52,7 +52,7 @@ test('one object is made, after pragmas and named expressions, and nothing else'
 		`${VIEW}SELECT (1`,
 		`${VIEW}SELECT 1)`,
 		'CREATE VIEW other.`v` AS SELECT 1',
-		'$`x` = 1; ' + `${VIEW}SELECT 1`,
+		`$\`x\` = 1; ${VIEW}SELECT 1`,
 		`${VIEW}${' '.repeat(5 << 20)}SELECT 1`,
 	]
 	for (const text of bad) expect([text.slice(0, 99), refusal(text)]).toEqual([text.slice(0, 99), expect.any(String)])
