@@ -31,7 +31,7 @@ import { findObject } from './scheme/find-object.ts'
 import { describeTable, snapshotTableOf } from './scheme/table-description.ts'
 import { dropTable, listDirectory, makeDirectory, removeDirectory } from './snapshot/copies.ts'
 import { openQuerySnapshot } from './snapshot/query-snapshot.ts'
-import { countRows } from './snapshot/take.ts'
+import { countRows, largestValue } from './snapshot/take.ts'
 import { openTableWriter } from './write/open-writer.ts'
 
 const CALL_MS = 120_000
@@ -134,6 +134,8 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 				signal,
 			})
 		},
+
+		largestValue: (path, column, options) => largestValue(control, absolute(path), column, options?.signal),
 
 		async setPermissions(path, permissions, { signal } = {}) {
 			const doing = `set owner and grants of ${absolute(path)}`

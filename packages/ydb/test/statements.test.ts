@@ -56,6 +56,8 @@ test('every statement that is sent stands in the list, and every one of the list
 	await writer.finish()
 	await run('CREATE TABLE s (id Serial, PRIMARY KEY (id))')
 	await ydb.sink.setSequence!('s', 'id', 41n, true)
+	expect(await ydb.sink.largestValue!('s', 'id')).toBeUndefined()
+	expect(await ydb.sink.largestValue!('t', 'id')).toBe(2n)
 
 	await links(ydb)
 	await objects(ydb)

@@ -7,6 +7,7 @@ import { createWorld, type World } from '../src/world.ts'
 
 let world: World
 let before: Record<string, unknown>
+let id: string
 
 beforeAll(async () => {
 	world = await createWorld()
@@ -14,7 +15,9 @@ beforeAll(async () => {
 	await makeEveryKind(endpoint, database)
 	before = await describeAll(endpoint, database, 'dir')
 	await world.run(['repo', 'init'])
-	expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({
+	const made = await world.runOnDatabase(['backup', 'create'])
+	id = made.result.id
+	expect(made).toMatchObject({
 		code: 0,
 		result: {
 			objects: expect.arrayContaining([
@@ -34,10 +37,10 @@ async function moved(top: string): Promise<Record<string, unknown>> {
 
 test('every kind of object: verified, shown, lost, restored in place, and equal', { timeout: 60_000 }, async () => {
 	const { endpoint, database } = world
-	expect(await world.run(['backup', 'verify', 'latest', '--level', 'full'])).toMatchObject({ code: 0 })
-	const native = await world.run(['backup', 'verify', 'latest', '--layout', 'native', '--level', 'full'])
+	expect(await world.run(['backup', 'verify', id, '--level', 'full'])).toMatchObject({ code: 0 })
+	const native = await world.run(['backup', 'verify', id, '--layout', 'native', '--level', 'full'])
 	expect(native.result.findings).toEqual([])
-	const shown = await world.run(['backup', 'show', 'latest'])
+	const shown = await world.run(['backup', 'show', id])
 	expect(shown.result.objects.map(({ kind, path }: { kind: string; path: string }) => `${kind} ${path}`)).toEqual([
 		'row-table dir/orders',
 		'view dir/a_over_z',
@@ -56,7 +59,7 @@ test('every kind of object: verified, shown, lost, restored in place, and equal'
 	expect(reasons.join()).toContain('dir/replica: not taken with it: the value of the secret far-token')
 
 	await lose(endpoint, database, 'dir')
-	const restored = await world.runOnDatabase(['restore', 'latest', '--verify-data'])
+	const restored = await world.runOnDatabase(['restore', id, '--verify-data'])
 	expect(restored.result?.problems).toEqual([])
 	expect(restored.code).toBe(0)
 	expect(await describeAll(endpoint, database, 'dir')).toEqual(before)
@@ -77,19 +80,19 @@ test('every kind of object: verified, shown, lost, restored in place, and equal'
 		'far-token',
 	])
 	// A second time everything is in the way, or is left as it is.
-	const taken = await world.runOnDatabase(['restore', 'latest'])
+	const taken = await world.runOnDatabase(['restore', id])
 	expect(taken).toMatchObject({ code: 5, error: { code: 'PATH_EXISTS' } })
 	expect(taken.error.message).toContain('dir/z_cities')
-	const merged = await world.runOnDatabase(['restore', 'latest', '--existing', 'merge', '--allow-downstream-events'])
+	const merged = await world.runOnDatabase(['restore', id, '--existing', 'merge', '--allow-downstream-events'])
 	expect(merged).toMatchObject({ code: 0, result: { outcome: 'complete' } })
 	expect(merged.result.objects.every(({ action }: { action: string }) => action === 'exists')).toBe(true)
 	expect(await describeAll(endpoint, database, 'dir')).toEqual(before)
 })
 
 test('to another path: what statements name follows what is restored', { timeout: 60_000 }, async () => {
-	const planned = await world.runOnDatabase(['restore', 'latest', '--to', '/local/etc', '--dry-run'])
+	const planned = await world.runOnDatabase(['restore', id, '--to', '/local/etc', '--dry-run'])
 	expect(planned.result.objects).toHaveLength(9)
-	const restored = await world.runOnDatabase(['restore', 'latest', '--map', '/local/dir=/local/etc'])
+	const restored = await world.runOnDatabase(['restore', id, '--map', '/local/dir=/local/etc'])
 	expect(restored.result?.problems).toEqual([])
 	const after = await moved('etc')
 	// A view that had relative paths has absolute ones now, and says where others begin.
@@ -105,7 +108,7 @@ test(
 	'by kind: taken and restored alone; a view of what is not restored reads what is there',
 	{ timeout: 60_000 },
 	async () => {
-		const restored = await world.runOnDatabase(['restore', 'latest', '--kind', 'view,topic', '--to', '/local/only'])
+		const restored = await world.runOnDatabase(['restore', id, '--kind', 'view,topic', '--to', '/local/only'])
 		expect(restored).toMatchObject({ code: 0, result: { tables: [], rows: 0 } })
 		const after = await describeAll(world.endpoint, world.database, 'only/dir')
 		expect(Object.keys(after).toSorted()).toEqual(['a_over_z', 'events', 'named', 'z_cities'])
@@ -114,7 +117,7 @@ test(
 		)
 		expect(JSON.stringify(after['z_cities'])).toContain('`/local/dir/orders`')
 		const rest = await world.runOnDatabase([
-		'restore', 'latest', '--exclude-kind', 'view', '--exclude-kind', 'topic,changefeed', '--to', '/local/rest',
+		'restore', id, '--exclude-kind', 'view', '--exclude-kind', 'topic,changefeed', '--to', '/local/rest',
 	]) // oxfmt-ignore
 		// The transfer reads a topic that stayed where it is.
 		expect(rest).toMatchObject({ code: 0 })
@@ -130,9 +133,26 @@ test(
 	},
 )
 
+test(
+	'a sequence goes on behind the numbers that rows have, also where it had not given them out',
+	{ timeout: 60_000 },
+	async () => {
+		await using queries = await openQueries(world.endpoint, world.database)
+		await queries.run('CREATE TABLE `numbers` (id Serial NOT NULL, note Utf8, PRIMARY KEY (id))')
+		await queries.run('UPSERT INTO `numbers` (note) VALUES ("first")')
+		await queries.run('UPSERT INTO `numbers` (id, note) VALUES (41, "by hand")')
+		const created = await world.runOnDatabase(['backup', 'create', '--path', 'numbers'])
+		await queries.run('DROP TABLE `numbers`')
+		expect(await world.runOnDatabase(['restore', created.result.id])).toMatchObject({ code: 0 })
+		await queries.run('UPSERT INTO `numbers` (note) VALUES ("next")')
+		expect(await queries.run('SELECT id FROM `numbers` ORDER BY id')).toEqual([[1], [41], [42]])
+		await queries.run('DROP TABLE `numbers`')
+	},
+)
+
 test('as a dump of ydb tools dump and back again', { timeout: 60_000 }, async () => {
 	const to = join(world.directory, 'dump')
-	const exported = await world.run(['backup', 'export', 'latest', '--to', to])
+	const exported = await world.run(['backup', 'export', id, '--to', to])
 	expect(exported).toMatchObject({ code: 0 })
 	expect(await readFile(join(to, 'dir/z_cities/create_view.sql'), 'utf8')).toBe(
 		'-- database: "/local"\n-- backup root: "/local"\nCREATE VIEW IF NOT EXISTS `z_cities` WITH (security_invoker = TRUE) AS\nSELECT city FROM `dir/orders` WHERE note = "a;b";\n',
@@ -154,13 +174,13 @@ test('encrypted, and by the native files alone', { timeout: 60_000 }, async () =
 	const words = ['--encryption-key', `file:${key}`]
 	const created = await world.runOnDatabase(['backup', 'create', '--path', 'dir', ...words])
 	expect(created).toMatchObject({ code: 0 })
-	const { id } = created.result
-	expect(await world.run(['backup', 'verify', id, '--level', 'full'])).toMatchObject({ code: 0 })
-	expect(await world.run(['backup', 'verify', id, '--level', 'full', ...words])).toMatchObject({ code: 0 })
-	const native = await world.run(['backup', 'verify', id, '--layout', 'native', '--level', 'full', ...words])
+	const { id: sealed } = created.result
+	expect(await world.run(['backup', 'verify', sealed, '--level', 'full'])).toMatchObject({ code: 0 })
+	expect(await world.run(['backup', 'verify', sealed, '--level', 'full', ...words])).toMatchObject({ code: 0 })
+	const native = await world.run(['backup', 'verify', sealed, '--layout', 'native', '--level', 'full', ...words])
 	expect(native.result.findings).toEqual([])
 	await lose(world.endpoint, world.database, 'dir')
-	const from = join(world.repo, 'backups', id)
+	const from = join(world.repo, 'backups', sealed)
 	const restored = await world.runOnDatabase(['restore', '--from', from, ...words])
 	expect(restored.error).toBeUndefined()
 	expect(restored.result?.problems).toEqual([])
@@ -170,6 +190,6 @@ test('encrypted, and by the native files alone', { timeout: 60_000 }, async () =
 	await using queries = await openQueries(world.endpoint, world.database)
 	expect(await queries.run('SELECT COUNT(*) FROM `dir/unique`')).toEqual([[2n]])
 	await lose(world.endpoint, world.database, 'dir')
-	expect(await world.runOnDatabase(['restore', id, ...words])).toMatchObject({ code: 0 })
+	expect(await world.runOnDatabase(['restore', sealed, ...words])).toMatchObject({ code: 0 })
 	expect(await describeAll(world.endpoint, world.database, 'dir')).toEqual(before)
 })

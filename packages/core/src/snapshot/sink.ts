@@ -59,6 +59,8 @@ export interface SnapshotSink {
 	alterTable(path: string, change: ProtoText, options?: CallOptions): Promise<void>
 	/** Sets a sequence of a column to continue after `nextValue`; `nextUsed` as in `Ydb.Table.SequenceDescription.SetVal`. */
 	setSequence?(path: string, column: string, nextValue: bigint, nextUsed: boolean, options?: CallOptions): Promise<void>
+	/** The largest value of a column of whole numbers; undefined where there is none. */
+	largestValue?(path: string, column: string, options?: CallOptions): Promise<bigint | undefined>
 	/** Applies a `Ydb.Scheme.ModifyPermissionsRequest` without path. */
 	setPermissions(path: string, permissions: ProtoText, options?: CallOptions): Promise<void>
 	/** Opens a writer; the way of writing is chosen for the table as it is (bulk where the server allows it, statements otherwise). */

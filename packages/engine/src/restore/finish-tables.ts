@@ -103,7 +103,8 @@ async function continueSequences(
 ): Promise<void> {
 	const live = await run.sink.describeTable(work.place, { signal })
 	const states = new Map(splitScheme(live.scheme).sequences.map((state) => [state.column, state]))
-	for (const state of wanted) {
+	for (const stored of wanted) {
+		const state = beyond(stored, await run.sink.largestValue?.(work.place, stored.column, { signal }))
 		const now = states.get(state.column)
 		if (now !== undefined && !isBehind(now, state)) continue
 		if (run.sink.setSequence === undefined) {
@@ -113,6 +114,14 @@ async function continueSequences(
 		}
 		await run.sink.setSequence(work.place, state.column, state.nextValue, state.nextUsed, { signal })
 	}
+}
+
+/** Rows may have been written with numbers of their own: the sequence goes on behind the largest, where it rises. */
+function beyond(state: SequenceState, largest: bigint | undefined): SequenceState {
+	const last = state.nextUsed ? state.nextValue : state.nextValue - 1n
+	return largest === undefined || largest <= last || !state.isRising
+		? state
+		: { ...state, nextValue: largest, nextUsed: true }
 }
 
 function isBehind(now: SequenceState, wanted: SequenceState): boolean {

@@ -14,6 +14,7 @@ import { isColumnTable } from '../part/column-table.ts'
 export interface SequenceState {
 	readonly column: string
 	readonly nextValue: bigint
+	readonly isRising: boolean
 	/** Whether `nextValue` itself has been given out. */
 	readonly nextUsed: boolean
 }
@@ -80,11 +81,19 @@ function withoutSplits(settings: ProtoText): ProtoText | undefined {
 
 function sequenceOf(column: ProtoValue): SequenceState[] {
 	if (column.kind !== 'message') return []
-	const state = protoMessage(protoMessage(column.fields, 'from_sequence'), 'set_val')
+	const sequence = protoMessage(column.fields, 'from_sequence')
+	const state = protoMessage(sequence, 'set_val')
 	const nextValue = protoString(state, 'next_value')
 	const name = protoString(column.fields, 'name')
 	if (name === undefined || nextValue === undefined || !/^-?\d+$/u.test(nextValue)) return []
-	return [{ column: name, nextValue: BigInt(nextValue), nextUsed: protoString(state, 'next_used') === 'true' }]
+	return [
+		{
+			column: name,
+			nextValue: BigInt(nextValue),
+			nextUsed: protoString(state, 'next_used') === 'true',
+			isRising: !(protoString(sequence, 'increment') ?? '1').startsWith('-'),
+		},
+	]
 }
 
 function isUnique(index: ProtoValue): boolean {

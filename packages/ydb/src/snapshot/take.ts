@@ -147,3 +147,17 @@ export async function countRows(driver: Driver, path: string, signal: AbortSigna
 		throw new BackupError('DATABASE_REFUSED', `cannot ${doing}: the answer is no number`)
 	return value.value
 }
+
+/** Of a column of whole numbers; undefined for a table without rows. */
+export async function largestValue(
+	driver: Driver,
+	path: string,
+	column: string,
+	signal: AbortSignal | undefined,
+): Promise<bigint | undefined> {
+	const doing = `look for the largest ${column} of ${path}`
+	const [row] = await query(driver, `SELECT MAX(${quotePath(column)}) AS n FROM ${quotePath(path)};`, { doing, signal })
+	const { case: kind, value } = row?.items[0]?.value ?? {}
+	if (kind === 'nullFlagValue') return undefined
+	return typeof value === 'bigint' || typeof value === 'number' ? BigInt(value) : undefined
+}
