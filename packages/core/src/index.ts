@@ -68,6 +68,7 @@ export {
 	type ObjectPart,
 	type SchemeObject,
 } from './snapshot/scheme-object.ts'
+export type { AccountAdmin, Accounts, GroupAccount, UserAccount } from './snapshot/accounts.ts'
 export type { OpenWriterOptions, SnapshotSink, TableTies, TableWriter, WriteProgress } from './snapshot/sink.ts'
 export type {
 	ObjectKind,

@@ -46,6 +46,7 @@ export {
 	type ObjectsFile,
 	type SealedNames,
 	type StoredDirectoryEntry,
+	type StoredAccounts,
 	type StoredLink,
 } from './manifest/objects-file.ts'
 export { decodeProof, encodeProof, MAX_PROOF_BYTES, type Proof, type ProvenFile } from './manifest/proof.ts'

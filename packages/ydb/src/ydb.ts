@@ -1,5 +1,6 @@
 import type { Driver } from '@ydbjs/core'
 import type {
+	AccountAdmin,
 	CallOptions,
 	ChangeSink,
 	CollectionAdmin,
@@ -8,6 +9,7 @@ import type {
 	SnapshotSink,
 	SnapshotSource,
 } from '@ydbackup/core'
+import { createAccountAdmin } from './accounts/account-admin.ts'
 import { unlessAborted } from './call/bounded.ts'
 import { patiently } from './call/patience.ts'
 import { query } from './call/query.ts'
@@ -42,6 +44,7 @@ export interface Ydb extends AsyncDisposable {
 	readonly source: SnapshotSource
 	readonly sink: SnapshotSink
 	readonly changeSink: ChangeSink
+	readonly accounts: AccountAdmin
 	/** A backup collection by its bare name; whether it is there is asked later. Errors: `CONFIG_INVALID`. */
 	collection(name: string): CollectionSource
 	readonly collections: CollectionAdmin
@@ -91,6 +94,7 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 			take: (request) => takeSnapshot({ control, database, data }, request),
 		},
 		sink,
+		accounts: createAccountAdmin({ control, database, sink }),
 		collection,
 		transfers: createTransfers(control, database),
 		collections: createCollectionAdmin(control, database, collection),

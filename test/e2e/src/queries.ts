@@ -1,3 +1,4 @@
+import { StaticCredentialsProvider } from '@ydbjs/auth/static'
 import { Driver } from '@ydbjs/core'
 import { ExecMode, QueryServiceDefinition, Syntax } from '@ydbjs/api/query'
 
@@ -7,8 +8,21 @@ export interface Queries extends AsyncDisposable {
 	run(text: string): Promise<unknown[][]>
 }
 
-export async function openQueries(endpoint: string, database: string): Promise<Queries> {
-	const driver = new Driver(`${endpoint}${database}`, { 'ydb.sdk.enable_discovery': false })
+export function openQueries(endpoint: string, database: string): Promise<Queries> {
+	return open(new Driver(`${endpoint}${database}`, { 'ydb.sdk.enable_discovery': false }))
+}
+
+/** The same as a user who logs in. */
+export function openQueriesAs(
+	endpoint: string,
+	database: string,
+	{ user, password }: { readonly user: string; readonly password: string },
+): Promise<Queries> {
+	const credentialsProvider = new StaticCredentialsProvider({ username: user, password }, endpoint)
+	return open(new Driver(`${endpoint}${database}`, { 'ydb.sdk.enable_discovery': false, credentialsProvider }))
+}
+
+async function open(driver: Driver): Promise<Queries> {
 	await driver.ready(AbortSignal.timeout(10_000))
 	const service = driver.createClient(QueryServiceDefinition)
 	const { sessionId } = await service.createSession({})

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import type { InferredFlags } from '@oclif/core/interfaces'
-import { BackupError } from '@ydbackup/core'
+import { type AccountAdmin, BackupError } from '@ydbackup/core'
+import type { Ydb } from '@ydbackup/ydb'
 import type { RestoreSettings } from '@ydbackup/engine'
 import { YdbackupCommand } from '../command.ts'
 import { clusterAccess, clusterFlags } from '../cluster/cluster-flags.ts'
@@ -86,6 +87,10 @@ export default class Restore extends YdbackupCommand {
 		...clusterFlags,
 		'scheme-only': Flags.boolean({ exclusive: ['data-only'], description: 'everything but rows' }),
 		'data-only': Flags.boolean({ description: 'rows into tables that are there already' }),
+		'with-accounts': Flags.boolean({
+			description:
+				'create users, groups and memberships that are missing, and restore the rights on the database; needs an administrator',
+		}),
 		'no-acl': Flags.boolean({ description: 'leave out owners and grants' }),
 		'root-acl': Flags.boolean({
 			exclusive: ['no-acl', 'data-only'],
@@ -115,6 +120,7 @@ export default class Restore extends YdbackupCommand {
 		const { args, flags, raw } = await this.parse(Restore)
 		const settings = settingsOf(flags)
 		const keys = keysOfFlags(flags)
+		const accountsOf = ({ accounts }: Ydb): AccountAdmin | undefined => (flags['with-accounts'] ? accounts : undefined)
 		using work = this.startWork(flags)
 		let restored: RestoredBackup
 		if (flags.from === undefined) {
@@ -131,7 +137,17 @@ export default class Restore extends YdbackupCommand {
 			const access = clusterAccess(flags, repository.storage, ydb)
 			const cluster = flags.engine === 'cluster' ? { ...access, transfers: ydb.transfers } : undefined
 			if (cluster !== undefined && native !== undefined) throw twoEngines()
-			const result = await restore({ ...settings, ...work, sink: ydb.sink, repository, id, keys, native, cluster })
+			const result = await restore({
+				...settings,
+				...work,
+				sink: ydb.sink,
+				accounts: accountsOf(ydb),
+				repository,
+				id,
+				keys,
+				native,
+				cluster,
+			})
 			const used = flags['dry-run'] ? [] : result.keysUsed
 			await noteKeys({ config: this.config, repo: flags.repo }, used, { backup: result.id, by: 'restore' })
 			restored = { repository: location, ...result }
@@ -142,7 +158,15 @@ export default class Restore extends YdbackupCommand {
 			await using opened = await openForeign(flags.from, { config: this.config, ...work })
 			const { storage, name } = opened
 			await using ydb = await openDatabase(flags, work)
-			restored = await restoreFrom({ ...settings, ...work, sink: ydb.sink, storage, name, keys })
+			restored = await restoreFrom({
+				...settings,
+				...work,
+				sink: ydb.sink,
+				accounts: accountsOf(ydb),
+				storage,
+				name,
+				keys,
+			})
 		}
 		work.complete()
 		this.failure = restoredFailure(restored)

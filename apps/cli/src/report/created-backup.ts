@@ -60,6 +60,7 @@ export function createdBackupText(created: CreatedBackup): string {
 			tables: `${spellCount(tables.length)}, ${rows === undefined ? 'rows not counted' : `${spellCount(rows)} rows`}`,
 			directories: spellCount(directories.length),
 			'read live': objectCountsText(objects),
+			accounts: created.accounts && `${created.accounts.users} users, ${created.accounts.groups} groups`,
 			size: `${plainBytes === undefined ? '' : `${spellBytes(plainBytes)} of data, `}${spellBytes(storedBytes)} stored`,
 			time: `${spellDuration(elapsedMs)}, ${spellRate(((plainBytes ?? storedBytes) / Math.max(1, elapsedMs)) * 1000)}`,
 			proof: rows === undefined ? `none yet: ydbackup backup verify ${id} --level full reads and counts it` : undefined,

@@ -37,6 +37,7 @@ export function restoredBackupText(restored: RestoredBackup): string {
 				secrets.size === 0
 					? undefined
 					: `${Array.from(secrets).join(', ')}: they are in no backup, see that they exist`,
+			accounts: accountsText(restored.accounts),
 			size: `${spellBytes(plainBytes)} of data`,
 			time: `${spellDuration(elapsedMs)}, ${spellRate((plainBytes / Math.max(1, elapsedMs)) * 1000)}`,
 			compared: compared === 0 ? undefined : `${spellCount(compared)} tables read back, every row equal`,
@@ -89,8 +90,20 @@ function plannedText(restored: RestoredBackup): string {
 		'',
 		`${spellCount(rows)} rows, ${spellBytes(plainBytes)} of data`,
 		...storageText(tables),
+		...(restored.accounts ? ['', `accounts: ${accountsText(restored.accounts)}`] : []),
 		...problemsText(problems),
 	].join('\n')
+}
+
+function accountsText(accounts: RestoredBackup['accounts']): string | undefined {
+	if (accounts === undefined) return undefined
+	const { users, groups, members } = accounts
+	const spell = (what: string, all: typeof users): string => {
+		const there = all.filter(({ action }) => action === 'exists').map(({ name }) => printable(name))
+		const made = all.length - there.length
+		return `${made} ${what} created${there.length === 0 ? '' : `, ${there.length} exist (${there.slice(0, 10).join(', ')})`}`
+	}
+	return `${spell('users', users)}; ${spell('groups', groups)}; ${members} memberships added`
 }
 
 function storageText(tables: RestoredBackup['tables']): string[] {

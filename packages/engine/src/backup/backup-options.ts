@@ -1,5 +1,5 @@
 import type { Repository } from '@ydbackup/catalog'
-import type { KeyProvider, SnapshotSource } from '@ydbackup/core'
+import type { AccountAdmin, KeyProvider, SnapshotSource } from '@ydbackup/core'
 import type { Manifest } from '@ydbackup/format'
 
 import type { EventHandler } from '../events/event.ts'
@@ -33,6 +33,8 @@ export interface BackupOptions {
 	readonly encryption?: BackupEncryption | undefined
 	/** Partitions that are read and stored at once. Default 4; never more than the store can serve. */
 	readonly concurrency?: number | undefined
+	/** Take users, groups, memberships and the rights on the database itself, too, read through this. Default: none. */
+	readonly accounts?: AccountAdmin | undefined
 	/** Let the server count each table too and compare. Default true; costs a full scan of each table on the server. */
 	readonly countRows?: boolean | undefined
 	/** Say what would be done and do nothing: neither the database nor the storage is written. */
@@ -87,6 +89,8 @@ export interface BackupResult {
 	readonly encryption: { readonly algorithm: string; readonly keyId: string } | undefined
 	/** Ids of the keys that opened what the increment builds upon. */
 	readonly keysUsed: readonly string[]
+	/** How many were taken; undefined when they were not asked for. In a dry run what there is now. */
+	readonly accounts: { readonly users: number; readonly groups: number } | undefined
 	/** What was left out, and why. */
 	readonly notes: readonly Note[]
 	readonly warnings: readonly Warning[]

@@ -1,5 +1,5 @@
 import { assertNotDeleted, type Lease, type RunRecord, takeLease, thisOwner } from '@ydbackup/catalog'
-import type { Snapshot } from '@ydbackup/core'
+import type { Accounts, Snapshot } from '@ydbackup/core'
 import type { Compression, Manifest, ShippedLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
@@ -36,6 +36,8 @@ export interface CreateRunOptions {
 	readonly kind?: string | undefined
 	/** Undefined for a backup that is not encrypted. */
 	readonly seal?: Seal | undefined
+	/** Users and groups, where they are to be kept. */
+	readonly accounts?: Accounts | undefined
 	/** Undefined for a full backup. */
 	readonly increment?: Increment | undefined
 	readonly collection?: ShippedLink | undefined
@@ -59,6 +61,7 @@ export interface BackupRun {
 	/** `committing` from the first byte of the manifest on: from then it can only be asked whether the backup exists. */
 	stage: 'working' | 'committing'
 	snapshot: Snapshot | undefined
+	readonly accounts: Accounts | undefined
 	readonly increment: Increment | undefined
 	/** What is taken beside the snapshot. */
 	live: LiveObjects
@@ -116,6 +119,7 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 		seal,
 		stage: 'working',
 		snapshot: undefined,
+		accounts: given.accounts,
 		increment,
 		link: undefined,
 		live: { readAt: createdAt.toISOString(), objects: [], changefeeds: new Map(), notes: [] },

@@ -1,4 +1,4 @@
-import { interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { type Accounts, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
 import { parseCompression } from '@ydbackup/format'
 
 import { linkSnapshot } from '../chain/link-snapshot.ts'
@@ -19,7 +19,7 @@ import { dropCopies } from './cleanup.ts'
 import { readLiveObjects } from './live-objects.ts'
 import { openParent } from './open-parent.ts'
 import { takeSnapshot } from './take-snapshot.ts'
-import { writeBackup } from './write-backup.ts'
+import { countsOf, writeBackup } from './write-backup.ts'
 
 /**
  * Takes a backup, full or of what changed since a `parent`: one consistent snapshot of the chosen tables, every partition streamed to storage, everything read back,
@@ -39,7 +39,9 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	const compression = parseCompression(options.compression ?? 'zstd-1')
 	const concurrency = chooseConcurrency(options.concurrency, options.repository.storage)
 	const plan = await makePlan(options, reporter)
-	if (options.dryRun === true) return await dryResult(options, plan, seal, reporter, startedAt)
+	const accounts = await options.accounts?.read({ signal: options.signal })
+	if (accounts && seal === undefined) reporter.warn('it will hold hashes of passwords, and it is not encrypted')
+	if (options.dryRun === true) return await dryResult(options, plan, { seal, accounts, reporter, startedAt })
 
 	const { storage } = options.repository
 	const run = await createRun({
@@ -48,6 +50,7 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		compression,
 		concurrency: mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
 		seal,
+		accounts,
 		increment: parent && {
 			parent: parent.manifests.at(-1)!,
 			ancestors: parent.manifests.map(({ id }) => id),
@@ -92,12 +95,17 @@ export async function makePlan(
 	}
 }
 
+interface DryFacts {
+	readonly seal: Pick<Seal, 'key' | 'algorithm'> | undefined
+	readonly accounts: Accounts | undefined
+	readonly reporter: Reporter
+	readonly startedAt: number
+}
+
 export async function dryResult(
 	options: Omit<BackupOptions, 'parent'>,
 	plan: BackupPlan,
-	seal: Pick<Seal, 'key' | 'algorithm'> | undefined,
-	reporter: Reporter,
-	startedAt: number,
+	{ seal, accounts, reporter, startedAt }: DryFacts,
 ): Promise<BackupResult> {
 	return {
 		id: await options.repository.newBackupId((options.clock ?? ((): Date => new Date()))()),
@@ -108,6 +116,7 @@ export async function dryResult(
 		directories: plan.directories.map(({ path }) => path),
 		encryption: encryptionOf(seal),
 		keysUsed: [],
+		accounts: countsOf(accounts),
 		notes: plan.notes,
 		warnings: reporter.warnings,
 		rows: 0,

@@ -1,4 +1,4 @@
-import { BackupError, type ObjectPart, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
+import { type Accounts, BackupError, type ObjectPart, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
 import { layout, type Manifest, type StoredLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
@@ -95,6 +95,7 @@ export async function writeBackup(
 		schemes,
 		links: linksOf(link, jobs),
 		parts: partsOf(run.live, jobs, objectJobs),
+		accounts: run.accounts,
 		sealed,
 		ledger,
 		signal,
@@ -172,6 +173,10 @@ function jobsOf(plan: BackupPlan, snapshot: Snapshot | undefined): TableJob[] {
 	})
 }
 
+export function countsOf(accounts: Accounts | undefined): BackupResult['accounts'] {
+	return accounts && { users: accounts.users.length, groups: accounts.groups.length }
+}
+
 function resultOf(
 	run: BackupRun,
 	{ plan, jobs, totals }: ManifestParts,
@@ -193,6 +198,7 @@ function resultOf(
 		directories: plan.directories.map((directory) => directory.path),
 		encryption: encryptionOf(run.seal),
 		keysUsed: run.increment?.keysUsed ?? [],
+		accounts: countsOf(run.accounts),
 		notes: [...plan.notes, ...run.live.notes],
 		rows: tables.reduce((sum, table) => sum + (table.rows ?? 0), 0),
 		plainBytes: tables.reduce((sum, table) => sum + (table.plainBytes ?? 0), 0),

@@ -1,3 +1,4 @@
+import type { Accounts } from '@ydbackup/core'
 import {
 	type Compression,
 	encodeObjects,
@@ -9,6 +10,7 @@ import {
 	type StoredLink,
 } from '@ydbackup/format'
 
+import { storeAccounts } from '../accounts/stored-accounts.ts'
 import type { Seal } from '../encryption/seal.ts'
 import type { PlannedObject } from './backup-plan.ts'
 import { checksumOf, rootKey } from '../part/keys.ts'
@@ -21,6 +23,7 @@ export async function writeObjects({
 	schemes,
 	links,
 	parts,
+	accounts,
 	sealed,
 	ledger,
 	signal,
@@ -31,6 +34,7 @@ export async function writeObjects({
 	readonly links: Record<string, StoredLink> | undefined
 	/** By prefix: names of changefeeds and rate limiters. */
 	readonly parts: Readonly<Record<string, readonly string[]>>
+	readonly accounts: Accounts | undefined
 	/** With encryption: the names that the manifest leaves out. */
 	readonly sealed: SealedNames | undefined
 	readonly ledger: Ledger
@@ -45,6 +49,7 @@ export async function writeObjects({
 		...(Object.keys(schemes).length === 0 ? {} : { schemes }),
 		...(links === undefined ? {} : { links }),
 		...(Object.keys(parts).length === 0 ? {} : { parts }),
+		...(accounts === undefined ? {} : { accounts: storeAccounts(accounts) }),
 		...(sealed === undefined ? {} : { sealed }),
 	})
 	await ledger.putSmall({ key: layout.objectsKey(id), role: 'objects', bytes }, signal)

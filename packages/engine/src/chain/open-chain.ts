@@ -50,6 +50,8 @@ export interface OpenedChain {
 	/** At the last backup. */
 	readonly directories: readonly StoredDirectory[]
 	readonly objects: readonly StoredObject[]
+	/** At the last backup; undefined when it has none. */
+	readonly accounts?: Inspection['accounts']
 }
 
 export interface OpenChainOptions {
@@ -88,15 +90,15 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
 		inspections.push(await inspect({ storage, backup, tables: only, level, signal }))
 	}
 	const findings = [...inspections.flatMap((inspection) => inspection.findings), ...doubtsOf(manifests, paths)]
-	const { directories, objects } = inspections.at(-1)!
-	if (level !== 'contents') return { manifests, findings, tables: [], directories, objects }
+	const { directories, objects, accounts } = inspections.at(-1)!
+	if (level !== 'contents') return { manifests, findings, tables: [], directories, objects, accounts }
 
 	const tables: ChainTable[] = []
 	for (const object of wanted) {
 		const table = chainTable(object, manifests, inspections, findings)
 		if (table !== undefined) tables.push(table)
 	}
-	return { manifests, findings, tables, directories, objects }
+	return { manifests, findings, tables, directories, objects, accounts }
 }
 
 /** What links were not certain of when they were made. */

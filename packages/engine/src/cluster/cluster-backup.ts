@@ -41,13 +41,19 @@ export const BRIDGED_RUN = 'bridged-export'
 export async function clusterBackup(options: ClusterBackupOptions): Promise<BackupResult> {
 	const startedAt = performance.now()
 	const { repository, transfers, source, signal } = options
+	if (options.accounts !== undefined) {
+		throw new BackupError('UNSUPPORTED', 'an export by the cluster has no users and groups', {
+			advice: 'take them with --engine client',
+		})
+	}
 	const reporter = createReporter(options.onEvent)
 	const keyring = createKeyring(options.encryption?.keys ?? [], signal)
 	const key = await chooseKey(options.encryption, keyring, signal)
 	assertKeyMayGo(options, key)
 	const compression = parseCompression(options.compression ?? 'zstd-1')
 	const listed = await makePlan(options, reporter)
-	if (options.dryRun === true) return dryResult(options, listed, key, reporter, startedAt)
+	if (options.dryRun === true)
+		return dryResult(options, listed, { seal: key, accounts: undefined, reporter, startedAt })
 	const plan = planOf(listed, options, compression)
 	assertExportable(listed)
 	if (plan.tables.length === 0) {

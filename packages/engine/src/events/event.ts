@@ -13,6 +13,7 @@ export type PhaseName =
 	| 'cleanup'
 	// restore
 	| 'check'
+	| 'accounts'
 	| 'directories'
 	| 'tables'
 	| 'indexes'

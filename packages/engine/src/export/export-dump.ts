@@ -2,6 +2,7 @@ import { readChain } from '@ydbackup/catalog'
 import { BackupError, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
 import { dumpLayout, parseProtoText, printProtoText } from '@ydbackup/format'
 
+import { assertAccounts, writeDatabaseFiles } from '../accounts/dump-accounts.ts'
 import type { Note } from '../backup/backup-plan.ts'
 import { openChosen } from '../chain/open-chosen.ts'
 import { createKindFilter } from '../choose/kind-filter.ts'
@@ -68,9 +69,11 @@ export async function exportDump(options: ExportDumpOptions): Promise<ExportDump
 			notes.push(...lostInDump(object).map((reason) => ({ path: object.path, kind: object.kind, reason })))
 		}
 
+		const accounts = options.database === true ? assertAccounts(manifest.id, chain.accounts) : undefined
 		await target.prepare()
 		hasBegun = true
 		await target.writeFile(dumpLayout.INCOMPLETE, [])
+		if (accounts) notes.push(...(await writeDatabaseFiles(target, manifest.source.database, accounts)))
 		reporter.phase('directories', `creating ${plan.directories.length} directories`)
 		for (const path of plan.directories) {
 			throwIfInterrupted(signal, `writing ${path}`)

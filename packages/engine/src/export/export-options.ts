@@ -40,6 +40,8 @@ export interface ExportDumpOptions {
 	readonly excludeKinds?: readonly string[] | undefined
 	/** Keep the names of storage pools in schemes, which another cluster may not have. */
 	readonly preservePoolKinds?: boolean | undefined
+	/** Write a dump of the whole database: users, groups and the rights on it, too. The backup must have them. */
+	readonly database?: boolean | undefined
 	/** Tables that are written at once. Default 4; never more than the store can serve. */
 	readonly concurrency?: number | undefined
 	/** A data file that has become longer is closed, and the next one begins. Default 128 MiB, as `ydb tools dump`. */

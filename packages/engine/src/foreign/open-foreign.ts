@@ -37,6 +37,8 @@ export interface OpenForeignOptions {
 	readonly name: string
 	/** For an export that is encrypted. */
 	readonly keys?: readonly KeyProvider[] | undefined
+	/** Users, groups and the rights on the database are wanted: they are not left out. */
+	readonly withAccounts?: boolean | undefined
 	readonly signal?: AbortSignal | undefined
 }
 
@@ -65,7 +67,9 @@ export async function openForeign(options: OpenForeignOptions): Promise<Foreign>
 	const isObject = Array.from(root.keys()).some((name) => name === dumpLayout.SCHEME || name.startsWith('create_'))
 	const isMapped = root.has(dumpLayout.METADATA) && !(isObject && !tree.files('SchemaMapping').has('mapping.json'))
 	const foreign = isMapped ? await openMapped(options, tree) : openFolders(options, tree)
-	if ([foreign.objects, foreign.directories, foreign.unknown, foreign.leftOut].every((list) => list.length === 0)) {
+	const hasAccounts = options.withAccounts === true && dumpLayout.ACCOUNTS.some((file) => root.has(file))
+	const found = [foreign.objects, foreign.directories, foreign.unknown, foreign.leftOut]
+	if (!hasAccounts && found.every((list) => list.length === 0)) {
 		throw new BackupError('BACKUP_NOT_FOUND', `${storage.location} holds neither a dump nor an export of YDB`, {
 			advice:
 				'give the folder that ydb tools dump wrote, or the prefix that ydb export was given: the place of metadata.json or of the tables',
@@ -75,7 +79,7 @@ export async function openForeign(options: OpenForeignOptions): Promise<Foreign>
 }
 
 /** A dump, or an export whose objects lie each at a prefix of its own: paths are those of folders. */
-function openFolders({ storage, name }: OpenForeignOptions, tree: FolderTree): Foreign {
+function openFolders({ storage, name, withAccounts = false }: OpenForeignOptions, tree: FolderTree): Foreign {
 	if (tree.files('SchemaMapping').size > 0) {
 		throw new BackupError('FORMAT_INVALID', `${storage.location} has a SchemaMapping and no metadata.json`, {
 			advice:
@@ -88,10 +92,10 @@ function openFolders({ storage, name }: OpenForeignOptions, tree: FolderTree): F
 	const hasObject = objects.some(({ folder }) => folder === '')
 	const accounts = dumpLayout.ACCOUNTS.filter((file) => (root.get(file) ?? 0) > 0)
 	const leftOut: Foreign['leftOut'][number][] = []
-	if (accounts.length > 0) {
+	if (accounts.length > 0 && !withAccounts) {
 		leftOut.push({ path: '', reason: `users and groups are not restored: see ${accounts.join(', ')}` })
 	}
-	if (!hasObject && (root.get(dumpLayout.PERMISSIONS) ?? 0) > 0) {
+	if (!hasObject && !withAccounts && (root.get(dumpLayout.PERMISSIONS) ?? 0) > 0) {
 		leftOut.push({ path: '', reason: 'owner and grants of the database itself are not restored: see permissions.pb' })
 	}
 	return {

@@ -48,6 +48,8 @@ export interface Inspection {
 	readonly objects: readonly StoredObject[]
 	/** By prefix: what the tables of an increment were at its end. */
 	readonly links: NonNullable<ObjectsFile['links']>
+	/** Undefined for a backup without them. */
+	readonly accounts?: ObjectsFile['accounts']
 }
 
 /**
@@ -115,6 +117,7 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 		objects: found,
 		directories: directoriesOf(shared),
 		links: shared?.links ?? {},
+		accounts: shared?.accounts,
 	}
 }
 
@@ -146,6 +149,7 @@ function readObjects(
 	try {
 		const objects = decodeObjects(bytes, file.key)
 		for (const { path, permissions } of objects.directories) parseProtoText(permissions, `${file.key} (${path})`)
+		if (objects.accounts) parseProtoText(objects.accounts.permissions, `${file.key} (accounts)`)
 		const listed = manifest.objects.filter((object) => object.kind === 'directory').map((object) => object.path)
 		const found = new Set(objects.directories.map((directory) => directory.path))
 		if (listed.length !== objects.directories.length || listed.some((path) => !found.has(path))) {

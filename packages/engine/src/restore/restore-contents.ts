@@ -1,4 +1,5 @@
 import {
+	type Accounts,
 	BackupError,
 	interruption,
 	isBackupError,
@@ -9,6 +10,12 @@ import {
 } from '@ydbackup/core'
 import { type Compression, parseProtoText } from '@ydbackup/format'
 
+import {
+	type AccountWork,
+	changeDatabaseOwner,
+	openAccountWork,
+	restoreAccounts,
+} from '../accounts/restore-accounts.ts'
 import type { Note } from '../backup/backup-plan.ts'
 import type { ChainTable } from '../chain/open-chain.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
@@ -54,6 +61,8 @@ export interface Contents {
 	readonly objects: readonly StoredObject[]
 	/** What statements are rewritten by: the database that they are from, and where its paths go. */
 	readonly source: { readonly database: string; readonly mapping: PathMapping }
+	/** Undefined when it has none. */
+	readonly accounts?: Accounts | undefined
 	/** Ids of the keys that opened it. */
 	readonly keysUsed: readonly string[]
 	readonly notes: readonly Note[]
@@ -86,7 +95,8 @@ export async function restoreContents(
 		for (const { path, message } of contents.problems) reporter.warn(message, path)
 		reporter.phase('check', `looking at the target ${sink.database}`)
 		const found = await checkTargets(sink, contents.choice, columnTablesOf(contents), options)
-		const run = createRun(options, contents, found, reporter)
+		const accounts = await openAccountWork(contents.title, contents.accounts, options)
+		const run = createRun(options, contents, found, accounts, reporter)
 		const existing = run.tables.filter((work) => work.existed)
 		await checkExistingTables(sink, existing, options, reporter.warn)
 		await checkTies(
@@ -108,6 +118,7 @@ function createRun(
 	options: RestoreSettings,
 	contents: Contents,
 	found: ReadonlyMap<string, SourceObject>,
+	accounts: AccountWork | undefined,
 	reporter: Reporter,
 ): RestoreRun {
 	const { storage, choice } = contents
@@ -151,6 +162,7 @@ function createRun(
 		compression: contents.compression,
 		keysUsed: contents.keysUsed,
 		notes: contents.notes,
+		accounts,
 		reporter,
 		meter: createMeter(reporter.emit, tables.length),
 		concurrency: mergeConcurrency(chooseConcurrency(options.concurrency, storage), contents.backups),
@@ -225,6 +237,7 @@ async function write(run: RestoreRun, { fill, fillsAll }: Pick<Contents, 'fill' 
 		bytes: run.tables.reduce((sum, work) => sum + work.stored.plainBytes, 0),
 	})
 	try {
+		await restoreAccounts(run, signal)
 		if (options.dataOnly !== true && fill === undefined) {
 			await createDirectories(run, signal)
 			await createTables(run, signal)
@@ -250,6 +263,7 @@ async function write(run: RestoreRun, { fill, fillsAll }: Pick<Contents, 'fill' 
 		if (fillsAll !== true) await switchTtlOn(run, signal)
 		await changeOwners(run, signal)
 		await dropFormer(run, signal)
+		await changeDatabaseOwner(run, signal)
 		for (const work of run.tables) work.stage = 'finished'
 	} catch (error) {
 		throw await giveUp(run, error)

@@ -1,6 +1,8 @@
 import { BackupError } from '@ydbackup/core'
 
 import { createKindFilter } from '../choose/kind-filter.ts'
+import { readDumpAccounts } from '../accounts/dump-accounts.ts'
+import { openAccounts } from '../accounts/stored-accounts.ts'
 import { createMapping } from '../choose/path-mapping.ts'
 import { createSelection } from '../choose/selection.ts'
 import type { Reporter } from '../events/reporter.ts'
@@ -24,7 +26,7 @@ export async function restoreFrom(options: RestoreFromOptions): Promise<RestoreF
 	let layout: Foreign['layout'] = 'dump'
 	const outcome = await restoreContents(options, location, async (reporter) => {
 		reporter.phase('check', `looking at what lies at ${location}`)
-		const foreign = await openForeign(options)
+		const foreign = await openForeign({ ...options, withAccounts: options.accounts !== undefined })
 		layout = foreign.layout
 		return openContents(foreign, options, reporter)
 	})
@@ -50,6 +52,7 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 	if (fatal.length > 0) throw errorOf(fatal, storage.location)
 	for (const { message, path } of [...found.findings, ...found.warnings]) reporter.warn(message, path)
 
+	const accounts = options.accounts === undefined ? undefined : await readDumpAccounts(foreign.files, options.signal)
 	const objects = [
 		...found.directories.map(({ path }) => ({ path, kind: 'directory' as const })),
 		...found.tables.map(({ object, prefix }) => ({ ...object, prefix })),
@@ -58,12 +61,12 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 	// Where all that was chosen is of kinds that are not restored, the result says so.
 	const isNothing =
 		found.tables.length + found.objects.length === 0 && !found.directories.some(({ path }) => selection.takes(path))
-	if (isNothing && found.problems.length === 0) {
+	if (isNothing && found.problems.length === 0 && accounts === undefined) {
 		throw new BackupError('PATH_NOT_FOUND', `nothing in ${storage.location} matches`, {
 			advice: `it holds ${foreign.objects.length} objects: look at them with a dry run of all`,
 		})
 	}
-	const chosen = isNothing && found.problems.length > 0 ? [] : objects
+	const chosen = isNothing ? [] : objects
 	const choice = chooseRestore(storage.location, chosen, selection, mapping, kinds)
 	for (const warning of choice.warnings) reporter.warn(warning)
 	return {
@@ -76,6 +79,7 @@ async function openContents(foreign: Foreign, options: RestoreFromOptions, repor
 		directories: found.directories,
 		objects: found.objects,
 		source: { database: sink.database, mapping },
+		accounts: accounts && openAccounts(accounts, `permissions.pb of ${storage.location}`),
 		keysUsed: foreign.files.cipher === undefined ? [] : [foreign.files.cipher.keyId],
 		notes: found.notes,
 		problems: found.problems.map(({ path, message }) => ({ path: path === '' ? '' : mapping(path), message })),

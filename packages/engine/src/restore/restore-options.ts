@@ -1,6 +1,7 @@
 import type { Repository } from '@ydbackup/catalog'
-import type { CollectionAdmin, KeyProvider, SnapshotSink, Storage } from '@ydbackup/core'
+import type { AccountAdmin, CollectionAdmin, KeyProvider, SnapshotSink, Storage } from '@ydbackup/core'
 
+import type { RestoredAccounts } from '../accounts/plan-accounts.ts'
 import type { Note } from '../backup/backup-plan.ts'
 import type { ClusterRestore } from '../cluster/fill-by-import.ts'
 import type { EventHandler } from '../events/event.ts'
@@ -62,6 +63,8 @@ export interface RestoreSettings {
 	 * shut a table off from its directory's rights stops the run before the table has a row.
 	 */
 	readonly noAcl?: boolean | undefined
+	/** Restore users, groups, memberships and the rights on the database itself, too, through this. Default: none. */
+	readonly accounts?: AccountAdmin | undefined
 	/** `keep` switches TTLs on at the end; `off` leaves them off. Default `keep`. */
 	readonly ttl?: 'keep' | 'off' | undefined
 	/**
@@ -156,6 +159,8 @@ export interface RestoreOutcome {
 	readonly directories: readonly RestoredDirectory[]
 	/** In the order in which they were created. */
 	readonly objects: readonly RestoredObject[]
+	/** Undefined when they were not asked for. */
+	readonly accounts: RestoredAccounts | undefined
 	/** Ids of the keys that opened it; empty when it is not encrypted. */
 	readonly keysUsed: readonly string[]
 	/** What the backup itself left out. */

@@ -19,6 +19,7 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
 			target,
 			action: existed ? 'exists' : 'create',
 		})),
+		accounts: run.accounts?.plan.result,
 		keysUsed: run.keysUsed,
 		notes: run.notes,
 		warnings: reporter.warnings,

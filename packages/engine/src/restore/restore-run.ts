@@ -1,6 +1,7 @@
 import type { ProtoText, SnapshotSink, Storage } from '@ydbackup/core'
 import type { Compression } from '@ydbackup/format'
 
+import type { AccountWork } from '../accounts/restore-accounts.ts'
 import type { Note } from '../backup/backup-plan.ts'
 import type { ChainTable } from '../chain/open-chain.ts'
 import type { Meter } from '../events/meter.ts'
@@ -69,6 +70,8 @@ export interface RestoreRun {
 	/** Ids of the keys that opened it. */
 	readonly keysUsed: readonly string[]
 	readonly notes: readonly Note[]
+	/** Undefined when they were not asked for. */
+	readonly accounts: AccountWork | undefined
 	readonly reporter: Reporter
 	readonly meter: Meter
 	readonly concurrency: number

@@ -1,6 +1,7 @@
 import { assertNotDeleted, type Lease, readChain, type Repository, takeLeaseIfAllowed } from '@ydbackup/catalog'
 import type { Manifest } from '@ydbackup/format'
 
+import { openAccounts } from '../accounts/stored-accounts.ts'
 import { assertImportSettings } from '../cluster/fill-by-import.ts'
 import { openImport } from '../cluster/open-import.ts'
 import { openChosen } from '../chain/open-chosen.ts'
@@ -111,6 +112,7 @@ async function openBackup(
 		directories: chain.directories,
 		objects: chain.objects,
 		source: { database: source, mapping },
+		accounts: chain.accounts && openAccounts(chain.accounts, `objects.json of ${manifest.id}`),
 		keysUsed: keysOf(stored),
 		notes: manifest.notes,
 		problems: [],

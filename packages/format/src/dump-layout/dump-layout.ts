@@ -1,3 +1,4 @@
+export { type AccountFiles, readAccounts, unwritableAccounts, writeAccounts } from './accounts.ts'
 export { type FoundData, type FoundDataFiles, findDataFiles } from './data-files.ts'
 export { findObject, findObjects, type FoundDirectory, type FoundObject, type FoundTree } from './find-objects.ts'
 export { type FolderFiles, FolderTree } from './folder-tree.ts'

@@ -14,8 +14,17 @@ export interface ObjectsFile {
 	readonly links?: Readonly<Record<string, StoredLink>> | undefined
 	/** By prefix: the names of an object's changefeeds or rate limiters, in the order of their folders. */
 	readonly parts?: Readonly<Record<string, readonly string[]>> | undefined
+	/** Users with the hashes of their passwords, and groups; only where they were asked for. */
+	readonly accounts?: StoredAccounts | undefined
 	/** Of an encrypted backup: what its manifest does not say in the open. */
 	readonly sealed?: SealedNames | undefined
+}
+
+export interface StoredAccounts {
+	readonly users: readonly { readonly name: string; readonly passwordHash: string; readonly mayLogIn: boolean }[]
+	readonly groups: readonly { readonly name: string; readonly members: readonly string[] }[]
+	/** Of the database itself, as {@link StoredDirectoryEntry.permissions}. */
+	readonly permissions: string
 }
 
 export interface SealedNames {
@@ -69,6 +78,7 @@ export function decodeObjects(bytes: Uint8Array, where: string): ObjectsFile {
 		if (!/^\d{3,16}$/u.test(prefix))
 			throw complain(`has a scheme of ${JSON.stringify(prefix.slice(0, 80))}, which is no folder`)
 	}
+	const accounts = fields.has('accounts') ? readAccounts(fields.fields('accounts')) : undefined
 	const sealed = fields.has('sealed') ? readSealed(fields.fields('sealed'), complain) : undefined
 	return {
 		version: 1,
@@ -76,6 +86,7 @@ export function decodeObjects(bytes: Uint8Array, where: string): ObjectsFile {
 		...(schemes && { schemes }),
 		...(links && { links }),
 		...(parts && { parts }),
+		...(accounts && { accounts }),
 		...(sealed && { sealed }),
 	}
 }
@@ -90,6 +101,22 @@ function readParts(fields: Fields): Record<string, readonly string[]> {
 			return [prefix, names]
 		}),
 	)
+}
+
+function readAccounts(fields: Fields): StoredAccounts {
+	const name = { max: 1024 }
+	return {
+		users: fields.list('users').map((user) => ({
+			name: user.text('name', name),
+			passwordHash: user.text('passwordHash', { max: 65_536 }),
+			mayLogIn: user.flag('mayLogIn'),
+		})),
+		groups: fields.list('groups').map((group) => ({
+			name: group.text('name', name),
+			members: group.texts('members', name),
+		})),
+		permissions: fields.text('permissions', { max: LONGEST_TEXT }),
+	}
 }
 
 function readSealed(fields: Fields, complain: Complain): SealedNames {

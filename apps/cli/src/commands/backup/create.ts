@@ -75,6 +75,10 @@ export default class BackupCreate extends YdbackupCommand {
 		}),
 		compression: Flags.string({ default: 'zstd-1', description: 'none, or zstd-1 (fast) to zstd-19 (small)' }),
 		concurrency: concurrencyFlag('partitions that are read and stored at once'),
+		'with-accounts': Flags.boolean({
+			description:
+				'take users with the hashes of their passwords, groups, memberships and the rights on the database, too; needs an administrator. Encrypt such a backup',
+		}),
 		'no-count': Flags.boolean({
 			description: "do not compare with the server's own count of rows (a full scan of each table)",
 		}),
@@ -111,19 +115,21 @@ export default class BackupCreate extends YdbackupCommand {
 			compression: flags.compression,
 			encryption: keys.length > 0 || algorithm !== undefined ? { keys, algorithm } : undefined,
 			concurrency: flags.concurrency,
+			accounts: flags['with-accounts'] ? ydb.accounts : undefined,
 			dryRun: flags['dry-run'],
 			discardOnInterrupt: flags.discard,
 			signal: work.signal,
 			onEvent: work.onEvent,
 			tool: this.tool,
 		}
-		const unsupported = flags.incremental ? 'it exports everything, and no increments' : undefined
+		const accountsUnsupported = flags['with-accounts'] ? 'it exports no users and groups' : undefined
+		const unsupported = flags.incremental ? 'it exports everything, and no increments' : accountsUnsupported
 		const choice =
 			flags.engine === 'auto'
 				? await decideEngine({ ...taken, ...access, transfers, storage: repository.storage, unsupported })
 				: undefined
 		const engine = choice?.engine ?? (flags.engine === 'cluster' ? 'cluster' : 'client')
-		if (engine === 'cluster' && unsupported !== undefined) throw noIncrement()
+		if (engine === 'cluster' && flags.incremental) throw noIncrement()
 		const result =
 			engine === 'cluster'
 				? await clusterBackup({ ...taken, ...access, transfers, sink })

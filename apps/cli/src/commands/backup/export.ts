@@ -33,6 +33,10 @@ export default class BackupExport extends YdbackupCommand {
 		...keyFlags,
 		...patternFlags,
 		...kindFlags,
+		database: Flags.boolean({
+			description:
+				'a dump of the whole database as ydb admin database dump writes it, with users, groups and rights; the backup must have been taken --with-accounts',
+		}),
 		'preserve-pool-kinds': Flags.boolean({
 			description: 'keep the kinds of storage in schemes, which another cluster may not have',
 		}),
@@ -54,6 +58,7 @@ export default class BackupExport extends YdbackupCommand {
 			exclude: flags.exclude,
 			kinds: flags.kind,
 			excludeKinds: flags['exclude-kind'],
+			database: flags.database,
 			preservePoolKinds: flags['preserve-pool-kinds'],
 			concurrency: flags.concurrency,
 			signal: work.signal,
