@@ -65,6 +65,8 @@ const RULES: Readonly<Record<string, Rule>> = {
 	),
 }
 
+const ACCOUNT_VIEWS = new Set(['/.sys/auth_users', '/.sys/auth_groups', '/.sys/auth_group_members'])
+
 /** Who may do what. Nothing is asked of administrators, and of an owner about what they own. */
 export class AccessControl {
 	readonly #tree: SchemeTree
@@ -177,6 +179,10 @@ export class AccessControl {
 			throw new YdbError('UNAUTHORIZED', 'Got AccessDenied response from TxProxy')
 	}
 
+	#ownsDatabase(user: string): boolean {
+		return this.#accounts.subjectsOf(user).has(this.#tree.root.owner)
+	}
+
 	/** Refuses a query. Source: YDB's tests, KqpAcl AclForOltpAndOlap. */
 	checkQuery(statements: readonly Statement[], user: string): void {
 		if (this.#accounts.isAdministrator(user)) return
@@ -184,6 +190,9 @@ export class AccessControl {
 			const inside = path.startsWith(`${this.#tree.database}/`)
 			if (!inside || !this.#tree.find(path)) continue
 			if (!this.has(user, path, DESCRIBE)) throw noSuchTable(path, at)
+			// Source: sys_view/auth/auth_scan_base.h, from memory; what a user is shown of himself is not emulated.
+			if (ACCOUNT_VIEWS.has(path.slice(this.#tree.database.length)) && !this.#ownsDatabase(user))
+				throw new YdbError('UNAUTHORIZED', 'Administrator access is required')
 			for (const right of rights)
 				if (!this.has(user, path, right))
 					throw new YdbError('ABORTED', `Failed to resolve table \`${path}\` status: AccessDenied.`, SCHEME_CHANGED, {
