@@ -64,9 +64,9 @@ test(
 			plan.result.tables.map(() => 'replace'),
 		)
 		world.emulator.faults.loseAnswerEvery = 5
-		const { code, result } = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
+		const { code, result, error } = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
 		world.emulator.faults.loseAnswerEvery = undefined
-		expect({ code, outcome: result.outcome }).toEqual({ code: 0, outcome: 'complete' })
+		expect({ code, outcome: result?.outcome, error }).toEqual({ code: 0, outcome: 'complete' })
 		expect(differences(before, await theirPicture(world.endpoint, world.database))).toEqual([])
 		expect(await names(world)).toEqual([])
 		expect(await queries.run('SELECT name FROM `shop/numbered` VIEW by_name WHERE name = "b"u')).toEqual([['b']])
