@@ -12,7 +12,8 @@ export function roomTests(root: string): UserWorkspaceConfig {
 		test: {
 			name: basename(root),
 			include: ['test/**/*.test.ts'],
-			testTimeout: 30_000,
+			// Troubles that are asked for take their time.
+			testTimeout: process.env['YDBACKUP_TEST_FAULTS'] ? 180_000 : 30_000,
 			hookTimeout: 60_000,
 			typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.test.json' },
 		},
