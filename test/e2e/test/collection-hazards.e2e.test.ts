@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { BackupError, type CollectionAdmin } from '@ydbackup/core'
+import { BackupError, type CollectionAdmin, protoFields } from '@ydbackup/core'
 import {
 	backup,
 	createCollection,
@@ -112,6 +112,38 @@ test('a missing change table, which RESTORE would pass over, is refused by name'
 	expect(states(shipped)).toEqual(['shipped', 'refused'])
 	expect(shipped.links[1]!.reason?.message).toContain('u')
 	expect(await codeOf(world.take('incremental'))).toMatch(/^CHAIN_BROKEN gap: .*lacks u/u)
+	// Whoever takes one all the same sees where the chain is broken.
+	world.pass(120)
+	await world.queries.run('BACKUP c INCREMENTAL')
+	const { links } = await describeCollection({ admin: world.ydb.collections, name: 'c', clock: world.clock })
+	expect(links.map(({ gap }) => gap)).toEqual([undefined, 'no change table for u', `it builds upon ${link}`])
+})
+
+test('a link carries what belongs to its tables beside the rows: TTL, sequences, indexes and rights', async () => {
+	await using world = await CollectionWorld.start({ alterMembers: true })
+	const { queries, ydb } = world
+	await queries.run(
+		`CREATE TABLE t (id Serial NOT NULL, a Utf8, at Timestamp, PRIMARY KEY (id), INDEX by_a GLOBAL ON (a))
+		WITH (TTL = Interval("P30D") ON at, AUTO_PARTITIONING_BY_LOAD = ENABLED)`,
+	)
+	await queries.run("INSERT INTO t (a) VALUES ('one'), ('two')")
+	await ydb.collections.create({ name: 'c', tables: ['t'], isIncremental: true })
+	await world.take('full')
+	await queries.run("INSERT INTO t (a) VALUES ('three')")
+	await queries.run('CREATE USER robot')
+	await queries.run("GRANT 'ydb.generic.read' ON t TO robot")
+	await world.take('incremental')
+	await world.ship()
+	await world.restore('latest', 'r')
+	const [live, restored] = [await ydb.sink.describeTable('t'), await ydb.sink.describeTable('r/t')]
+	const field = (table: typeof live, name: string): unknown => protoFields(table.scheme, name)
+	for (const name of ['ttl_settings', 'indexes', 'partitioning_settings', 'columns'])
+		expect(field(restored, name), name).toEqual(field(live, name))
+	expect((await ydb.sink.find('r/t'))!.permissions).toEqual((await ydb.sink.find('t'))!.permissions)
+	await queries.run("INSERT INTO `r/t` (a) VALUES ('four')")
+	expect(await queries.run("SELECT id FROM `r/t` VIEW by_a WHERE a = 'four'")).toEqual([[4]])
+	const [, link] = (await world.repository.list()).map(({ manifest }) => manifest!.source.collection!)
+	expect(Date.parse(link!.schemesReadAt)).not.toBeNaN()
 })
 
 test('a link that was deleted in the cluster before it was shipped breaks the chain behind it by name', async () => {

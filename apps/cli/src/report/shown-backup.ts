@@ -1,3 +1,4 @@
+import type { BackupEntry, ChainPlace } from '@ydbackup/catalog'
 import { isDefined, isTable, type Manifest } from '@ydbackup/format'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
@@ -29,9 +30,22 @@ export interface ShownObject {
 	readonly readAt?: string
 }
 
+/** A backup of the chain that the shown one is in. */
+export interface ShownLink {
+	readonly id: string
+	/** 0 for the full backup; of the increments, how many stand below. */
+	readonly position: number
+	readonly snapshotBefore: string
+	/** Of an increment: changes. Decimal digits; undefined where nobody has counted them. */
+	readonly rows?: string | undefined
+	readonly storedBytes: number
+}
+
 /** The result of `backup show`. */
 export interface ShownBackup extends BackupSummary {
 	readonly repository: string
+	/** The whole chain, oldest first; empty for a full backup that nothing builds upon, and where a link is missing or damaged. */
+	readonly chain: readonly ShownLink[]
 	readonly tool: { readonly name: string; readonly version: string }
 	readonly serverVersion?: string
 	readonly paths: readonly string[]
@@ -45,7 +59,25 @@ export interface ShownBackup extends BackupSummary {
 	readonly notes: readonly { readonly path: string; readonly kind: string; readonly reason: string }[]
 }
 
-export function shownBackup(manifest: Manifest, repository: string, proven: Date | undefined): ShownBackup {
+/** The chain of a backup in a listing of its repository. */
+export function shownChain(id: string, entries: readonly BackupEntry[], places: readonly ChainPlace[]): ShownLink[] {
+	const root = places.find((place) => place.id === id)?.root
+	if (root === undefined) return []
+	const links = entries.flatMap(({ manifest }, at): ShownLink[] => {
+		const place = places[at]
+		if (manifest === undefined || place?.root !== root || place.position === undefined) return []
+		const { rows, storedBytes } = manifest.counts
+		return [{ id: manifest.id, position: place.position, snapshotBefore: manifest.snapshotBefore, rows, storedBytes }]
+	})
+	return links.length > 1 ? links : []
+}
+
+export function shownBackup(
+	manifest: Manifest,
+	repository: string,
+	chain: readonly ShownLink[],
+	proven: Date | undefined,
+): ShownBackup {
 	const tables = manifest.objects.flatMap(
 		({ kind, path, prefix = '', rows, partitions = 0, plainBytes, countedByServer, state }) =>
 			isTable({ kind })
@@ -66,6 +98,7 @@ export function shownBackup(manifest: Manifest, repository: string, proven: Date
 	return {
 		...summaryOf(manifest, proven),
 		repository,
+		chain,
 		tool: manifest.tool,
 		...(serverVersion === undefined ? {} : { serverVersion }),
 		paths: manifest.paths,
@@ -122,6 +155,7 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 					: `${spellTime(shown.provenAt)}: all of it was read and is right`,
 		}),
 	]
+	if (shown.chain.length > 0) lines.push('', chainText(shown, now))
 	if (tables.length > 0)
 		lines.push(
 			'',
@@ -176,4 +210,27 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 
 function byKind(a: ShownObject, b: ShownObject): number {
 	return a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : 0
+}
+
+/** The full backup with everything that builds upon it, and where in it the shown one stands. */
+function chainText({ chain, id: own }: ShownBackup, now: Date): string {
+	return tableText(chain, [
+		{
+			title: 'CHAIN',
+			cell: ({ id, position }) => (position === 0 ? id : `${id === chain.at(-1)?.id ? '└' : '├'} ${id}`),
+		},
+		{ title: 'TAKEN', cell: ({ snapshotBefore }) => spellTime(snapshotBefore) },
+		{
+			title: 'AGE',
+			align: 'right',
+			cell: ({ snapshotBefore }) => spellAge(now.getTime() - Date.parse(snapshotBefore)),
+		},
+		{
+			title: 'ROWS OR CHANGES',
+			align: 'right',
+			cell: ({ rows }) => rowsText(rows),
+		},
+		{ title: 'STORED', align: 'right', cell: ({ storedBytes }) => spellBytes(storedBytes) },
+		{ title: '', cell: ({ id }) => (id === own ? 'this one' : '') },
+	])
 }

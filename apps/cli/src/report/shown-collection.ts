@@ -18,14 +18,10 @@ export function shownCollectionText(
 		database,
 		repository,
 		tables: tables.length === 0 ? 'not known before the first backup' : spellCount(tables.length),
-		changes:
-			ageMs === undefined
-				? undefined
-				: `collected for ${spellAge(ageMs)} at most, kept for ${spellAge(keptMs)}; how long is not asked of the server`,
+		changes: ageMs === undefined ? undefined : `collected for ${spellAge(ageMs)} at most, of ${spellAge(keptMs)}`,
 	})
 	const list = tableText(links, [
-		{ title: 'LINK', cell: ({ name }) => name },
-		{ title: 'KIND', cell: ({ kind }) => kind },
+		{ title: 'LINK', cell: (link) => drawn(link, links) },
 		{ title: 'TAKEN BY', cell: ({ before }) => spellTime(before) },
 		{ title: 'AGE', align: 'right', cell: ({ before }) => spellAge(now.getTime() - Date.parse(before)) },
 		{ title: 'TABLES', align: 'right', cell: (link) => spellCount(link.tables) },
@@ -34,27 +30,26 @@ export function shownCollectionText(
 					{
 						title: 'ROWS',
 						align: 'right' as const,
-						cell: ({ rows }: (typeof links)[number]) => (rows === undefined ? '' : spellCount(rows)),
+						cell: ({ rows }: Link) => (rows === undefined ? '' : spellCount(rows)),
 					},
 				]
 			: []),
 		{ title: 'SIZE', align: 'right', cell: ({ storedBytes }) => spellBytes(storedBytes) },
-		{ title: 'STATE', cell: ({ state }) => state },
-		...(repository === undefined
-			? []
-			: [{ title: 'BACKUP', cell: ({ backup }: (typeof links)[number]) => backup ?? 'not shipped' }]),
+		{ title: 'STATE', cell: ({ state, gap }) => (gap === undefined ? state : 'gap') },
+		...(repository === undefined ? [] : [{ title: 'BACKUP', cell: ({ backup }: Link) => backup ?? 'not shipped' }]),
 	])
-	const next =
-		obstacle === undefined
-			? ['the next increment can be taken']
-			: [
-					`the next increment cannot be taken: ${printable(obstacle.message)}`,
-					...(obstacle.advice === undefined ? [] : [printable(obstacle.advice)]),
-				]
+	const gaps = links.filter(({ gap }) => gap !== undefined)
 	return [
 		facts,
 		...(tables.length > 0 ? ['', ...tables.map((path) => `  ${printable(path)}`)] : []),
 		...(links.length > 0 ? ['', list] : ['', 'no backups in the cluster']),
+		...(gaps.length > 0
+			? [
+					'',
+					'gaps, which RESTORE in the cluster would not notice:',
+					...gaps.map(({ name, gap }) => `  ${printable(name)}: ${printable(gap ?? '')}`),
+				]
+			: []),
 		...(shippedOnly.length > 0
 			? [
 					'',
@@ -63,6 +58,28 @@ export function shownCollectionText(
 				]
 			: []),
 		'',
-		...next,
+		...nextText(obstacle, links.at(-1), keptMs),
 	].join('\n')
+}
+
+type Link = DescribedCollection['links'][number]
+
+/** Increments hang from the full backup that they build upon. */
+function drawn({ name, kind }: Link, links: readonly Link[]): string {
+	if (kind === 'full') return name
+	const next = links[links.findIndex((link) => link.name === name) + 1]
+	return `${next?.kind === 'incremental' ? '├' : '└'} ${name}`
+}
+
+/** What the next increment needs. The server is not asked how long it keeps changes: it tells nobody. */
+function nextText(obstacle: DescribedCollection['obstacle'], newest: Link | undefined, keptMs: number): string[] {
+	if (obstacle !== undefined) {
+		const advice = obstacle.advice === undefined ? [] : [printable(obstacle.advice)]
+		return [`the next increment cannot be taken: ${printable(obstacle.message)}`, ...advice]
+	}
+	const until = newest && new Date(Date.parse(newest.after) + keptMs).toISOString()
+	return [
+		`the next increment can be taken${until === undefined ? '' : ` until ${spellTime(until)}`}`,
+		`changes are taken to be kept for ${spellAge(keptMs)} (--stream-hours): the server does not tell`,
+	]
 }

@@ -31,6 +31,8 @@ export interface DescribedLink extends CollectionLink {
 	readonly rows?: number | undefined
 	/** The backup that it became; undefined where it was not shipped or nobody looked. */
 	readonly backup?: string | undefined
+	/** Why it is no link of a whole chain, which the server's RESTORE would not say; undefined when it is. */
+	readonly gap?: string | undefined
 }
 
 export interface DescribedCollection {
@@ -56,9 +58,12 @@ export async function describeCollection(options: DescribeCollectionOptions): Pr
 	const { links, members, streamAgeMs, obstacle } = await chainState(source, options)
 	const shipped = repository && (await allShipped(repository, source, { signal }))
 	const described: DescribedLink[] = []
+	const findGap = gapFinder()
 	for (const link of links) {
 		throwIfInterrupted(signal, `looking at ${link.name}`)
 		const { tables } = await source.contents(link, { signal })
+		const state = await source.progress(link, { signal })
+		const paths = tables.map(({ path }) => path)
 		let storedBytes = 0n
 		let rows = 0n
 		for (const table of tables) {
@@ -67,11 +72,12 @@ export async function describeCollection(options: DescribeCollectionOptions): Pr
 		}
 		described.push({
 			...link,
-			state: await source.progress(link, { signal }),
+			state,
 			tables: tables.length,
 			storedBytes: Number(storedBytes),
 			...(options.countRows === true && { rows: Number(rows) }),
 			backup: shipped?.get(link.name)?.id,
+			gap: findGap(link, state, paths),
 		})
 	}
 	const there = new Set(links.map(({ name }) => name))
@@ -91,6 +97,35 @@ export async function describeCollection(options: DescribeCollectionOptions): Pr
 			...(obstacle.advice !== undefined && { advice: obstacle.advice }),
 		},
 		stream: { ageMs: streamAgeMs, keptMs: streamHours * 3_600_000 },
+	}
+}
+
+/** Looks at links in their order, each against the full backup of its chain. */
+function gapFinder(): (
+	link: CollectionLink,
+	state: DescribedLink['state'],
+	paths: readonly string[],
+) => string | undefined {
+	let members: readonly string[] | undefined
+	let broken: string | undefined
+	return ({ name, kind }, state, paths) => {
+		if (kind === 'full') {
+			members = paths
+			broken = undefined
+			return paths.length === 0 ? 'it holds no table' : undefined
+		}
+		if (members === undefined) return 'no full backup stands before it'
+		if (broken !== undefined) return `it builds upon ${broken}`
+		const there = new Set(paths)
+		const lost = members.find((path) => !there.has(path))
+		const gap =
+			state === 'failed'
+				? 'the server could not write it'
+				: lost === undefined
+					? undefined
+					: `no change table for ${lost}`
+		if (gap !== undefined) broken = name
+		return gap
 	}
 }
 

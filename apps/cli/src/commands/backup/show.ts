@@ -1,9 +1,9 @@
-import { readProof, type Repository } from '@ydbackup/catalog'
+import { chainPlaces, readProof, type Repository } from '@ydbackup/catalog'
 import type { KeyProvider } from '@ydbackup/core'
 import type { Manifest, Proof } from '@ydbackup/format'
 import { YdbackupCommand } from '../../command.ts'
 import { keyFlags, keysOfFlags } from '../../encryption/key-flags.ts'
-import { shownBackup, shownBackupText, type ShownBackup } from '../../report/shown-backup.ts'
+import { shownBackup, shownChain, shownBackupText, type ShownBackup } from '../../report/shown-backup.ts'
 import { optionalId, parseId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
@@ -44,7 +44,9 @@ export default class BackupShow extends YdbackupCommand {
 		const keys = keysOfFlags(flags)
 		const proof = await readProof(repository.storage, stored, { signal })
 		const manifest = keys.length === 0 ? await counted(stored, proof) : await named(repository, stored, keys, signal)
-		const shown = shownBackup(manifest, opened.location, proof && new Date(proof.at))
+		const entries = await repository.list({ signal })
+		const chain = shownChain(manifest.id, entries, chainPlaces(entries))
+		const shown = shownBackup(manifest, opened.location, chain, proof && new Date(proof.at))
 		this.show(flags, shownBackupText(shown, new Date()))
 		return shown
 	}
