@@ -64,15 +64,28 @@ test('an unfinished run says whether it still goes on and where its copies are',
 		host: hostname(),
 		pid: process.pid,
 	}
-	const text = (more: object): string => listedRunText(listedRun({ id: ID, record: { ...record, ...more } }), now)
-	expect(text({})).toBe(
-		`unfinished: ${ID}, begun 60 min ago, goes on as process ${process.pid}`.replace('60 min', '1 h'),
+	const lease = {
+		token: 't',
+		keys: [],
+		isLive: true,
+		endsAt: new Date('2026-11-23T12:08:00Z'),
+		record: {
+			purpose: 'backup' as const,
+			backups: [ID],
+			owner: { host: 'db1', pid: 17 },
+			at: '2026-11-23T11:58:00Z',
+			ttlMs: 600_000,
+		},
+	}
+	const text = (more: object, leases: Parameters<typeof listedRun>[1] = []): string =>
+		listedRunText(listedRun({ id: ID, record: { ...record, ...more } }, leases), now)
+	expect(text({}, [lease])).toMatch(
+		/goes on as process 17 of db1, or ended without a word and counts as such from 2026-11-23 12:08:00Z$/,
 	)
-	expect(text({ pid: 2 ** 22 + 1 })).toMatch(/was cut off; drop its copies in \/local\/~ydbackup-a-b$/)
-	expect(text({ host: 'elsewhere.example' })).toMatch(
-		/on elsewhere\.example; if it does not go on there, drop its copies/,
-	)
-	const damaged = listedRun({ id: ID, error: new BackupError('FORMAT_INVALID', 'is no record of a run') })
+	expect(text({}, [{ ...lease, isLive: false }])).toContain(`was cut off; go on with ydbackup backup resume ${ID}, or`)
+	expect(text({ collection: 'c' })).toMatch(/was cut off; the next collection ship c clears it away$/)
+	expect(text({ kind: 'sorcery' })).toMatch(/was cut off; it is a run of kind sorcery$/)
+	const damaged = listedRun({ id: ID, error: new BackupError('FORMAT_INVALID', 'is no record of a run') }, [])
 	expect(listedRunText(damaged, now)).toBe(`unfinished: ${ID}: is no record of a run`)
 })
 

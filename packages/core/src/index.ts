@@ -75,6 +75,8 @@ export type {
 	ReadRowsOptions,
 	Snapshot,
 	SnapshotRequest,
+	LeftSnapshot,
+	SnapshotCopy,
 	SnapshotSource,
 	SnapshotTable,
 	SourceObject,

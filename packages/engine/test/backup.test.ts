@@ -153,7 +153,7 @@ test('a stop at any event either ends in nothing listed, with run and copies nam
 		if (copies === undefined) continue
 		outcomes.add('kept')
 		expect((error as BackupError).advice).toContain(copies)
-		expect(await world.keys('runs/')).toHaveLength(1)
+		expect(await world.repository.runs()).toHaveLength(1)
 	}
 	expect([...outcomes].toSorted()).toEqual(['kept', 'too late'])
 })
@@ -180,7 +180,7 @@ test('copies that cannot be dropped are named, and the run stays known', async (
 	}
 	const result = await world.backup()
 	expect(result.warnings.some((warning) => warning.message.includes([...world.database.copies][0] ?? '?'))).toBe(true)
-	expect(await world.keys('runs/')).toHaveLength(1)
+	expect(await world.repository.runs()).toHaveLength(1)
 })
 
 test('a failed read drops the copies and leaves nothing on storage', async () => {

@@ -3,6 +3,7 @@ import {
 	type CallOptions,
 	type DefinedKind,
 	type KeyRange,
+	type LeftSnapshot,
 	type ObjectDefinition,
 	type ObjectKind,
 	type ObjectPart,
@@ -34,10 +35,14 @@ interface Table {
 	readonly rows: Map<string, { readonly key: Uint8Array; readonly frame: Uint8Array }>
 }
 
+let identities = 0
+const nextIdentity = (): string => `1/${++identities}`
+
 interface Node {
 	readonly kind: ObjectKind
 	readonly serverKind: string
 	permissions: ProtoText
+	readonly identity: string
 	readonly table?: Table
 	readonly definition?: ObjectDefinition
 	readonly parts?: ObjectPart[]
@@ -66,6 +71,7 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	readonly calls: string[] = []
 	/** Work directories of snapshots that were not dropped. */
 	readonly copies: Set<string> = new Set<string>()
+	readonly #frozen = new Map<string, FakeDatabase>()
 	/** What hangs on tables. */
 	readonly ties: Map<string, TableTies> = new Map<string, TableTies>()
 	faults: Faults = {}
@@ -78,12 +84,12 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	}
 
 	addDirectory(path: string, permissions: ProtoText = []): void {
-		this.nodes.set(path, { kind: 'directory', serverKind: 'DIRECTORY', permissions })
+		this.nodes.set(path, { kind: 'directory', serverKind: 'DIRECTORY', permissions, identity: nextIdentity() })
 	}
 
 	addTable(path: string, scheme: ProtoText, rows: readonly Row[], permissions: ProtoText = []): void {
 		const table: Table = { scheme, rows: new Map() }
-		this.nodes.set(path, { kind: 'row-table', serverKind: 'TABLE', permissions, table })
+		this.nodes.set(path, { kind: 'row-table', serverKind: 'TABLE', permissions, identity: nextIdentity(), table })
 		if (rows.length > 0) this.#upsert(path, chunkOf(rows.map(rowFrame), tableSchemaOf(scheme, path)).bytes)
 	}
 
@@ -97,7 +103,7 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	}
 
 	addOther(path: string, kind: ObjectKind, serverKind: string): void {
-		this.nodes.set(path, { kind, serverKind, permissions: [] })
+		this.nodes.set(path, { kind, serverKind, permissions: [], identity: nextIdentity() })
 	}
 
 	/** All that there is, in a form that can be compared. */
@@ -168,7 +174,7 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 
 	/** A view is given as the whole of its statement. */
 	addObject(path: string, kind: DefinedKind, definition: ObjectDefinition, parts: ObjectPart[] = []): void {
-		this.nodes.set(path, { kind, serverKind: kind, permissions: [], definition, parts })
+		this.nodes.set(path, { kind, serverKind: kind, permissions: [], identity: nextIdentity(), definition, parts })
 	}
 
 	async take(request: SnapshotRequest): Promise<Snapshot> {
@@ -180,20 +186,50 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 				kind: 'row-table',
 				serverKind: 'TABLE',
 				permissions: [],
+				identity: nextIdentity(),
 				table: { scheme, rows: new Map(rows) },
 			})
 		}
-		const { copies } = this
-		copies.add(request.workDirectory)
+		this.copies.add(request.workDirectory)
+		this.#frozen.set(request.workDirectory, frozen)
 		const tables = await Promise.all(request.tables.map((path) => frozen.describeTable(path)))
-		const enter = (call: string, path: string, options: CallOptions): Promise<void> => this.#enter(call, path, options)
-		const faults = (): Faults => this.faults
-		return {
+		return this.#snapshot(frozen, {
 			workDirectory: request.workDirectory,
 			after: '2026-11-23T02:15:30.000001Z',
 			before: '2026-11-23T02:15:30.500000Z',
 			clock: 'server',
 			tables,
+			copies: request.tables.map((path, index) => ({
+				path,
+				name: String(index + 1),
+				identity: frozen.nodes.get(path)!.identity,
+			})),
+		})
+	}
+
+	async reopen(left: LeftSnapshot, options: CallOptions = {}): Promise<Snapshot> {
+		await this.#enter('reopen', left.workDirectory, options)
+		const frozen = this.copies.has(left.workDirectory) ? this.#frozen.get(left.workDirectory) : undefined
+		const isThere = left.copies.every(({ path, identity }) => frozen?.nodes.get(path)?.identity === identity)
+		if (frozen === undefined || !isThere) throw new BackupError('COPIES_GONE', `${left.workDirectory} is another one`)
+		return this.#snapshot(frozen, left)
+	}
+
+	async workDirectories(prefix: string): Promise<readonly string[]> {
+		return [...this.copies].filter((name) => name.startsWith(prefix))
+	}
+
+	async dropWorkDirectory(workDirectory: string, options: CallOptions = {}): Promise<void> {
+		await this.#enter('drop', workDirectory, options)
+		this.copies.delete(workDirectory)
+	}
+
+	#snapshot(frozen: FakeDatabase, known: LeftSnapshot): Snapshot {
+		const { copies } = this
+		const enter = (call: string, path: string, options: CallOptions): Promise<void> => this.#enter(call, path, options)
+		const faults = (): Faults => this.faults
+		return {
+			...known,
 			async *read(table, range, options = {}) {
 				await enter('read', table.path, options)
 				frozen.faults = faults()
@@ -204,8 +240,8 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 				return BigInt(frozen.rowCount(table.path))
 			},
 			async drop(options = {}) {
-				await enter('drop', request.workDirectory, options)
-				copies.delete(request.workDirectory)
+				await enter('drop', known.workDirectory, options)
+				copies.delete(known.workDirectory)
 			},
 		}
 	}
@@ -352,7 +388,8 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	async #object(path: string): Promise<SourceObject | undefined> {
 		const node = this.nodes.get(path)
 		if (node === undefined) return undefined
-		return { path, kind: node.kind, serverKind: node.serverKind, permissions: node.permissions }
+		const { kind, serverKind, permissions, identity } = node
+		return { path, kind, serverKind, permissions, identity }
 	}
 
 	#makeParents(path: string): void {

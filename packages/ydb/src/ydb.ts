@@ -25,6 +25,8 @@ import { createCollectionAdmin } from './collections/collection-admin.ts'
 import { openCollection } from './collections/collection-source.ts'
 import { createTransfers } from './operations/transfers.ts'
 import { createSink } from './sink.ts'
+import { listDirectory } from './snapshot/copies.ts'
+import { dropWorkDirectory, reopenSnapshot } from './snapshot/reopen.ts'
 import { takeSnapshot } from './snapshot/take.ts'
 
 export interface ConnectOptions extends Target, CallOptions {
@@ -92,6 +94,12 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 			root: (more) => findRoot(control, database, more),
 			describe: (object, more) => describeObject({ control, database }, object, more),
 			take: (request) => takeSnapshot({ control, database, data }, request),
+			reopen: (left, more) => reopenSnapshot({ control, database, data }, left, more?.signal),
+			workDirectories: async (prefix, more) =>
+				((await listDirectory(control, database, more)) ?? [])
+					.map(({ name }) => name)
+					.filter((name) => name.startsWith(prefix)),
+			dropWorkDirectory: (name, more) => dropWorkDirectory(control, `${database}/${name}`, more?.signal),
 		},
 		sink,
 		accounts: createAccountAdmin({ control, database, sink }),

@@ -381,3 +381,38 @@ test('where the server does not tell its time, both moments are by our clock', a
 	expect(begun < snapshot.after && snapshot.after <= snapshot.before).toBe(true)
 	expect(snapshot.before < new Date(Date.now() + 1).toISOString()).toBe(true)
 })
+
+test('another process opens a snapshot again, and only the very same one', async () => {
+	await using world = await startWorld()
+	const { ydb, direct } = world
+	await makeTable(direct.sink, 'a', 100, [30, 60])
+	await makeTable(direct.sink, 'b', 10)
+	const taken = await ydb.source.take({ tables: ['a', 'b'], workDirectory: WORK })
+	const rows = async (snapshot: typeof taken): Promise<string> => {
+		const all = []
+		for (const table of snapshot.tables)
+			for (const range of table.ranges) all.push((await drained(snapshot.read(table, range))).bytes.toString('hex'))
+		return all.join('\n')
+	}
+	const { workDirectory, after, before, clock, tables, copies } = taken
+	const known = { workDirectory, after, before, clock, tables, copies: copies! }
+	const truth = await rows(taken)
+	await write(world, 'a', 0, 20)
+	expect(await ydb.source.workDirectories('~wo')).toEqual([WORK])
+	expect(await ydb.source.workDirectories('~other')).toEqual([])
+	const again = await direct.source.reopen(known)
+	expect(await rows(again)).toBe(truth)
+	expect(again).toMatchObject({ after, before, workDirectory })
+
+	await direct.sink.dropTable(`${WORK}/00002`)
+	expect(await errorOf(direct.source.reopen(known))).toMatchObject({ code: 'COPIES_GONE' })
+	await makeTable(direct.sink, `${WORK}/00002`, 10)
+	expect(await errorOf(direct.source.reopen(known))).toMatchObject({
+		code: 'COPIES_GONE',
+		message: expect.stringContaining('another one'),
+	})
+	await direct.source.dropWorkDirectory(WORK)
+	await direct.source.dropWorkDirectory(WORK)
+	expect(await left(world)).toEqual([])
+	expect(await errorOf(direct.source.reopen(known))).toMatchObject({ code: 'COPIES_GONE' })
+})

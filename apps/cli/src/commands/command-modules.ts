@@ -8,6 +8,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ readonly d
 	'backup create': () => import('./backup/create.ts'),
 	'backup export': () => import('./backup/export.ts'),
 	'backup list': () => import('./backup/list.ts'),
+	'backup resume': () => import('./backup/resume.ts'),
 	'backup show': () => import('./backup/show.ts'),
 	'backup verify': () => import('./backup/verify.ts'),
 	'collection backup': () => import('./collection/backup.ts'),

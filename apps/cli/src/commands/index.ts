@@ -1,6 +1,7 @@
 import BackupCreate from './backup/create.ts'
 import BackupExport from './backup/export.ts'
 import BackupList from './backup/list.ts'
+import BackupResume from './backup/resume.ts'
 import BackupShow from './backup/show.ts'
 import BackupVerify from './backup/verify.ts'
 import CollectionBackup from './collection/backup.ts'
@@ -28,6 +29,7 @@ export const COMMANDS = {
 	'backup:create': BackupCreate,
 	'backup:export': BackupExport,
 	'backup:list': BackupList,
+	'backup:resume': BackupResume,
 	'backup:show': BackupShow,
 	'backup:verify': BackupVerify,
 	'collection:backup': CollectionBackup,

@@ -1,20 +1,22 @@
-import { hostname } from 'node:os'
-import type { ListedRun as CatalogRun } from '@ydbackup/catalog'
+import type { ListedLease, ListedRun as CatalogRun } from '@ydbackup/catalog'
 import { printable } from '../output/printable.ts'
-import { spellAge } from '../output/quantity.ts'
+import { spellAge, spellTime } from '../output/quantity.ts'
 
 /** A run that has not ended: it still goes on, or it was stopped or killed and has left copies behind. */
 export type ListedRun =
 	| {
-			/** `unknown`: it was begun on another machine, where its process cannot be seen. */
-			readonly state: 'running' | 'left' | 'unknown'
+			/** `running`: somebody has a lease on it. */
+			readonly state: 'running' | 'left'
 			readonly id: string
+			readonly kind: string
 			readonly database: string
 			/** Where its copies are, relative to the database. */
 			readonly workDirectory: string
 			readonly startedAt: string
 			readonly host: string
 			readonly pid: number
+			/** Until then it counts as running, even when its process has died. */
+			readonly leaseEndsAt?: string
 			/** The backup collection that it shipped. */
 			readonly collection?: string
 	  }
@@ -24,35 +26,40 @@ export type ListedRun =
 			readonly error: { readonly code: string; readonly message: string }
 	  }
 
-export function listedRun(run: CatalogRun): ListedRun {
+/** `leases` are those that are live: whoever has one on the run is at work with it. */
+export function listedRun(run: CatalogRun, leases: readonly ListedLease[]): ListedRun {
 	const { id, record, error } = run
 	if (record === undefined) return { state: 'damaged', id, error: { code: error.code, message: error.message } }
-	const { database, workDirectory, startedAt, host, pid, collection } = record
-	const state = host !== hostname() ? 'unknown' : isRunning(pid) ? 'running' : 'left'
-	return { state, id, database, workDirectory, startedAt, host, pid, ...(collection && { collection }) }
-}
-
-function isRunning(pid: number): boolean {
-	if (!Number.isSafeInteger(pid) || pid <= 0) return false
-	try {
-		process.kill(pid, 0)
-		return true
-	} catch (error) {
-		return (error as NodeJS.ErrnoException).code === 'EPERM'
+	const { kind = 'backup', database, workDirectory, startedAt, host, pid, collection } = record
+	const lease = leases.find((one) => one.isLive && one.record?.backups.includes(id))
+	const owner = lease?.record?.owner ?? { host, pid }
+	return {
+		state: lease === undefined ? 'left' : 'running',
+		id,
+		kind,
+		database,
+		workDirectory,
+		startedAt,
+		host: owner.host,
+		pid: owner.pid,
+		...(lease && { leaseEndsAt: lease.endsAt.toISOString() }),
+		...(collection && { collection }),
 	}
 }
 
 export function listedRunText(run: ListedRun, now: Date): string {
 	if (run.state === 'damaged') return `unfinished: ${printable(run.id)}: ${printable(run.error.message)}`
-	const { id, database, workDirectory, startedAt, host, pid, state, collection } = run
+	const { id, kind, startedAt, host, pid, state, collection, leaseEndsAt = '' } = run
 	const next =
-		collection === undefined
-			? `drop its copies in ${printable(`${database}/${workDirectory}`)}`
-			: `the next collection ship ${printable(collection)} on that machine clears it away`
+		collection !== undefined
+			? `the next collection ship ${printable(collection)} clears it away`
+			: kind === 'backup'
+				? `go on with ydbackup backup resume ${id}, or drop its copies in ${printable(`${run.database}/${run.workDirectory}`)}`
+				: `it is a run of kind ${printable(kind)}`
+	const owner = `process ${pid} of ${printable(host)}`
 	const what = {
-		running: `goes on as process ${pid}`,
-		left: `was cut off; ${next}`,
-		unknown: `on ${printable(host)}; if it does not go on there, ${next}`,
+		running: `goes on as ${owner}, or ended without a word and counts as such from ${spellTime(leaseEndsAt)}`,
+		left: `by ${owner}, was cut off; ${next}`,
 	}[state]
 	return `unfinished: ${id}, begun ${spellAge(now.getTime() - Date.parse(startedAt))} ago, ${what}`
 }

@@ -30,6 +30,8 @@ export interface SourceObject {
 	readonly serverKind: string
 	/** Owner and explicit grants, read live, as `Ydb.Scheme.ModifyPermissionsRequest` without path: first `change_owner`, then one `grant` per entry. */
 	readonly permissions: ProtoText
+	/** Tells an object from every other one that stood, or will stand, at its path: opaque. Undefined where the server does not say. */
+	readonly identity?: string | undefined
 }
 
 /** A table as it stands in a snapshot: frozen when the snapshot was taken. */
@@ -44,6 +46,21 @@ export interface SnapshotTable {
 	readonly schema: TableSchema
 	/** One per partition, in key order, without gaps: together every key. Each becomes one data file. */
 	readonly ranges: readonly KeyRange[]
+}
+
+/** A copy that a snapshot made, so that another process can find it again. */
+export interface SnapshotCopy {
+	/** Of the table that was copied, relative to the database. */
+	readonly path: string
+	/** Of the copy, within the work directory. */
+	readonly name: string
+	/** As {@link SourceObject.identity}. */
+	readonly identity: string
+}
+
+/** What is known of a snapshot that another process took and left. */
+export interface LeftSnapshot extends Pick<Snapshot, 'workDirectory' | 'after' | 'before' | 'clock' | 'tables'> {
+	readonly copies: readonly SnapshotCopy[]
 }
 
 export interface SnapshotRequest extends CallOptions {
@@ -77,6 +94,8 @@ export interface Snapshot {
 	/** Whose clock `after` and `before` are. */
 	readonly clock: 'server' | 'client'
 	readonly tables: readonly SnapshotTable[]
+	/** Absent when the snapshot cannot be opened again by {@link SnapshotSource.reopen}. */
+	readonly copies?: readonly SnapshotCopy[] | undefined
 
 	/**
 	 * The rows of one key range, in key order, with back-pressure: nothing is read ahead beyond the connection's byte budget.
@@ -115,4 +134,10 @@ export interface SnapshotSource {
 	 * altered meanwhile, `TYPE_UNKNOWN` naming table and column, `TOO_MANY_TABLES`. After an error nothing is left in the database.
 	 */
 	take(request: SnapshotRequest): Promise<Snapshot>
+	/** Opens a snapshot again that another process took and left. Errors: `COPIES_GONE` when it is not there any more, or is not the very same. */
+	reopen(left: LeftSnapshot, options?: CallOptions): Promise<Snapshot>
+	/** Work directories of snapshots, those whose names begin so, relative to the database. */
+	workDirectories(prefix: string, options?: CallOptions): Promise<readonly string[]>
+	/** Removes the work directory of a snapshot with all copies in it; succeeds when it is gone. */
+	dropWorkDirectory(workDirectory: string, options?: CallOptions): Promise<void>
 }

@@ -5,8 +5,10 @@ import { layout } from '@ydbackup/format'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import type { BackupRun } from './backup-run.ts'
-import { deleteObjects, dropCopies } from './cleanup.ts'
+import { deleteObjects, dropCopies, keysOfRun } from './cleanup.ts'
 import { rootKeys } from './write-root.ts'
+
+const FLUSH_MS = 15_000
 
 /** Failures of the manifest's put after which it may still appear. */
 const UNCERTAIN = new Set(['STORAGE_TRANSIENT', 'STORAGE_THROTTLED', 'DEADLINE_EXCEEDED', 'INTERRUPTED'])
@@ -14,7 +16,12 @@ const UNCERTAIN = new Set(['STORAGE_TRANSIENT', 'STORAGE_THROTTLED', 'DEADLINE_E
 /** Undoes a run that failed or was stopped, as far as its stage allows, and gives the error to throw. */
 export async function abandonRun(run: BackupRun, error: unknown): Promise<unknown> {
 	const isStopped = run.options.signal?.aborted === true && run.stage === 'working'
-	if (isStopped && run.options.discardOnInterrupt !== true && run.snapshot !== undefined) return kept(run, error)
+	if (isStopped && run.options.discardOnInterrupt !== true && run.snapshot?.copies !== undefined) {
+		const signal = cleanupSignal(FLUSH_MS, 'noting what is done')
+		// What is not noted is made again.
+		await run.journal?.flush(signal).catch(() => undefined)
+		return kept(run, error)
+	}
 
 	const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, run.reporter))
 	if (run.stage === 'committing' && isBackupError(error, 'BACKUP_DELETED')) {
@@ -36,7 +43,10 @@ export async function abandonRun(run: BackupRun, error: unknown): Promise<unknow
 
 async function removeObjects(run: BackupRun): Promise<void> {
 	const { ledger, id, reporter, options } = run
-	await deleteObjects(options.repository.storage, rootKeys(id), ledger.attempted(), reporter)
+	const { storage } = options.repository
+	// Of a run that was gone on with, other processes have written too.
+	const keys = run.isResumed ? await keysOfRun(storage, id).catch(() => ledger.attempted()) : ledger.attempted()
+	await deleteObjects(storage, rootKeys(id), keys, reporter)
 }
 
 /** What it builds upon is being deleted: its manifest may be there, and must not be seen. */
@@ -70,7 +80,7 @@ export async function mayBeListed(
 function kept(run: BackupRun, cause: unknown): BackupError {
 	const place = `${run.options.source.database}/${run.workDirectory}`
 	return new BackupError('INTERRUPTED', `run ${run.id} was stopped before the backup was complete; nothing is listed`, {
-		advice: `run ${run.id} and its copies in ${place} are kept for a resume; drop that directory to give the run up`,
+		advice: `to go on: ydbackup backup resume ${run.id}; its copies are kept in ${place}: drop that directory to give the run up`,
 		cause,
 	})
 }

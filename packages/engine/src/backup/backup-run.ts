@@ -1,6 +1,6 @@
 import { assertNotDeleted, type Lease, type RunRecord, takeLease, thisOwner } from '@ydbackup/catalog'
 import type { Accounts, Snapshot } from '@ydbackup/core'
-import type { Compression, Manifest, ShippedLink } from '@ydbackup/format'
+import type { Compression, Manifest, ManifestFile, ShippedLink } from '@ydbackup/format'
 
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
 import type { Seal } from '../encryption/seal.ts'
@@ -8,6 +8,7 @@ import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import type { BackupOptions } from './backup-options.ts'
+import { createJournal, type Journal } from '../resume/journal.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import type { LiveObjects } from './live-objects.ts'
 
@@ -43,6 +44,12 @@ export interface CreateRunOptions {
 	readonly collection?: ShippedLink | undefined
 	/** Called before the manifest is written; what it throws fails the run. */
 	readonly beforeCommit?: (() => Promise<void>) | undefined
+	/** The run that is gone on with: its id, and the lease on it. */
+	readonly resumed?: Pick<BackupRun, 'id' | 'createdAt' | 'workDirectory' | 'lease'> | undefined
+	/** Of copies that another run made. */
+	readonly workDirectory?: string | undefined
+	/** Data files that may be on storage already, by key. */
+	readonly kept?: ReadonlyMap<string, ManifestFile> | undefined
 }
 
 /** One run of a backup: its name, and how far it is, which says what must be undone when it fails. */
@@ -72,6 +79,14 @@ export interface BackupRun {
 	readonly beforeCommit: (() => Promise<void>) | undefined
 	/** Tells everybody that the backup, and what it builds upon, is in use. */
 	readonly lease: Lease
+	/** Whether another process began it. */
+	readonly isResumed: boolean
+	/** What lets another process go on; undefined for a run that is always begun anew. */
+	readonly journal: Journal | undefined
+	/** Data files that another process may have written, by key: each is read before it is believed. */
+	readonly kept: ReadonlyMap<string, ManifestFile>
+	/** Those of them that were there, and right. */
+	readonly keptParts: Set<string>
 	now(): Date
 	/** Takes the run off the list of unfinished ones. */
 	end(): Promise<void>
@@ -79,34 +94,10 @@ export interface BackupRun {
 
 /** Gives the backup its id and writes down that a run has begun, before anything is created in the database. */
 export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
-	const { options, reporter, compression, concurrency, seal, increment, collection, beforeCommit } = given
-	const { repository, source } = options
+	const { options, reporter, compression, concurrency, seal, increment, collection, beforeCommit, resumed } = given
+	const { repository } = options
 	const now = options.clock ?? ((): Date => new Date())
-	const createdAt = now()
-	const id = await repository.newBackupId(createdAt, { signal: options.signal })
-	const workDirectory = `~ydbackup-${repository.header.id}-${id}`
-	const ancestors = increment?.ancestors ?? []
-	const lease = await takeLease(repository.storage, {
-		purpose: 'backup',
-		backups: [id, ...ancestors],
-		clock: now,
-		signal: options.signal,
-	})
-	try {
-		await assertNotDeleted(repository.storage, ancestors, { signal: options.signal })
-		const record: RunRecord = {
-			database: source.database,
-			workDirectory,
-			startedAt: createdAt.toISOString(),
-			...thisOwner(),
-			...(given.kind !== undefined && { kind: given.kind }),
-			...(collection && { collection: collection.name }),
-		}
-		await repository.startRun(id, record)
-	} catch (error) {
-		await lease.release()
-		throw error
-	}
+	const { id, createdAt, workDirectory, lease } = resumed ?? (await beginRun(given, now))
 	return {
 		options,
 		reporter,
@@ -115,7 +106,7 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 		id,
 		createdAt,
 		workDirectory,
-		ledger: createLedger(repository.storage, seal),
+		ledger: createLedger(repository.storage, { seal, isResumed: resumed !== undefined }),
 		seal,
 		stage: 'working',
 		snapshot: undefined,
@@ -126,6 +117,10 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 		collection,
 		beforeCommit,
 		lease,
+		isResumed: resumed !== undefined,
+		journal: collection === undefined && given.kind === undefined ? createJournal(repository, id, seal) : undefined,
+		kept: given.kept ?? new Map(),
+		keptParts: new Set(),
 		now,
 		async end() {
 			try {
@@ -134,5 +129,34 @@ export async function createRun(given: CreateRunOptions): Promise<BackupRun> {
 				reporter.warn(`runs/${id} could not be removed and will be shown as unfinished: ${reasonText(error)}`)
 			}
 		},
+	}
+}
+
+async function beginRun(
+	{ options, increment, collection, ...given }: CreateRunOptions,
+	now: () => Date,
+): Promise<NonNullable<CreateRunOptions['resumed']>> {
+	const { repository, source, signal } = options
+	const createdAt = now()
+	const id = await repository.newBackupId(createdAt, { signal })
+	const workDirectory = given.workDirectory ?? `~ydbackup-${repository.header.id}-${id}`
+	const ancestors = increment?.ancestors ?? []
+	const backups = [id, ...ancestors]
+	const lease = await takeLease(repository.storage, { purpose: 'backup', backups, clock: now, signal })
+	try {
+		await assertNotDeleted(repository.storage, ancestors, { signal })
+		const record: RunRecord = {
+			database: source.database,
+			workDirectory,
+			startedAt: createdAt.toISOString(),
+			...thisOwner(),
+			...(given.kind !== undefined && { kind: given.kind }),
+			...(collection && { collection: collection.name }),
+		}
+		await repository.startRun(id, record)
+		return { id, createdAt, workDirectory, lease }
+	} catch (error) {
+		await lease.release()
+		throw error
 	}
 }

@@ -1,7 +1,8 @@
-import { type Accounts, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
-import { parseCompression } from '@ydbackup/format'
+import { type Accounts, interruption, isBackupError, type Storage, throwIfInterrupted } from '@ydbackup/core'
+import { type Compression, parseCompression } from '@ydbackup/format'
 
 import { linkSnapshot } from '../chain/link-snapshot.ts'
+import type { OpenedChain } from '../chain/open-chain.ts'
 import { createKindFilter } from '../choose/kind-filter.ts'
 import { createSelection } from '../choose/selection.ts'
 import { createKeyring } from '../encryption/keyring.ts'
@@ -13,7 +14,8 @@ import { collect } from '../flow/collect.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { type BackupPlan, planBackup } from './backup-plan.ts'
 import type { BackupOptions, BackupResult } from './backup-options.ts'
-import { createRun } from './backup-run.ts'
+import type { RunRequest } from '../resume/journal-files.ts'
+import { createRun, type Increment } from './backup-run.ts'
 import { abandonRun } from './abandon-run.ts'
 import { dropCopies } from './cleanup.ts'
 import { readLiveObjects } from './live-objects.ts'
@@ -51,16 +53,13 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		concurrency: mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
 		seal,
 		accounts,
-		increment: parent && {
-			parent: parent.manifests.at(-1)!,
-			ancestors: parent.manifests.map(({ id }) => id),
-			keysUsed: keysOf(parent.manifests),
-			open: (snapshot, touch) => linkSnapshot(snapshot, parent, storage, touch),
-		},
+		increment: parent && incrementOf(parent, storage),
 	})
 	try {
 		const { source, signal } = options
+		await run.journal?.request(requestOf(options, compression, seal, parent?.manifests.at(-1)?.id))
 		const taken = await takeSnapshot(run, source, plan, () => makePlan(options, reporter))
+		if (run.snapshot?.copies !== undefined) await run.journal?.snapshot(taken, run.snapshot)
 		run.live = await readLiveObjects({ source, plan: taken, reporter, now: run.now, signal })
 		const result = await writeBackup(run, taken)
 		const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, reporter))
@@ -70,6 +69,38 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		throw await abandonRun(run, error)
 	} finally {
 		await run.lease.release()
+	}
+}
+
+/** What changed since a chain ended, found by comparing rows. */
+export function incrementOf(parent: OpenedChain, storage: Storage): Increment {
+	return {
+		parent: parent.manifests.at(-1)!,
+		ancestors: parent.manifests.map(({ id }) => id),
+		keysUsed: keysOf(parent.manifests),
+		open: (snapshot, touch) => linkSnapshot(snapshot, parent, storage, touch),
+	}
+}
+
+function requestOf(
+	{ paths = [], include = [], exclude = [], labels = {}, countRows = true, ...rest }: BackupOptions,
+	compression: Compression,
+	seal: Seal | undefined,
+	parent: string | undefined,
+): RunRequest {
+	const { kinds, excludeKinds, accounts } = rest
+	return {
+		parent,
+		paths,
+		include,
+		exclude,
+		kinds,
+		excludeKinds,
+		accounts: accounts !== undefined,
+		labels,
+		compression,
+		countRows,
+		algorithm: seal?.algorithm,
 	}
 }
 

@@ -1,5 +1,7 @@
 import { isBackupError, type Snapshot, type Storage } from '@ydbackup/core'
 
+import { layout } from '@ydbackup/format'
+
 import type { Reporter } from '../events/reporter.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
@@ -23,6 +25,15 @@ export async function dropCopies(snapshot: Snapshot, reporter: Reporter): Promis
 		)
 		return false
 	}
+}
+
+/** Every object below the folders of a run, whoever wrote it. */
+export async function keysOfRun(storage: Storage, id: string): Promise<string[]> {
+	const keys: string[] = []
+	for (const root of [layout.backupPrefix(id), layout.catalogPrefix(id)]) {
+		for await (const { key } of storage.list(`${root}/`)) keys.push(key)
+	}
+	return keys
 }
 
 /** Deletes what a failed run put, the files that make it importable first. What stays is never listed, and is named by number. */

@@ -1,7 +1,8 @@
-import type { Storage } from '@ydbackup/core'
+import { isBackupError, type Storage } from '@ydbackup/core'
 import { layout, type ManifestFile, sha256Hex } from '@ydbackup/format'
 
 import type { Seal } from '../encryption/seal.ts'
+import { readWhole } from '../part/read-object.ts'
 
 /** A file that is written from memory. Its key is the one that it has in a backup that is not encrypted. */
 export interface SmallFile {
@@ -25,8 +26,14 @@ export interface Ledger {
 	putSmall(file: SmallFile, signal: AbortSignal | undefined): Promise<void>
 }
 
-/** With a `seal`, files are encrypted on their way, under the same name with `.enc` behind it. */
-export function createLedger(storage: Storage, seal?: Seal): Ledger {
+export interface LedgerOptions {
+	/** Encrypts files on their way, under the same name with `.enc` behind it. */
+	readonly seal?: Seal | undefined
+	/** Files may be there: one that is as it would be is left alone, because a store may refuse to write it again. */
+	readonly isResumed?: boolean | undefined
+}
+
+export function createLedger(storage: Storage, { seal, isResumed = false }: LedgerOptions = {}): Ledger {
 	const files = new Map<string, ManifestFile>()
 	const keys = new Set<string>()
 	return {
@@ -40,7 +47,8 @@ export function createLedger(storage: Storage, seal?: Seal): Ledger {
 			const bytes = encryptor?.encryptWhole(plain) ?? plain
 			keys.add(key)
 			const sha256 = sha256Hex(bytes)
-			await storage.put(key, bytes, { size: bytes.length, sha256, signal })
+			const isThere = isResumed && (await holds(storage, key, bytes, signal))
+			if (!isThere) await storage.put(key, bytes, { size: bytes.length, sha256, signal })
 			files.set(key, {
 				key,
 				size: bytes.length,
@@ -53,5 +61,19 @@ export function createLedger(storage: Storage, seal?: Seal): Ledger {
 				provenance: 'read-back',
 			})
 		},
+	}
+}
+
+async function holds(
+	storage: Storage,
+	key: string,
+	bytes: Uint8Array,
+	signal: AbortSignal | undefined,
+): Promise<boolean> {
+	try {
+		return Buffer.compare(await readWhole({ storage, key, size: bytes.length, signal }), bytes) === 0
+	} catch (error) {
+		if (isBackupError(error) && (error.kind === 'damaged' || error.code === 'STORAGE_PERMISSION')) return false
+		throw error
 	}
 }

@@ -60,6 +60,9 @@ export async function writeBackup(
 			meter,
 			reporter,
 			stalls,
+			kept: run.kept,
+			onKept: (key) => run.keptParts.add(key),
+			onPart: (file, stop) => run.journal?.part(file, stop) ?? Promise.resolve(),
 		})
 		if (link?.countState !== undefined && isCounted) await countStates(link, link.countState, jobs, stalls.signal)
 	}

@@ -1,5 +1,12 @@
-import { BackupError, type KeyRange, type Snapshot, type SnapshotTable, type Storage } from '@ydbackup/core'
-import { type Compression, layout } from '@ydbackup/format'
+import {
+	BackupError,
+	isBackupError,
+	type KeyRange,
+	type Snapshot,
+	type SnapshotTable,
+	type Storage,
+} from '@ydbackup/core'
+import { type Compression, layout, type ManifestFile } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
 import type { Seal } from '../encryption/seal.ts'
@@ -8,6 +15,7 @@ import type { Reporter } from '../events/reporter.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
 import type { PartFacts } from '../part/encode-part.ts'
+import { checkPart } from '../part/read-part.ts'
 import { uploadPart } from '../part/upload-part.ts'
 import { checksumOf, dataKey } from '../part/keys.ts'
 import type { Ledger } from './ledger.ts'
@@ -41,6 +49,12 @@ export interface WriteDataOptions {
 	readonly meter: Meter
 	readonly reporter: Reporter
 	readonly stalls: StallWatch
+	/** Data files that may be on storage already, by key. */
+	readonly kept?: ReadonlyMap<string, ManifestFile> | undefined
+	/** Called for each of them that was there, and right. */
+	readonly onKept?: ((key: string) => void) | undefined
+	/** Called when a data file and its sidecar are on storage. */
+	readonly onPart?: ((file: ManifestFile, signal: AbortSignal) => Promise<void>) | undefined
 }
 
 /** Counts run beside the data: they load the server, not us. */
@@ -96,6 +110,8 @@ async function writePart(
 	const key = encryptor === undefined ? name : `${name}${layout.encryptedSuffix}`
 	const what = `${table.path} part ${partition}`
 	ledger.begin(key)
+	const kept = await keptPart(options, { key, table, range, ...place }, signal)
+	if (kept !== undefined) return kept
 	const facts = await uploadPart({
 		storage: options.storage,
 		key,
@@ -108,9 +124,48 @@ async function writePart(
 		signal,
 		onRetry: () => reporter.retry(`storing ${what}`, 'the store asked for the bytes again'),
 	})
-	ledger.add({ key, ...place, provenance: 'streamed', ...facts })
+	const file: ManifestFile = { key, ...place, provenance: 'streamed', ...facts }
+	ledger.add(file)
 	await ledger.putSmall(checksumOf(key, facts.plainSha256, { object: prefix, partition }), signal)
+	await options.onPart?.(file, signal)
 	return facts
+}
+
+/** The part that another process wrote, when it is there and right: it is read to its last row, and a note is believed of nothing. */
+async function keptPart(
+	{ storage, kept, meter, ledger, onKept, compression }: WriteDataOptions,
+	part: Pick<ManifestFile, 'key'> &
+		Pick<Required<ManifestFile>, 'object' | 'partition'> & { readonly table: SnapshotTable; readonly range: KeyRange },
+	signal: AbortSignal,
+): Promise<PartFacts | undefined> {
+	const { key, object, partition, table, range } = part
+	const file = kept?.get(key)
+	if (file === undefined || file.object !== object || file.partition !== partition) return undefined
+	const { rows, rowHash, plainSize, plainSha256, size, sha256 } = file
+	if (rows === undefined || rowHash === undefined || plainSize === undefined) return undefined
+	if (plainSha256 === undefined || sha256 === undefined) return undefined
+	const reading = meter.openPart()
+	const { schema } = table
+	try {
+		await checkPart({
+			storage,
+			file: { ...file, partition },
+			schema,
+			range,
+			compression,
+			unseal: undefined,
+			meter: reading,
+			signal,
+		})
+	} catch (error) {
+		reading.takeBack()
+		if (isBackupError(error) && error.kind === 'damaged') return undefined
+		throw error
+	}
+	ledger.add(file)
+	await ledger.putSmall(checksumOf(key, plainSha256, { object, partition }), signal)
+	onKept?.(key)
+	return { rows, rowHash, plainSize, plainSha256, size, sha256 }
 }
 
 interface Tally {

@@ -30,6 +30,8 @@ const RETRIES = 10
 /** Kinds of runs in `runs/`: the second one ends with its process. */
 export const EXPORT_RUN = 'export'
 export const BRIDGED_RUN = 'bridged-export'
+/** Kinds of runs in which the cluster writes. */
+export const EXPORT_RUNS: ReadonlySet<string> = new Set([EXPORT_RUN, BRIDGED_RUN])
 
 /**
  * Lets the cluster take a full backup: its own export into the repository, followed to its end, looked at, and committed. Data files are

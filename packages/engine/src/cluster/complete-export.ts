@@ -87,7 +87,7 @@ export async function completeExport(options: CompleteOptions): Promise<Omit<Bac
 	throwIfInterrupted(signal, 'looking at what the cluster has written')
 
 	reporter.phase('commit', `committing ${id}`)
-	const ledger = createLedger(storage, seal)
+	const ledger = createLedger(storage, { seal })
 	const notes = [...plan.notes, ...written.changefeeds.map(feedNote)]
 	for (const { path, reason } of notes.slice(plan.notes.length)) reporter.warn(reason, path)
 	const named = tables.map((path) => ({ path, prefix: written.prefixes.get(path)! }))

@@ -50,7 +50,7 @@ export async function resumeExport(options: ResumeExportOptions): Promise<Backup
 	const record = await repository.run(id, { signal })
 	if (record.kind === BRIDGED_RUN) {
 		throw new BackupError('UNSUPPORTED', `run ${id} wrote through a bridge, which died with it: it cannot go on`, {
-			advice: 'begin a new backup; ydbackup backup gc ends what is left of this one',
+			advice: 'begin a new backup',
 		})
 	}
 	if (record.database !== transfers.database) {

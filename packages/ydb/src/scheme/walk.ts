@@ -9,8 +9,22 @@ import { permissionsOf } from './permissions.ts'
 
 const CALL_MS = 30_000
 
+/** What the client and the server say of an object. */
 export function objectOf(path: string, entry: Entry): SourceObject {
-	return { path, kind: kindOf(entry.type), serverKind: spellKind(entry.type), permissions: permissionsOf(entry) }
+	const identity = identityOf(entry)
+	return {
+		path,
+		kind: kindOf(entry.type),
+		serverKind: spellKind(entry.type),
+		permissions: permissionsOf(entry),
+		...(identity === undefined ? {} : { identity }),
+	}
+}
+
+/** When it was created, by the server's plan: no two objects are created by one step and one transaction at one path. */
+export function identityOf({ createdAt }: Entry): string | undefined {
+	if (createdAt === undefined || (createdAt.planStep === 0n && createdAt.txId === 0n)) return undefined
+	return `${createdAt.planStep}/${createdAt.txId}`
 }
 
 const byName = (a: Entry, b: Entry): number => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))

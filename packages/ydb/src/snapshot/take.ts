@@ -5,6 +5,7 @@ import {
 	BackupError,
 	isBackupError,
 	type Snapshot,
+	type SnapshotCopy,
 	type SnapshotRequest,
 	type SnapshotTable,
 	throwIfInterrupted,
@@ -14,6 +15,7 @@ import { callError } from '../call/failure.ts'
 import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
 import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
+import { identityOf } from '../scheme/walk.ts'
 import { momentsBetween, now } from './clock.ts'
 import { type ColumnTables, takeColumnTables } from './column-tables.ts'
 import {
@@ -41,6 +43,53 @@ function shapeOf(table: DescribeTableResult): DescribeTableResult {
 	const { columns, primaryKey } = clone(DescribeTableResultSchema, table)
 	for (const { defaultValue } of columns) if (defaultValue.case === 'fromSequence') delete defaultValue.value.setVal
 	return create(DescribeTableResultSchema, { columns, primaryKey })
+}
+
+/** How the copies of a snapshot can be found again; undefined where the server does not tell them from others. */
+async function copiesIn(
+	control: Driver,
+	work: string,
+	copyOf: ReadonlyMap<string, string>,
+	signal: AbortSignal | undefined,
+): Promise<SnapshotCopy[] | undefined> {
+	if (copyOf.size === 0) return []
+	const entries = new Map((await listDirectory(control, work, { signal }))?.map((entry) => [entry.name, entry]))
+	const copies = Array.from(copyOf, ([path, place]) => {
+		const name = place.slice(work.length + 1)
+		const entry = entries.get(name)
+		return { path, name, identity: entry && identityOf(entry) }
+	})
+	return copies.every((copy): copy is SnapshotCopy => copy.identity !== undefined) ? copies : undefined
+}
+
+/** A snapshot of copies that are there. `copyOf` has the absolute path of each. */
+export function openSnapshot(
+	{ control, data }: SnapshotContext,
+	known: Pick<Snapshot, 'workDirectory' | 'after' | 'before' | 'clock' | 'tables' | 'copies'>,
+	copyOf: ReadonlyMap<string, string>,
+	drop: (signal: AbortSignal | undefined) => Promise<void>,
+): Snapshot {
+	return {
+		...known,
+		async *read({ path, schema }, range, options) {
+			const reader = await data(options?.signal)
+			yield* readRange({ ...reader, path: copyOf.get(path)!, schema }, range, options)
+		},
+		countRows: ({ path }, options) => countRows(control, copyOf.get(path)!, options?.signal),
+		drop: (options) => drop(options?.signal),
+	}
+}
+
+/** What a transaction reads ends with its process: such a snapshot cannot be opened again. */
+function withColumnTables(rows: Snapshot, columns: ColumnTables): Snapshot {
+	return {
+		...rows,
+		tables: [...rows.tables, ...columns.tables],
+		read: (table, range, options) =>
+			columns.holds(table.path) ? columns.read(table, options) : rows.read(table, range, options),
+		countRows: (table, options) =>
+			columns.holds(table.path) ? columns.countRows(table.path, options) : rows.countRows(table, options),
+	}
 }
 
 /** One consistent copy of tables, frozen. After an error nothing of it is left. */
@@ -103,22 +152,10 @@ export async function takeSnapshot(
 			await freeze(control, place, copy, signal)
 			return snapshotTableOf(path, original, copy)
 		})
-		return {
-			workDirectory,
-			...momentsBetween(before, after),
-			tables: columns ? [...taken, ...columns.tables] : taken,
-			async *read(table, range, options) {
-				const { path, schema } = table
-				if (columns?.holds(path)) return yield* columns.read(table, options)
-				const reader = await context.data(options?.signal)
-				yield* readRange({ ...reader, path: copyOf.get(path)!, schema }, range, options)
-			},
-			countRows: ({ path }, options) =>
-				columns?.holds(path)
-					? columns.countRows(path, options)
-					: countRows(control, copyOf.get(path)!, options?.signal),
-			drop: (options) => drop(options?.signal),
-		}
+		const moments = momentsBetween(before, after)
+		const copies = columns === undefined ? await copiesIn(control, work, copyOf, signal) : undefined
+		const rows = openSnapshot(context, { workDirectory, ...moments, tables: taken, copies }, copyOf, drop)
+		return columns === undefined ? rows : withColumnTables(rows, columns)
 	} catch (error) {
 		// The removal has a time of its own: a signal that stopped the work must not stop it.
 		await drop(AbortSignal.timeout(REMOVAL_MS)).catch((left: unknown) => {

@@ -1,4 +1,4 @@
-import { chainPlaces, listProofs } from '@ydbackup/catalog'
+import { chainPlaces, listLeases, listProofs } from '@ydbackup/catalog'
 import { YdbackupCommand } from '../../command.ts'
 import { listedBackup, listedBackupsText, type ListedBackups } from '../../report/listed-backups.ts'
 import { listedRun } from '../../report/listed-run.ts'
@@ -25,11 +25,12 @@ export default class BackupList extends YdbackupCommand {
 			repository.runs({ signal }),
 			listProofs(repository.storage, { signal }),
 		])
+		const leases = runs.length === 0 ? [] : await listLeases(repository.storage, { signal })
 		const places = chainPlaces(entries)
 		const listed: ListedBackups = {
 			repository: opened.location,
 			backups: entries.map((entry, index) => listedBackup(entry, places[index]!, proofs.get(entry.id))),
-			unfinished: runs.map(listedRun),
+			unfinished: runs.map((run) => listedRun(run, leases)),
 		}
 		this.show(flags, listedBackupsText(listed, new Date()))
 		return listed

@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Database, startDatabase } from './support/database.ts'
+import { mistakesOf, readSchema } from './support/schema-check.ts'
+import { type Ran, ydbackup } from './support/ydbackup.ts'
+
+let database: Database
+let directory: string
+let env: NodeJS.ProcessEnv
+
+beforeAll(async () => {
+	directory = await mkdtemp(join(tmpdir(), 'ydbackup-resume-'))
+	database = await startDatabase({ a: 600, b: 500, c: 400 })
+	env = { ...database.env, YDBACKUP_REPO: join(directory, 'repo') }
+	await run('repo init')
+})
+afterAll(async () => {
+	await database?.[Symbol.asyncDispose]()
+	await rm(directory, { recursive: true, force: true })
+})
+
+async function run(words: string): Promise<Ran> {
+	const ran = await ydbackup([...words.split(' '), '--json'], { env })
+	const { command } = ran.document
+	expect(mistakesOf(readSchema(`${command.replaceAll(' ', '-')}.json`), ran.document), ran.stdout).toEqual([])
+	return ran
+}
+
+test(
+	'the message after a stop or a kill names the command that goes on, and that makes the backup whole',
+	{ timeout: 90_000 },
+	async () => {
+		for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+			database.emulator.faults.delayReadMs = 300
+			const stopped = await ydbackup(['backup', 'create', '--concurrency', '1', '--no-count', '--progress', 'json'], {
+				env,
+				onError: (text, child) => {
+					// Rows have begun to move: the copies are there.
+					if (/"name":"data"/u.test(text)) setTimeout(() => child.kill(signal), 400)
+				},
+			})
+			database.emulator.faults.delayReadMs = 0
+			expect(stopped.code).toBe(signal === 'SIGINT' ? 130 : null)
+			const { document } = await run('backup list')
+			const [left] = document.result.unfinished
+			expect(left).toMatchObject({ state: 'left', kind: 'backup', database: '/local' })
+			if (signal === 'SIGINT') expect(stopped.stderr).toContain(`ydbackup backup resume ${left.id};`)
+			const listed = await ydbackup(['backup', 'list'], { env })
+			expect(listed.stdout).toContain(`go on with ydbackup backup resume ${left.id}`)
+			const resumed = await run(`backup resume ${left.id}`)
+			expect(resumed).toMatchObject({ code: 0 })
+			expect(resumed.document.result).toMatchObject({ id: left.id, rows: 1500, resumed: { kept: 'parts' } })
+			expect(await run(`backup verify ${left.id} --level full`)).toMatchObject({ code: 0 })
+			expect((await run('backup list')).document.result.unfinished).toEqual([])
+			const again = await run(`backup resume ${left.id}`)
+			expect(again).toMatchObject({ code: 4, document: { error: { code: 'RUN_NOT_FOUND' } } })
+		}
+	},
+)
