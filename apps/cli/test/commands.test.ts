@@ -106,7 +106,7 @@ test('people get tables on stdout, and nothing on stderr', async () => {
 	expect(listed).toMatchObject({ code: 0, stderr: '' })
 	const [titles, row] = listed.stdout.split('\n')
 	expect(titles).toMatch(/^ID +TAKEN +AGE +KIND +DATABASE +TABLES +ROWS +SIZE +STORED +STATE +PROVEN +LABELS$/)
-	expect(row).toMatch(/^\d{8}T\d{6}Z-\w+ .* full .* 3 +340 .* complete +why=test$/)
+	expect(row).toMatch(/^\d{8}T\d{6}Z-\w+ .* full .* 3 +340 .* complete +.* ago +why=test$/)
 	const shown = await ydbackup(['backup', 'show'], { env })
 	for (const part of ['shop/orders', 'shop/empty', 'users', '300', 'why=test', 'by the server too'])
 		expect(shown.stdout).toContain(part)
