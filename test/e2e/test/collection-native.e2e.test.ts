@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BackupError, type CollectionAdmin } from '@ydbackup/core'
-import { restoreCollection } from '@ydbackup/engine'
+import { backup, restoreCollection } from '@ydbackup/engine'
 import { CollectionWorld } from '../src/collection-world.ts'
 
 const ROOT = '/local/.backups/collections'
@@ -129,6 +129,28 @@ test('columns whose numbers would be others after an import are refused, and so 
 	await dropAll(world)
 	await world.restore(first!, 'r')
 	expect(await states(world, 'r/')).toEqual(truth)
+})
+
+test("a chain of comparisons goes through the cluster's own RESTORE too", async () => {
+	await using world = await begin({}, '')
+	const { repository, queries, ydb } = world
+	const take = async (parent?: string): Promise<string> => {
+		world.pass(2)
+		const options = { source: ydb.source, repository, clock: world.clock, tool: { name: 'test', version: '0' } }
+		return (await backup({ ...options, ...(parent !== undefined && { parent }) })).id
+	}
+	const ids = [await take()]
+	const truths = [await states(world)]
+	for (const statement of ['UPSERT INTO `dir/t` (id, b) VALUES (1, 7), (8, 8)', "DELETE FROM u WHERE k = 'x'"]) {
+		await queries.run(statement)
+		ids.push(await take(ids.at(-1)))
+		truths.push(await states(world))
+	}
+	for (const [at, id] of ids.entries()) {
+		await dropAll(world)
+		expect(await world.restoreNatively(id)).toMatchObject({ outcome: 'complete', warnings: [] })
+		expect(await states(world), `link ${at}`).toEqual(truths[at])
+	}
 })
 
 test('suspect links, and tables without the change table of a link, are refused', async () => {
