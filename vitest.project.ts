@@ -14,7 +14,7 @@ export function roomTests(root: string): UserWorkspaceConfig {
 			include: ['test/**/*.test.ts'],
 			// Troubles that are asked for take their time.
 			testTimeout: process.env['YDBACKUP_TEST_FAULTS'] ? 180_000 : 30_000,
-			hookTimeout: 60_000,
+			hookTimeout: 90_000,
 			typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.test.json' },
 		},
 	})
