@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, opendir, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { type FileHandle, link, lstat, open, opendir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
 	assertKey,
@@ -20,12 +20,22 @@ import {
 } from '@ydbackup/core'
 import { untilAborted } from '@ydbackup/core/driver-kit'
 import { readBytes, writeBody } from './bodies.ts'
+import {
+	ifAbsence,
+	isAbsence,
+	makeDirectories,
+	makeDirectory,
+	removeEmptyDirectories,
+	symbolicLink,
+} from './directories.ts'
 import { storageError } from './failure.ts'
 import { makeRoot } from './root.ts'
 import { syncDirectory } from './sync.ts'
 
 /** Where bodies are written before they have their name. A dot and a tilde: `~` is in no key, so no key can reach it. */
 const UNFINISHED = '.~unfinished'
+/** How often directories are made again that others take away. */
+const TRIES = 20
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 
 export interface DirectoryStorageOptions {
@@ -72,15 +82,17 @@ export class DirectoryStorage implements Storage {
 		return found?.isFile() ? found : undefined
 	}
 
-	/** Creates the directories of a key, one by one, each made durable in its parent. */
-	async #makeDirectories(key: string): Promise<void> {
-		if (!this.#isThere) await makeRoot(this.#root)
-		this.#isThere = true
-		let path = this.#root
-		for (const name of key.split('/').slice(0, -1)) {
-			const parent = path
-			path = join(path, name)
-			if (await makeDirectory(path)) await syncDirectory(parent)
+	/** Does what needs the directories of a key, and makes them anew when somebody who deleted the last object in one has taken it away. */
+	async #inDirectories<T>(key: string, work: () => Promise<T>): Promise<T> {
+		for (let tries = 1; ; tries++) {
+			try {
+				if (!this.#isThere) await makeRoot(this.#root)
+				this.#isThere = true
+				await makeDirectories(this.#root, key)
+				return await work()
+			} catch (error) {
+				if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES) throw error
+			}
 		}
 	}
 
@@ -103,26 +115,29 @@ export class DirectoryStorage implements Storage {
 			}
 		}
 		try {
-			await this.#makeDirectories(key)
-			await refuseTaken(path, ifAbsent === true)
-			await makeDirectory(unfinished)
-			handle = await open(temporary, 'wx', 0o600)
+			handle = await this.#inDirectories(key, async () => {
+				await refuseTaken(path, ifAbsent === true)
+				await makeDirectory(unfinished)
+				return open(temporary, 'wx', 0o600)
+			})
 			await writeBody(handle, body instanceof Uint8Array ? [body] : pieces(body), key, options)
 			await handle.sync()
 			const written = await handle.stat()
 			await handle.close()
 			handle = undefined
 			throwIfInterrupted(signal, `writing ${key}`)
+			await this.#inDirectories(key, () => (ifAbsent ? link(temporary, path) : rename(temporary, path)))
 			if (ifAbsent) {
-				await link(temporary, path)
 				// The object has its name; what is left of the other one is hidden, and removed as stale some day.
 				await unlink(temporary).catch(() => undefined)
-			} else await rename(temporary, path)
-			await syncDirectory(dirname(path))
+			}
+			// Who has deleted it since may have taken its directory with it.
+			await syncDirectory(dirname(path)).catch(ifAbsence(undefined))
 			return infoOf(key, written)
 		} catch (error) {
 			await handle?.close().catch(() => undefined)
 			await rm(temporary, { force: true }).catch(() => undefined)
+			await removeEmptyDirectories(this.#root, key)
 			throw isOfBody ? error : storageError(error, `cannot ${doing}`)
 		}
 	}
@@ -213,9 +228,11 @@ export class DirectoryStorage implements Storage {
 		throwIfInterrupted(signal, `deleting ${key}`)
 		const path = join(this.#root, key)
 		try {
-			if (!(await this.#lookUp(key))) return
-			await unlink(path).catch(ifAbsence(undefined))
-			await syncDirectory(dirname(path)).catch(ifAbsence(undefined))
+			if (await this.#lookUp(key)) {
+				await unlink(path).catch(ifAbsence(undefined))
+				await syncDirectory(dirname(path)).catch(ifAbsence(undefined))
+			}
+			await removeEmptyDirectories(this.#root, key)
 		} catch (error) {
 			throw storageError(error, `cannot delete ${key} in ${this.location}`)
 		}
@@ -247,23 +264,14 @@ export class DirectoryStorage implements Storage {
 		return { kind: 'fs', settings: { base_path: join(this.#root, prefix) } }
 	}
 
-	async [Symbol.asyncDispose](): Promise<void> {}
+	async [Symbol.asyncDispose](): Promise<void> {
+		// Not when another process has something in it.
+		await rmdir(join(this.#root, UNFINISHED)).catch(() => undefined)
+	}
 }
 
 function infoOf(key: string, found: Stats): ObjectInfo {
 	return { key, size: found.size, modifiedAt: found.mtime }
-}
-
-/** What the file system says where nothing is, and where nothing can be. */
-function isAbsence(error: unknown): boolean {
-	return ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')
-}
-
-function ifAbsence<T>(value: T): (error: unknown) => T {
-	return (error) => {
-		if (isAbsence(error)) return value
-		throw error
-	}
 }
 
 function assertPrefix(prefix: string): void {
@@ -277,28 +285,8 @@ function assertPrefix(prefix: string): void {
 		)
 }
 
-function symbolicLink(path: string): BackupError {
-	return new BackupError('STORAGE_PERMANENT', `${path} is a symbolic link`, {
-		advice: 'remove it: nothing of a repository lies outside of its directory',
-	})
-}
-
 function notFound(doing: string): BackupError {
 	return new BackupError('STORAGE_NOT_FOUND', `cannot ${doing}: there is no such object`)
-}
-
-/** True when the directory is new. */
-async function makeDirectory(path: string): Promise<boolean> {
-	try {
-		await mkdir(path, { mode: 0o700 })
-		return true
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-		const found = await lstat(path)
-		if (found.isSymbolicLink()) throw symbolicLink(path)
-		if (!found.isDirectory()) throw Object.assign(new Error(`${path} is no directory`), { code: 'ENOTDIR' })
-		return false
-	}
 }
 
 /** Throws when the place of an object is taken by what is none, and for a create-only put by another object: before its body is read. */

@@ -407,3 +407,32 @@ test('every key that is one goes in and comes back, and is listed in order', asy
 		{ numRuns: 40 },
 	)
 })
+
+test('a directory goes with its last object, and the root stays', async () => {
+	const { root, storage } = await newStore()
+	for (const key of ['a/b/c', 'a/d', 'e']) await storage.put(key, bytesOf(key))
+	await storage.delete('a/b/c')
+	expect(await pathsBelow(root)).toEqual(['.~unfinished', 'a', 'a/d', 'e'])
+	await storage.delete('a/d')
+	await storage.delete('e')
+	await storage[Symbol.asyncDispose]()
+	expect(await pathsBelow(root)).toEqual([])
+	await storage.put('a/b/c', bytesOf('again'))
+	expect(await textOf(await storage.get('a/b/c'))).toBe('again')
+})
+
+test('who deletes the last object of a directory does not disturb who puts the next one there', async () => {
+	const { root, storage } = await newStore()
+	const stores = [storage, await openAt(root), await openAt(root)]
+	await Promise.all(
+		Array.from({ length: 12 }, async (_, writer) => {
+			for (let round = 0; round < 25; round++) {
+				const key = `x/y/z${writer % 2}/${writer}`
+				await stores[writer % 3]!.put(key, bytesOf(key), { ifAbsent: writer % 4 < 2 })
+				expect(await textOf(await storage.get(key))).toBe(key)
+				await stores[(writer + 1) % 3]!.delete(key)
+			}
+		}),
+	)
+	expect(await pathsBelow(root)).toEqual(['.~unfinished'])
+})
