@@ -246,3 +246,25 @@ test('every kind of call hands on how long the service asks to wait', async () =
 	front.rule(() => undefined)
 	expect(await storage.stat('x')).toBeUndefined()
 })
+
+test('who lists only the first page is caught, and a last page that is full by chance is not', async () => {
+	let isHiding = true
+	const all = Array.from({ length: 1000 }, (_, nth) => `hiding/key-${String(nth).padStart(4, '0')}`)
+	front.rule(({ query }) => {
+		if (query.get('comp') !== 'list') return undefined
+		const names = all.slice(0, Number(query.get('maxresults')))
+		const blobs = names.map(
+			(name) => `<Blob><Name>${name}</Name><Properties><Content-Length>1</Content-Length></Properties></Blob>`,
+		)
+		const marker = isHiding || names.length === all.length ? '' : 'more'
+		const body = `<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>${blobs.join('')}</Blobs><NextMarker>${marker}</NextMarker></EnumerationResults>`
+		return { status: 200, headers: { 'content-type': 'application/xml' }, body }
+	})
+	const storage = await open({ prefix: 'hiding', writable: false })
+	expect(await failure(keysOf(storage))).toMatchObject({
+		code: 'STORAGE_PERMANENT',
+		message: expect.stringContaining('hides what comes after a page'),
+	})
+	isHiding = false
+	expect(await keysOf(storage)).toHaveLength(1000)
+})
