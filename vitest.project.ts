@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { defineProject, type UserWorkspaceConfig } from 'vitest/config'
 
@@ -12,8 +13,10 @@ export function roomTests(root: string): UserWorkspaceConfig {
 		test: {
 			name: basename(root),
 			include: ['test/**/*.test.ts'],
-			// Troubles that are asked for take their time.
-			testTimeout: process.env['YDBACKUP_TEST_FAULTS'] ? 180_000 : 30_000,
+			// A project knows nothing of its root's number, and with a worker per core but one, as is the default, half of two cores would be idle.
+			maxWorkers: availableParallelism(),
+			// A busy machine takes its time, and troubles that are asked for more.
+			testTimeout: process.env['YDBACKUP_TEST_FAULTS'] ? 180_000 : 90_000,
 			hookTimeout: 90_000,
 			typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.test.json' },
 		},
