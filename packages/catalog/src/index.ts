@@ -14,7 +14,12 @@ export { type ListedLease, listLeases, type ListLeasesOptions } from './leases/l
 export { isKnownDead, type Owner, thisOwner } from './leases/owner.ts'
 export { listProofs, putProof, readProof } from './proofs/proofs.ts'
 export { findNeeds, type FindNeedsOptions, type Need } from './remove/find-needs.ts'
-export { removeBackups, type RemoveBackupsOptions, type RemovedBackup } from './remove/remove-backups.ts'
+export {
+	assertShowsUsers,
+	removeBackups,
+	type RemoveBackupsOptions,
+	type RemovedBackup,
+} from './remove/remove-backups.ts'
 export { removeObjects, type Removed, type RemoveObjectsOptions } from './remove/remove-objects.ts'
 export { putRunFile, readRunFiles, type RunFile } from './runs/run-files.ts'
 export { assertNotDeleted, listTombstones, putTombstone } from './tombstones/tombstones.ts'

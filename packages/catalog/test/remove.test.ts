@@ -79,10 +79,10 @@ test('what is held, restored or written now stays, and so does what it builds up
 	await storage.delete(hold.key)
 	const lease = await takeLease(storage, { purpose: 'restore', backups: [IDS[0]] })
 	await expect(removeBackups(repository, [IDS[1], IDS[0]], QUICK)).rejects.toMatchObject({ code: 'LEASED' })
-	expect((await findNeeds(repository, new Set([IDS[0]]))).get(IDS[0])).toMatchObject({
-		kind: 'lease',
-		reason: expect.stringMatching(/^it is in use: restore by process \d+ of .*, until /u),
-	})
+	expect((await findNeeds(repository, new Set([IDS[0]]))).get(IDS[0])).toMatchObject([
+		{ kind: 'lease', reason: expect.stringMatching(/^it is in use: restore by process \d+ of .*, until /u) },
+		{ kind: 'child', reason: `${IDS[1]} builds upon it` },
+	])
 	await lease.release()
 	expect(await listTombstones(storage)).toEqual(new Set())
 	expect(states(await removeBackups(repository, [IDS[1], IDS[0]], QUICK))).toEqual({

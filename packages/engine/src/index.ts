@@ -1,6 +1,7 @@
 export { backup } from './backup/backup.ts'
 export type { BackedUpTable, BackupEncryption, BackupOptions, BackupResult } from './backup/backup-options.ts'
 export { resumeBackup, type ResumeBackupOptions, type ResumedBackupResult } from './resume/resume-backup.ts'
+export { deleteBackups, type DeleteBackupsOptions, type DeleteBackupsResult } from './delete/delete-backups.ts'
 export type { Note } from './backup/backup-plan.ts'
 export { decideEngine, type EngineChoice } from './cluster/choose-engine.ts'
 export { clusterBackup } from './cluster/cluster-backup.ts'

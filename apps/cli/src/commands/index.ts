@@ -1,4 +1,5 @@
 import BackupCreate from './backup/create.ts'
+import BackupDelete from './backup/delete.ts'
 import BackupExport from './backup/export.ts'
 import BackupList from './backup/list.ts'
 import BackupResume from './backup/resume.ts'
@@ -27,6 +28,7 @@ import Restore from './restore.ts'
 /** What oclif reads for help and for its manifest. */
 export const COMMANDS = {
 	'backup:create': BackupCreate,
+	'backup:delete': BackupDelete,
 	'backup:export': BackupExport,
 	'backup:list': BackupList,
 	'backup:resume': BackupResume,

@@ -12,6 +12,14 @@ export function parseId(text: string): string {
 	})
 }
 
+/** As {@link parseId}, but `latest` is refused: what it means changes while one looks. */
+export function parseExactId(text: string): string {
+	if (text !== 'latest') return parseId(text)
+	throw new BackupError('CONFIG_INVALID', 'latest is no id', {
+		advice: 'name the backup; ydbackup backup list shows ids',
+	})
+}
+
 const description = 'id of the backup, or latest'
 
 export const optionalId = Args.string({ default: 'latest', ignoreStdin: true, description })

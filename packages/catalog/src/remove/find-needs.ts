@@ -23,12 +23,12 @@ export async function findNeeds(
 	repository: Repository,
 	ids: ReadonlySet<string>,
 	options: FindNeedsOptions = {},
-): Promise<Map<string, Need>> {
+): Promise<Map<string, Need[]>> {
 	const { clock = () => new Date(), lease, signal } = options
 	const { storage } = repository
-	const needs = new Map<string, Need>()
+	const needs = new Map<string, Need[]>()
 	const need = (id: string, found: Need): void => {
-		if (ids.has(id) && !needs.has(id)) needs.set(id, found)
+		if (ids.has(id)) needs.set(id, [...(needs.get(id) ?? []), found])
 	}
 	const leases = await (lease === undefined
 		? listLeases(storage, { clock, signal }).then((all) => all.filter((one) => one.isLive))

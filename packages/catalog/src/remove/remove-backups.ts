@@ -1,4 +1,4 @@
-import { BackupError, type CallOptions, isBackupError } from '@ydbackup/core'
+import { BackupError, type CallOptions, isBackupError, type Storage } from '@ydbackup/core'
 import { layout } from '@ydbackup/format'
 
 import { compareBackupIds } from '../id/backup-id.ts'
@@ -6,7 +6,7 @@ import { type Lease, takeLease } from '../leases/lease.ts'
 import { pause } from '../read/read-whole.ts'
 import type { Repository } from '../repository/repository.ts'
 import { listTombstones, putTombstone } from '../tombstones/tombstones.ts'
-import { findNeeds } from './find-needs.ts'
+import { findNeeds, type Need } from './find-needs.ts'
 import { removeObjects } from './remove-objects.ts'
 
 export interface RemoveBackupsOptions extends CallOptions {
@@ -45,12 +45,7 @@ export async function removeBackups(
 ): Promise<RemovedBackup[]> {
 	const { storage } = repository
 	const { clock, signal, leaseTtlMs } = options
-	const { strongList } = storage.capabilities
-	if (strongList !== true) {
-		throw new BackupError('STORAGE_UNSUPPORTED', `nothing is deleted in ${storage.location}: ${strongList.lacking}`, {
-			advice: 'nobody could see who uses a backup; delete with the tools of the store when nothing else runs',
-		})
-	}
+	assertShowsUsers(storage)
 	await using lease = await takeLease(storage, {
 		purpose: 'delete',
 		backups: ids,
@@ -60,6 +55,15 @@ export async function removeBackups(
 		signal,
 	})
 	return remove({ repository, lease, options }, ids.toSorted(compareBackupIds).toReversed())
+}
+
+/** Errors: `STORAGE_UNSUPPORTED` for a store in which nobody could see who uses a backup. */
+export function assertShowsUsers(storage: Storage): void {
+	const { strongList } = storage.capabilities
+	if (strongList === true) return
+	throw new BackupError('STORAGE_UNSUPPORTED', `nothing is deleted in ${storage.location}: ${strongList.lacking}`, {
+		advice: 'nobody could see who uses a backup; delete with the tools of the store when nothing else runs',
+	})
 }
 
 interface Removal {
@@ -114,13 +118,14 @@ const refusal = (refused: readonly string[]): string =>
 async function withAncestors(
 	repository: Repository,
 	ids: readonly string[],
-	needs: ReadonlyMap<string, { readonly reason: string }>,
+	needs: ReadonlyMap<string, readonly Need[]>,
 ): Promise<Map<string, string>> {
 	const needed = new Map<string, string>()
 	if (needs.size === 0) return needed
 	const all = await repository.listAll()
 	const parents = new Map(all.map(({ id, manifest }) => [id, manifest?.parent?.id]))
-	for (const [id, { reason }] of needs) {
+	for (const [id, found] of needs) {
+		const reason = found.map((need) => need.reason).join(', and ')
 		needed.set(id, reason)
 		for (let at = parents.get(id); at !== undefined && !needed.has(at); at = parents.get(at)) {
 			if (ids.includes(at)) needed.set(at, `${id} builds upon it and stays: ${reason}`)
