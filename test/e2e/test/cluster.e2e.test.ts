@@ -1,6 +1,6 @@
 import { putProof } from '@ydbackup/catalog'
 import { isBackupError, type KeyProvider } from '@ydbackup/core'
-import { giveUpExport, resumeExport, verifyNative } from '@ydbackup/engine'
+import { collectGarbage, resumeExport, verifyNative } from '@ydbackup/engine'
 import { beforeEach, expect, test } from 'vitest'
 import { below, differences } from '../../../tools/demo/picture.ts'
 import { ourPicture } from '../../../tools/demo/our-reader.ts'
@@ -207,7 +207,10 @@ test('a run through a bridge that died is given up: cancelled, forgotten and del
 	id = (await repository.runs())[0]!.id
 	await expect(resumeExport({ ...access, repository, id, tool: TOOL })).rejects.toThrow(failsWith('UNSUPPORTED'))
 	expect(await ydb.transfers.operations.list('export/s3')).toHaveLength(1)
-	expect(await giveUpExport({ repository, id, transfers: access.transfers, tool: TOOL })).toBe(true)
+	expect(await collectGarbage({ repository, database: ydb, tool: TOOL })).toMatchObject({
+		outcome: 'complete',
+		garbage: [{ kind: 'run', name: id, state: 'removed' }],
+	})
 	await expectClean(made)
 })
 

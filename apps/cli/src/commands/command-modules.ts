@@ -8,6 +8,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ readonly d
 	'backup create': () => import('./backup/create.ts'),
 	'backup delete': () => import('./backup/delete.ts'),
 	'backup export': () => import('./backup/export.ts'),
+	'backup gc': () => import('./backup/gc.ts'),
 	'backup list': () => import('./backup/list.ts'),
 	'backup resume': () => import('./backup/resume.ts'),
 	'backup show': () => import('./backup/show.ts'),

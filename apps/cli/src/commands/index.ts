@@ -1,6 +1,7 @@
 import BackupCreate from './backup/create.ts'
 import BackupDelete from './backup/delete.ts'
 import BackupExport from './backup/export.ts'
+import BackupGc from './backup/gc.ts'
 import BackupList from './backup/list.ts'
 import BackupResume from './backup/resume.ts'
 import BackupShow from './backup/show.ts'
@@ -30,6 +31,7 @@ export const COMMANDS = {
 	'backup:create': BackupCreate,
 	'backup:delete': BackupDelete,
 	'backup:export': BackupExport,
+	'backup:gc': BackupGc,
 	'backup:list': BackupList,
 	'backup:resume': BackupResume,
 	'backup:show': BackupShow,

@@ -51,6 +51,12 @@ export function targetOf(flags: ConnectionFlags, environment: Environment): Targ
 	}
 }
 
+/** Whether any database is meant at all. */
+export function namesTarget({ db, endpoint, database }: ConnectionFlags, environment: Environment): boolean {
+	const { YDB_CONNECTION_STRING: string, YDB_ENDPOINT, YDB_DATABASE } = filled(environment)
+	return [db, endpoint, database, string, YDB_ENDPOINT, YDB_DATABASE].some((part) => part !== undefined)
+}
+
 /** Empty variables count as not set, as shells and container files write them. */
 function filled(environment: Environment): Environment {
 	return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))

@@ -1,0 +1,104 @@
+import {
+	type ListedRun,
+	parseBackupId,
+	putTombstone,
+	removeObjects,
+	type Repository,
+	type RunRecord,
+	takeLease,
+} from '@ydbackup/catalog'
+import { type ClusterTransfers, isBackupError, type SnapshotSource } from '@ydbackup/core'
+import { layout } from '@ydbackup/format'
+
+import { EXPORT_RUNS } from '../cluster/cluster-backup.ts'
+import { giveUpExport } from '../cluster/resume-export.ts'
+import type { EventHandler } from '../events/event.ts'
+import { type Reporter, reasonText } from '../events/reporter.ts'
+import type { Garbage } from './garbage.ts'
+
+/** The database whose runs may be given up. */
+export interface GarbageDatabase {
+	readonly source: Pick<SnapshotSource, 'database' | 'dropWorkDirectory'>
+	readonly transfers: ClusterTransfers
+}
+
+export interface GiveUpOptions {
+	readonly repository: Repository
+	readonly database?: GarbageDatabase | undefined
+	readonly dryRun?: boolean | undefined
+	readonly signal?: AbortSignal | undefined
+	readonly onEvent?: EventHandler | undefined
+	readonly clock?: (() => Date) | undefined
+	readonly tool: { readonly name: string; readonly version: string }
+}
+
+/** Why a run is left alone, as far as its record and those of all others tell; undefined when it may go. */
+export function reasonToKeep(run: ListedRun, { repository, database }: GiveUpOptions): string | undefined {
+	const { record } = run
+	if (record === undefined) return `its record cannot be read: ${run.error.message}`
+	const { kind = 'backup' } = record
+	if (kind !== 'backup' && !EXPORT_RUNS.has(kind)) return `it is a run of kind ${kind}, which is not given up here`
+	if (!leavesInDatabase(record)) return undefined
+	const place = `${record.database}/${record.workDirectory}`
+	if (!isOurs(record.workDirectory, repository)) return `its copies would be in ${place}, which is no place of ours`
+	if (database === undefined) return `it may have left something in ${place}: connect to that database`
+	if (database.source.database === record.database) return undefined
+	return `it may have left something in ${place}, and ${database.source.database} is connected`
+}
+
+/**
+ * Removes what a run has left, under a lease that nobody shares: its copies, its export in the cluster, its objects, its record. A backup
+ * that came of it is not touched. Killed anywhere, what is left is found again: by its record, or by a tombstone.
+ */
+export async function giveUpRun(
+	options: GiveUpOptions,
+	{ id, record }: { readonly id: string; readonly record: RunRecord },
+	sharers: readonly string[],
+	reporter: Reporter,
+): Promise<Garbage> {
+	const { repository, database, clock = () => new Date(), signal } = options
+	const { storage } = repository
+	const garbage = { kind: 'run', name: id, objects: 0 } as const
+	try {
+		// Who goes on with any run that has the same copies is seen, and sees us.
+		const backups = [id, ...sharers]
+		await using lease = await takeLease(storage, { purpose: 'delete', backups, isExclusive: true, clock, signal })
+		if ((await storage.stat(layout.runKey(id), { signal })) === undefined) {
+			return { ...garbage, state: 'kept', reason: 'it has ended meanwhile' }
+		}
+		reporter.phase('cleanup', `giving up run ${id}`)
+		if (record.workDirectory !== '') await database?.source.dropWorkDirectory(record.workDirectory, { signal })
+		lease.assertHeld()
+		if ((await storage.stat(layout.manifestKey(id), { signal })) !== undefined) {
+			await repository.endRun(id, { signal })
+			return { ...garbage, state: 'removed', reason: 'its backup is complete and stays' }
+		}
+		const reason = 'no backup came of it'
+		if (EXPORT_RUNS.has(record.kind ?? '') && database !== undefined) {
+			const isGone = await giveUpExport({ ...options, id, transfers: database.transfers })
+			return isGone
+				? { ...garbage, state: 'removed', reason }
+				: { ...garbage, state: 'failed', reason: 'its export, or its objects, could not be removed' }
+		}
+		await putTombstone(storage, id, clock(), { signal })
+		const { objects, refused } = await removeObjects(storage, id, { beforeBatch: () => lease.assertHeld(), signal })
+		if (refused.length === 0) return { ...garbage, state: 'removed', reason, objects }
+		return { ...garbage, state: 'failed', reason: `the store does not delete ${refused[0]}`, objects }
+	} catch (error) {
+		if (isBackupError(error, 'LEASED')) return { ...garbage, state: 'kept', reason: error.message }
+		if (signal?.aborted === true) throw error
+		return { ...garbage, state: 'failed', reason: reasonText(error) }
+	}
+}
+
+const leavesInDatabase = ({ workDirectory, kind }: RunRecord): boolean =>
+	workDirectory !== '' || EXPORT_RUNS.has(kind ?? '')
+
+/** A directory at the root of the database that only runs of this repository make. */
+function isOurs(workDirectory: string, { header }: Repository): boolean {
+	const prefix = `~ydbackup-${header.id}-`
+	return (
+		workDirectory === '' ||
+		(workDirectory.startsWith(prefix) && parseBackupId(workDirectory.slice(prefix.length)) !== undefined)
+	)
+}
