@@ -6,7 +6,9 @@ import {
 	type KeyRange,
 	type LiveObject,
 	type RowChunk,
+	type SchemeObject,
 	type SnapshotTable,
+	type SourceObject,
 	type TableSchema,
 } from '@ydbackup/core'
 import { changes as changeFormat, parseProtoText, tableSchemaOf } from '@ydbackup/format'
@@ -20,6 +22,7 @@ import {
 	valueFromText,
 } from '@ydbackup/rows'
 
+import { FakeDatabase } from './fake-database.ts'
 import { chunkOf, permissionsOf } from './row-bytes.ts'
 
 /** A value as protobuf text: `uint64_value: 5`. */
@@ -98,6 +101,8 @@ export class FakeCollection implements CollectionSource {
 	readonly tables: Map<string, FakeTable> = new Map<string, FakeTable>()
 	readonly made: FakeLink[] = []
 	readonly calls: string[] = []
+	/** What is in the database beside the tables, and what hangs on them. */
+	readonly around: FakeDatabase = new FakeDatabase('/local')
 	/** Whether two changes of one row within an interval become one; a server that does not do so loses what the first one said. */
 	merges = true
 	chunkRows = 20
@@ -266,6 +271,17 @@ export class FakeCollection implements CollectionSource {
 		}
 		const isAbove = [...this.tables.keys()].some((other) => other.startsWith(`${path}/`))
 		return Promise.resolve(isAbove ? { permissions: permissionsOf('root'), table: undefined } : undefined)
+	}
+
+	list(): AsyncIterable<SourceObject> {
+		return this.around.list()
+	}
+
+	describe(object: Pick<SchemeObject, 'path' | 'kind'>): Promise<SchemeObject> {
+		const isBare = this.tables.has(object.path) && !this.around.nodes.has(object.path)
+		return isBare
+			? Promise.resolve({ ...object, definition: undefined, parts: [], lacking: [] })
+			: this.around.describe(object)
 	}
 
 	drop({ name }: CollectionLink): Promise<void> {

@@ -1,13 +1,13 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ListOperationsResponseSchema } from '@ydbjs/api/operation'
 import type { ProtoText, SnapshotSink } from '@ydbackup/core'
-import { changes } from '@ydbackup/format'
+import { changes, parseProtoText } from '@ydbackup/format'
 import { expect, test as serially } from 'vitest'
 import { linkTime } from '../src/collections/link-time.ts'
 import { errorOf } from './support/error-of.ts'
 import { NULL, optional, PLAIN, primitive, rowFrame, schemeOf, splitAt, text, uint64 } from './support/tables.ts'
 import { chunkOf } from './support/tables.ts'
-import { drained, makeTable, startWorld } from './support/world.ts'
+import { collect, drained, makeTable, startWorld } from './support/world.ts'
 
 // Most of their time is waiting.
 const test = serially.concurrent
@@ -78,6 +78,21 @@ test('a collection is read from its directory: links in order, tables by the pat
 	await collection.drop(links[1]!)
 	expect((await collection.links()).map(({ kind }) => kind)).toEqual(['full'])
 	expect(await sink.find('dir/t')).toMatchObject({ kind: 'row-table' })
+})
+
+test('the database around a collection is told without the collection, and changefeeds without its streams', async () => {
+	await using world = await startWorld()
+	const { sink } = world.direct
+	await makeTable(sink, 'dir/t', 3)
+	await makeTable(sink, `${FULL}/dir/t`, 3)
+	for (const name of ['updates', '20261123021500Z_continuousBackupImpl']) {
+		const definition = parseProtoText(`name: "${name}" mode: MODE_UPDATES format: FORMAT_JSON`, 'a changefeed')
+		await sink.createPart('dir/t', { kind: 'changefeed', name, definition })
+	}
+	const collection = world.ydb.collection('nightly')
+	expect((await collect(collection.list())).map(({ path }) => path)).toEqual(['dir', 'dir/t'])
+	const { parts } = await collection.describe({ path: 'dir/t', kind: 'row-table' })
+	expect(parts.map(({ name }) => name)).toEqual(['updates'])
 })
 
 test('a collection that is not there is named, and so is a name that is none', async () => {

@@ -1,7 +1,7 @@
 import type { ProtoText } from '../model/proto-text.ts'
 import type { RowChunk } from '../model/row-chunk.ts'
 import type { KeyRange } from '../model/table-schema.ts'
-import type { ReadRowsOptions, SnapshotTable } from '../snapshot/source.ts'
+import type { ReadRowsOptions, SnapshotSource, SnapshotTable } from '../snapshot/source.ts'
 import type { CallOptions } from '../storage/storage.ts'
 
 /** One backup inside a backup collection: a directory that the server made. */
@@ -34,8 +34,11 @@ export interface LiveObject {
 	readonly table: SnapshotTable | undefined
 }
 
-/** One backup collection of a database, to read from. All paths are relative to the database. */
-export interface CollectionSource {
+/**
+ * One backup collection of a database, to read from. All paths are relative to the database. `list` and `describe` speak of the database around
+ * it, as it is now.
+ */
+export interface CollectionSource extends Pick<SnapshotSource, 'list' | 'describe'> {
 	readonly name: string
 	readonly database: string
 	/** All links, in the order of their names. Errors: `PATH_NOT_FOUND` when there is no such collection. */

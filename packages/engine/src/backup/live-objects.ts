@@ -42,6 +42,8 @@ export interface ReadLiveOptions {
 	readonly plan: Pick<BackupPlan, 'objects' | 'tables' | 'changefeeds'>
 	readonly reporter: Reporter
 	readonly now: () => Date
+	/** Leave out with a note what may not be read, instead of failing. */
+	readonly skipForbidden?: boolean | undefined
 	readonly signal: AbortSignal | undefined
 }
 
@@ -50,7 +52,7 @@ export interface ReadLiveOptions {
  * server or this version cannot tell, is left out with a note. Errors: those of the source, `DATABASE_PERMISSION` among them.
  */
 export async function readLiveObjects(options: ReadLiveOptions): Promise<LiveObjects> {
-	const { source, plan, reporter, signal } = options
+	const { source, plan, reporter, signal, skipForbidden = false } = options
 	const readAt = options.now().toISOString()
 	const notes: Note[] = []
 	const objects = new Map<string, LiveObject>()
@@ -90,7 +92,8 @@ export async function readLiveObjects(options: ReadLiveOptions): Promise<LiveObj
 		} catch (error) {
 			if (isBackupError(error, 'PATH_NOT_FOUND')) {
 				if (kind !== 'row-table') note(path, kind, 'not taken: it was dropped while the backup ran')
-			} else if (isBackupError(error, 'UNSUPPORTED')) note(path, kind, `not taken: ${reasonText(error)}`)
+			} else if (isBackupError(error, 'UNSUPPORTED') || (skipForbidden && isBackupError(error, 'DATABASE_PERMISSION')))
+				note(path, kind, `${kind === 'row-table' ? 'its changefeeds were not' : 'not'} taken: ${reasonText(error)}`)
 			else throw error
 			return undefined
 		}

@@ -2,7 +2,7 @@ import { BackupError, type CollectionLink, isBackupError, type ObjectKind, throw
 import { type Manifest, parseCompression } from '@ydbackup/format'
 
 import { abandonRun } from '../backup/abandon-run.ts'
-import type { BackupPlan } from '../backup/backup-plan.ts'
+import type { BackupPlan, PlannedObject } from '../backup/backup-plan.ts'
 import { type BackupRun, createRun, type CreateRunOptions, type Increment } from '../backup/backup-run.ts'
 import { writeBackup } from '../backup/write-backup.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
@@ -13,6 +13,7 @@ import { chooseConcurrency } from '../flow/concurrency.ts'
 import { sleep } from '../flow/sleep.ts'
 import { changeSnapshot, checkMembers, directorySnapshot, readLive } from './collection-link.ts'
 import { runsOfThisProcess } from './dead-runs.ts'
+import { readLinkObjects } from './link-objects.ts'
 import type { ShipOptions } from './ship-options.ts'
 import { isShippedSince, parentTables } from './shipped-links.ts'
 
@@ -50,7 +51,14 @@ export async function shipLink(
 			path,
 		)
 	}
-	const planned = (path: string, kind: ObjectKind): BackupPlan['tables'][number] => ({
+	const { objects, directories } = await readLinkObjects({
+		source,
+		tables: paths.filter((path) => live.get(path)?.table !== undefined),
+		reporter,
+		now: () => new Date(readAt),
+		signal,
+	})
+	const planned = (path: string, kind: ObjectKind): PlannedObject => ({
 		path,
 		kind,
 		permissions: live.get(path)?.permissions ?? [],
@@ -60,7 +68,10 @@ export async function shipLink(
 	const plan: BackupPlan = {
 		paths: [],
 		tables: [...tables, ...extras].map(({ path }) => planned(path, 'row-table')),
-		directories: above.filter((path) => live.has(path)).map((path) => planned(path, 'directory')),
+		directories: [
+			...above.filter((path) => live.has(path)).map((path) => planned(path, 'directory')),
+			...directories.filter(({ path }) => !above.includes(path)),
+		].toSorted((a, b) => comparePaths(a.path, b.path)),
 		changefeeds: false,
 		objects: [],
 		notes: [],
@@ -82,6 +93,7 @@ export async function shipLink(
 	runsOfThisProcess.add(run.id)
 	try {
 		run.snapshot = directorySnapshot(source, link, [...tables, ...extras])
+		run.live = objects
 		const { manifest } = await writeBackup(run, plan)
 		await run.end()
 		return manifest!

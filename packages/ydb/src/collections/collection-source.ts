@@ -12,8 +12,10 @@ import {
 } from '@ydbackup/core'
 import { forEachAbreast } from '../call/abreast.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
+import { describeObject } from '../objects/describe.ts'
 import { kindOf } from '../scheme/kinds.ts'
 import { describeTable, snapshotTableOf, storedBytesOf } from '../scheme/table-description.ts'
+import { walk as walkDatabase } from '../scheme/walk.ts'
 import { dropTable, listDirectory, removeDirectory } from '../snapshot/copies.ts'
 import { countRows } from '../snapshot/take.ts'
 import { backupOperations } from './backup-operations.ts'
@@ -146,6 +148,10 @@ export function openCollection({ control, database, sink, data }: CollectionCont
 			const table = kind === 'row-table' ? await describeIfThere(`${database}/${path}`, options) : undefined
 			return { permissions, table: table && snapshotTableOf(path, table, table) }
 		},
+
+		list: (options) => walkDatabase(control, database, options?.signal),
+
+		describe: (object, options) => describeObject({ control, database }, object, options),
 
 		async drop(link, options = {}) {
 			const top = `${root}/${link.name}`

@@ -43,6 +43,8 @@ import {
 } from './statements.ts'
 
 const CALL_MS = 30_000
+/** How streams of a backup collection end; they are the server's own. Source: `schemeshard_cdc_stream_common.cpp`; whether DescribeTable tells them is not verified. */
+const COLLECTION_STREAM = '_continuousBackupImpl'
 
 export interface DescribeContext {
 	readonly control: Driver
@@ -80,7 +82,8 @@ type Describe = (driver: Driver, path: string, name: string, options: CallOption
 const DESCRIBE: Readonly<Record<DefinedKind | 'row-table', Describe>> = {
 	'row-table': async (driver, path, _name, options) => {
 		const { changefeeds } = await describeTable(driver, path, options)
-		const parts = await forEachAbreast(changefeeds, async (feed): Promise<ObjectPart> => ({
+		const own = changefeeds.filter(({ name }) => !name.endsWith(COLLECTION_STREAM))
+		const parts = await forEachAbreast(own, async (feed): Promise<ObjectPart> => ({
 			kind: 'changefeed',
 			name: feed.name,
 			definition: toProtoText(ChangefeedDescriptionSchema, feed),
