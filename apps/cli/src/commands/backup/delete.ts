@@ -33,19 +33,16 @@ export default class BackupDelete extends YdbackupCommand {
 		const isAsking = !flags.yes && !flags['dry-run']
 		if (isAsking) assertCanAsk('delete backups')
 		const { deleteBackups } = await import('@ydbackup/engine')
-		using work = this.startWork(flags)
-		await using opened = await openRepository({
-			config: this.config,
-			repo: flags.repo,
-			writable: !flags['dry-run'],
-			...work,
-		})
+		const { signal } = this
+		const writable = !flags['dry-run']
+		await using opened = await openRepository({ config: this.config, repo: flags.repo, writable, signal })
 		const { repository, location } = opened
-		const { signal, onEvent } = work
 		const wanted = { repository, ids, withDependents: flags['with-dependents'], signal }
 		// What nobody was asked about is not deleted: a child that comes meanwhile makes it refuse.
 		const agreed = isAsking ? { ...wanted, ids: await this.#ask(wanted, location), withDependents: false } : wanted
-		const result = await deleteBackups({ ...agreed, dryRun: flags['dry-run'], onEvent })
+		// Only now: a bar that moves would write over the question.
+		using work = this.startWork(flags)
+		const result = await deleteBackups({ ...agreed, dryRun: flags['dry-run'], onEvent: work.onEvent })
 		work.complete()
 		const deleted = { repository: location, ...result }
 		this.failure = deletedFailure(deleted)
