@@ -160,6 +160,7 @@ function metadataOf(running: Running, isStrange: boolean): Any {
 export function told(running: Running, isStrange: boolean): Operation {
 	const { state, issue, items } = running
 	const issues = [issue, ...items.map((item) => item.issue)].filter((text) => text !== undefined)
+	const ready = isEnded(running) || state === 'dropping'
 	const isOver = state === 'cancelling' || state === 'cancelled'
 	const result =
 		running.kind === 'export'
@@ -167,10 +168,10 @@ export function told(running: Running, isStrange: boolean): Operation {
 			: anyPack(ImportFromS3ResultSchema, create(ImportFromS3ResultSchema))
 	return create(OperationSchema, {
 		id: operationId(running),
-		ready: isEnded(running) || state === 'dropping',
+		ready,
 		result,
 		status: state === 'cancelled' ? STATUS.CANCELLED : STATUS.SUCCESS,
 		issues: isOver ? issues.map((message) => ({ message, severity: 1 })) : [],
-		metadata: metadataOf(running, isStrange && !isEnded(running)),
+		metadata: metadataOf(running, isStrange && !ready),
 	})
 }
