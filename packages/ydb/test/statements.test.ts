@@ -49,6 +49,18 @@ test('every statement that is sent stands in the list, and every one of the list
 	for (const table of snapshot.tables) await snapshot.countRows(table)
 	await snapshot.drop()
 
+	// Column tables are read page by page, behind the last key.
+	await run('CREATE TABLE x (k Utf8 NOT NULL, v Uint64, PRIMARY KEY (k)) WITH (STORE = COLUMN)')
+	await run('CREATE TABLE y (k Timestamp NOT NULL, l Uint64 NOT NULL, PRIMARY KEY (k, l)) WITH (STORE = COLUMN)')
+	await run("UPSERT INTO x (k, v) VALUES ('a'u, 1ul)")
+	await run("UPSERT INTO y (k, l) VALUES (Timestamp('2026-01-01T00:00:00Z'), 1ul)")
+	const columns = await ydb.source.take({ tables: [], columnTables: ['x', 'y'], workDirectory: '~work' })
+	for (const table of columns.tables) {
+		await columns.countRows(table)
+		for (const range of table.ranges) for await (const { rows } of columns.read(table, range)) expect(rows).toBe(1)
+	}
+	await columns.drop()
+
 	// Bulk writes are refused for a table with such an index.
 	await run('CREATE TABLE u (id Uint64 NOT NULL, value Utf8, PRIMARY KEY (id), INDEX i GLOBAL UNIQUE ON (value))')
 	const writer = await ydb.sink.openWriter('u', (await ydb.sink.describeTable('u')).schema)
