@@ -83,12 +83,12 @@ export class DirectoryStorage implements Storage {
 	}
 
 	/** Does what needs the directories of a key, and makes them anew when somebody who deleted the last object in one has taken it away. */
-	async #inDirectories<T>(key: string, work: () => Promise<T>): Promise<T> {
+	async #inDirectories<T>(key: string, work: () => Promise<T>, wereMade = false): Promise<T> {
 		for (let tries = 1; ; tries++) {
 			try {
 				if (!this.#isThere) await makeRoot(this.#root)
 				this.#isThere = true
-				await makeDirectories(this.#root, key)
+				if (!wereMade || tries > 1) await makeDirectories(this.#root, key)
 				return await work()
 			} catch (error) {
 				if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES) throw error
@@ -126,7 +126,7 @@ export class DirectoryStorage implements Storage {
 			await handle.close()
 			handle = undefined
 			throwIfInterrupted(signal, `writing ${key}`)
-			await this.#inDirectories(key, () => (ifAbsent ? link(temporary, path) : rename(temporary, path)))
+			await this.#inDirectories(key, () => (ifAbsent ? link(temporary, path) : rename(temporary, path)), true)
 			if (ifAbsent) {
 				// The object has its name; what is left of the other one is hidden, and removed as stale some day.
 				await unlink(temporary).catch(() => undefined)
