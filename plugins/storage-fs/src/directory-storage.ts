@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, link, lstat, open, opendir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -103,7 +103,7 @@ export class DirectoryStorage implements Storage {
 		throwIfInterrupted(signal, `writing ${key}`)
 		const path = join(this.#root, key)
 		const unfinished = join(this.#root, UNFINISHED)
-		const temporary = join(unfinished, `${Date.now().toString(36)}-${process.pid}-${randomBytes(8).toString('hex')}`)
+		const temporary = join(unfinished, `${Date.now().toString(36)}-${process.pid}-${randomUUID()}`)
 		let handle: FileHandle | undefined
 		let isOfBody = false
 		async function* pieces(open: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

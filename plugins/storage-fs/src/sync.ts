@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises'
+import { sharing } from './sharing.ts'
 
 /** Makes the names in a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
+export const syncDirectory = sharing(async (path) => {
 	const handle = await open(path, 'r')
 	try {
 		await handle.sync()
@@ -11,4 +12,4 @@ export async function syncDirectory(path: string): Promise<void> {
 	} finally {
 		await handle.close()
 	}
-}
+})

@@ -17,7 +17,7 @@ export function openBare(store: StoreName, url: string): Promise<Side> {
 	return { fs, s3, gcs, azure }[store](new URL(url))
 }
 
-/** A file that is written, synced and renamed, as anybody does who means to keep it. */
+/** A file that is written, synced and renamed, and its name synced, as anybody does who means to keep it. */
 async function fs(url: URL): Promise<Side> {
 	const root = fileURLToPath(url)
 	return {
@@ -29,6 +29,9 @@ async function fs(url: URL): Promise<Side> {
 			await file.sync()
 			await file.close()
 			await rename(`${path}.part`, path)
+			const directory = await open(dirname(path), 'r')
+			await directory.sync()
+			await directory.close()
 		},
 		get: async (key) => createReadStream(join(root, key), { highWaterMark: 1 << 20 }),
 		[Symbol.asyncDispose]: closing,
