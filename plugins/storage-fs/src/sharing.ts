@@ -15,7 +15,12 @@ export function sharing<T>(work: (path: string) => Promise<T>): (path: string) =
 		const before = running.get(path)
 		if (before === undefined) return begin(path)
 		// How the one before ended is told to those who asked for it.
-		const after = next.get(path) ?? before.then(() => begin(path), () => begin(path))
+		const after =
+			next.get(path) ??
+			before.then(
+				() => begin(path),
+				() => begin(path),
+			)
 		next.set(path, after)
 		return after
 	}
