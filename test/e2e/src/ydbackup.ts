@@ -26,7 +26,13 @@ export interface RunOptions {
 export async function ydbackup(words: readonly string[], options: RunOptions = {}): Promise<Ran> {
 	const { bin = BIN, env = {}, limitMs = 60_000, onStart } = options
 	const child = spawn(process.execPath, [bin, ...words], {
-		env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...env },
+		env: {
+			PATH: process.env['PATH'],
+			NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+			HOME: process.env['HOME'],
+			NO_COLOR: '1',
+			...env,
+		},
 		stdio: ['ignore', 'pipe', 'pipe'],
 	})
 	const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)

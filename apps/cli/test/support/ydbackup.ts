@@ -24,7 +24,12 @@ export async function ydbackup(
 	{ env = {}, onStart, onError }: RunOptions = {},
 ): Promise<Ran> {
 	const child = spawn(process.execPath, ['--conditions=@ydbackup/source', DEV, ...words], {
-		env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...env },
+		env: {
+			PATH: process.env['PATH'],
+			NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+			HOME: '/nonexistent',
+			...env,
+		},
 		stdio: ['ignore', 'pipe', 'pipe'],
 	})
 	const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
