@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AuthServiceDefinition } from '@ydbjs/api/auth'
-import { DescribeTableResultSchema, TableServiceDefinition } from '@ydbjs/api/table'
+import { DescribeTableResultSchema, TableIndexSchema, TableServiceDefinition } from '@ydbjs/api/table'
 import { type Type, Type_PrimitiveTypeId as Id, TypeSchema, ValueSchema } from '@ydbjs/api/value'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
@@ -247,3 +247,50 @@ test('a prepared query tells the types of its parameters', () =>
 			expect(prepared.parametersTypes['$a']).toMatchObject({ typeId: Id.UTF8 })
 		}),
 	))
+
+test('indexes that the client package does not know are kept as they are, told under the numbers of a description, and shut bulk writes out', async () => {
+	const table = client.driver.createClient(TableServiceDefinition)
+	// Field 7 of TableIndex is `global_vector_kmeans_tree_index`, 9 is `global_fulltext_relevance_index`. Source: ydb_table.proto.
+	const kind = (no: number) => ({ no, wireType: 2, data: Uint8Array.of(2, 0x1a, 0) })
+	const withKind = (name: string, no: number) => {
+		const index = create(TableIndexSchema, { name, indexColumns: ['a'], dataColumns: ['b'] })
+		index.$unknown = [kind(no)]
+		return index
+	}
+	const made = await table.createTable({
+		path: '/local/newer',
+		columns: ['id', 'a', 'b'].map((name) => ({
+			name,
+			type: { type: { case: 'optionalType', value: { item: primitive(Id.STRING) } } },
+		})),
+		primaryKey: ['id'],
+		indexes: [withKind('vector', 7)],
+	})
+	expect(made.operation!.status).toBe(400_000)
+	const altered = await table.alterTable({ path: '/local/newer', addIndexes: [withKind('text', 9)] })
+	expect(altered.operation!.issues).toEqual([])
+	const unknown = create(TableIndexSchema, { name: 'other', indexColumns: ['a'] })
+	unknown.$unknown = [kind(99)]
+	const refused = await table.alterTable({ path: '/local/newer', addIndexes: [unknown] })
+	expect(refused.operation!.issues[0]!.message).toBe('Invalid or unset index type')
+
+	const described = await table.describeTable({ path: '/local/newer' })
+	const { indexes } = anyUnpack(described.operation!.result!, DescribeTableResultSchema)!
+	const told = indexes.map(({ name, type, $unknown }) => {
+		return [name, type.case, $unknown!.map(({ no, data }) => [no, [...data]])]
+	})
+	expect(told).toEqual([
+		['vector', undefined, [[9, [2, 0x1a, 0]]]],
+		['text', undefined, [[11, [2, 0x1a, 0]]]],
+	])
+	const inside = await table.describeTable({ path: '/local/newer/vector' })
+	expect(inside.operation!.status).toBe(400_180)
+	await withSdk(emulator, (driver) =>
+		driver.tableClient.withSession(async (session) => {
+			await session.executeQuery('UPSERT INTO newer (id, a, b) VALUES ("1", "x", "y")')
+			await expect(session.executeQuery('SELECT a FROM newer VIEW vector')).rejects.toThrow('not emulated')
+		}),
+	)
+	const { message } = await bulk('/local/newer', { id: primitive(Id.STRING) }, [])
+	expect(message).toBe('Only async-indexed tables are supported by BulkUpsert: index vector')
+})

@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationServiceDefinition } from '@ydbjs/api/operation'
+import { ModifyPermissionsRequestSchema, SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import {
-	type ModifyPermissionsRequest,
-	ModifyPermissionsRequestSchema,
-	SchemeServiceDefinition,
-} from '@ydbjs/api/scheme'
-import {
-	type AlterTableRequest,
 	AlterTableRequestSchema,
 	type CreateTableRequest,
 	CreateTableRequestSchema,
@@ -22,7 +17,7 @@ import { patiently } from './call/patience.ts'
 import { query, quotePath } from './call/query.ts'
 import { createObject, createPart, dropObject } from './objects/create.ts'
 import { knownRequestPart } from './objects/known-request.ts'
-import { fromProtoText } from './proto/message-text.ts'
+import { messageOf } from './proto/newer.ts'
 import { readByQuery } from './rows/read-by-query.ts'
 import { readRange, type RangeReader } from './rows/read-range.ts'
 import { objectOf } from './scheme/walk.ts'
@@ -94,7 +89,7 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 
 		async createTable(path, scheme, { signal } = {}) {
 			const doing = `create table ${absolute(path)}`
-			const request = fromProtoText(CreateTableRequestSchema, scheme) as CreateTableRequest
+			const request = messageOf(CreateTableRequestSchema, scheme)
 			request.path = absolute(path)
 			let uncertain = false
 			const onRetry = ({ code }: BackupError): void => {
@@ -116,7 +111,7 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 
 		async alterTable(path, change, { signal } = {}) {
 			const doing = `alter table ${absolute(path)}`
-			const request = fromProtoText(AlterTableRequestSchema, change) as AlterTableRequest
+			const request = messageOf(AlterTableRequestSchema, change)
 			request.path = absolute(path)
 			const { id, ready } = await patiently({ doing, signal }, async () => {
 				const { operation } = await bounded(signal, CALL_MS, (bound) => tables.alterTable(request, { signal: bound }))
@@ -139,7 +134,7 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 
 		async setPermissions(path, permissions, { signal } = {}) {
 			const doing = `set owner and grants of ${absolute(path)}`
-			const request = fromProtoText(ModifyPermissionsRequestSchema, permissions) as ModifyPermissionsRequest
+			const request = messageOf(ModifyPermissionsRequestSchema, permissions)
 			request.path = absolute(path)
 			await patiently({ doing, signal }, async () =>
 				mustSucceed(

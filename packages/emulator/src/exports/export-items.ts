@@ -1,5 +1,6 @@
 import type { ExportToS3Settings } from '@ydbjs/api/export'
 import { YdbError } from '../error.ts'
+import { isNewerIndex } from '../scheme/newer-index.ts'
 import { INDEX_TABLE, type Node, type NodeKind, type SchemeTree } from '../scheme/tree.ts'
 import { algorithmNamed, checkKey, combinedIv, FILE } from './encryption.ts'
 import { anonymous, normalExportPrefix, normalItemPrefix } from './layout.ts'
@@ -149,6 +150,8 @@ export function exportItems(tree: SchemeTree, settings: ExportToS3Settings, iv: 
 		const prefix = common === '' ? destination : `${common}/${name}`
 		add(path, prefix, iv && { iv: combinedIv(iv, FILE.metadata, number).toString('hex') })
 		const { table } = tree.get(path)
+		if (table?.spec.indexes.some(isNewerIndex))
+			throw new YdbError('UNSUPPORTED', 'exports of tables with vector, full-text and Bloom indexes are not emulated')
 		if (!table || table.isColumnTable || !takesIndexData(settings)) continue
 		const parent = items.length - 1
 		for (const index of table.spec.indexes) {

@@ -20,6 +20,7 @@ import {
 } from '@ydbjs/api/value'
 import { YdbError } from '../error.ts'
 import type { Stream } from '../collections/stream.ts'
+import { isNewerIndex } from './newer-index.ts'
 import type { Contents } from './objects.ts'
 import { Sequence } from './sequence.ts'
 import { RowStore } from '../store/row-store.ts'
@@ -221,16 +222,19 @@ export class Table {
 
 	#checkIndexes(): void {
 		const names = new Set<string>()
-		for (const { name, indexColumns, dataColumns, type } of this.spec.indexes) {
+		for (const index of this.spec.indexes) {
+			const { name, indexColumns, dataColumns, type } = index
 			if (names.has(name)) throw new YdbError('SCHEME_ERROR', `Index ${name} is declared twice`)
 			names.add(name)
 			if (indexColumns.length === 0) throw new YdbError('SCHEME_ERROR', `Index ${name} has no columns`)
 			// Source: ydb_ut.cpp.
-			if (type.case === undefined) throw new YdbError('BAD_REQUEST', 'Invalid or unset index type')
+			if (type.case === undefined && !isNewerIndex(index))
+				throw new YdbError('BAD_REQUEST', 'Invalid or unset index type')
 			if (this.changefeeds.has(name)) throw new YdbError('SCHEME_ERROR', `A changefeed has the name of index ${name}`)
 			for (const wanted of [...indexColumns, ...dataColumns])
 				if (!this.columns.some((column) => column.name === wanted))
 					throw new YdbError('SCHEME_ERROR', `Index ${name} needs the unknown column '${wanted}'`)
+			if (isNewerIndex(index)) continue
 			for (const wanted of indexColumns) {
 				const { cell } = this.columns.find((column) => column.name === wanted)!
 				if (!cell.mayBeKey)

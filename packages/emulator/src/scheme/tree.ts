@@ -1,6 +1,7 @@
 import { YdbError } from '../error.ts'
 import { checkShape, type Limits, limitsOf } from '../limits.ts'
 import { IndexTable } from './index-table.ts'
+import { isNewerIndex } from './newer-index.ts'
 import type { Contents } from './objects.ts'
 import type { Table } from './table.ts'
 
@@ -260,6 +261,10 @@ export class SchemeTree {
 			children.set(name, same ? known : this.#node(kind, name, owner, more))
 		}
 		for (const index of table.spec.indexes) {
+			if (isNewerIndex(index)) {
+				add('index', index.name, {})
+				continue
+			}
 			const implementation = new IndexTable(table, index)
 			const known = before.get(index.name)
 			const same = known?.children.get(INDEX_TABLE)?.table?.sameColumns(implementation)

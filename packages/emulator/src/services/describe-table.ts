@@ -18,7 +18,9 @@ import {
 	TableStatsSchema,
 } from '@ydbjs/api/table'
 import { TypeSchema } from '@ydbjs/api/value'
+import { YdbError } from '../error.ts'
 import type { Faults } from '../faults.ts'
+import { toldKind } from '../scheme/newer-index.ts'
 import type { Feed, Table } from '../scheme/table.ts'
 import { INDEX_TABLE, type SchemeTree } from '../scheme/tree.ts'
 import { success } from './envelope.ts'
@@ -78,7 +80,11 @@ function storageOf({ spec }: Table): StorageSettings {
 /** An index is described by its table, under its own name. Source: rpc_describe_table.cpp. */
 function tableOf(tree: SchemeTree, path: string): Table {
 	const node = tree.get(path)
-	if (node.kind === 'index') return node.children.get(INDEX_TABLE)!.table!
+	if (node.kind === 'index') {
+		const table = node.children.get(INDEX_TABLE)?.table
+		if (!table) throw new YdbError('UNSUPPORTED', 'tables of vector, full-text and Bloom indexes are not emulated')
+		return table
+	}
 	mustBeVisible(tree, path, true)
 	return tree.table(path)
 }
@@ -92,15 +98,13 @@ export function describeTable(tree: SchemeTree, request: DescribeTableRequest, f
 	for (const meta of columns)
 		if (meta.name === faults.unknownTypeOf)
 			meta.type = create(TypeSchema, { type: { case: 'typeId', value: 9999 as never } })
-	const indexes = spec.indexes.map(({ name, indexColumns, dataColumns, type }) =>
-		create(TableIndexDescriptionSchema, {
-			name,
-			indexColumns,
-			dataColumns,
-			type,
-			status: TableIndexDescription_Status.READY,
-		}),
-	)
+	const indexes = spec.indexes.map((index) => {
+		const { name, indexColumns, dataColumns, type } = index
+		const status = TableIndexDescription_Status.READY
+		const told = create(TableIndexDescriptionSchema, { name, indexColumns, dataColumns, type, status })
+		told.$unknown = toldKind(index)
+		return told
+	})
 	const result = create(DescribeTableResultSchema, {
 		self: entryOf(tree, path, tree.get(path)),
 		columns,

@@ -8,6 +8,7 @@ import {
 } from '@ydbjs/api/table'
 import { YdbError } from '../error.ts'
 import type { Faults } from '../faults.ts'
+import { isNewerIndex } from '../scheme/newer-index.ts'
 import { Table } from '../scheme/table.ts'
 import type { SchemeTree } from '../scheme/tree.ts'
 
@@ -20,7 +21,8 @@ export function createTable(tree: SchemeTree, request: CreateTableRequest, owner
 	delete spec.operationParams
 	// Official examples of the Python SDK name no type; ALTER TABLE refuses what CREATE TABLE takes.
 	for (const index of spec.indexes)
-		if (index.type.case === undefined) index.type = { case: 'globalIndex', value: create(GlobalIndexSchema) }
+		if (index.type.case === undefined && !isNewerIndex(index))
+			index.type = { case: 'globalIndex', value: create(GlobalIndexSchema) }
 	if (spec.profile) throw new YdbError('UNSUPPORTED', 'table profiles are not emulated')
 	tree.addTable(path, new Table(spec, tree.step, undefined, path.includes('/.backups/collections/')), owner)
 }

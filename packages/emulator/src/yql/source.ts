@@ -1,4 +1,5 @@
 import { YdbError } from '../error.ts'
+import { isNewerIndex } from '../scheme/newer-index.ts'
 import type { Table } from '../scheme/table.ts'
 import { cellsOf } from '../services/bulk-upsert.ts'
 import { pagesOf } from '../services/read-table.ts'
@@ -126,6 +127,7 @@ function indexOrder(table: Table, source: Extract<Source, { kind: 'table' }>): n
 			at: source.at,
 			within: [['Type annotation', 1030]],
 		})
+	if (isNewerIndex(index)) throw new YdbError('UNSUPPORTED', `lookups by index ${index.name} are not emulated`)
 	const own = index.indexColumns.map((name) => table.columns.findIndex((column) => column.name === name))
 	return [...own, ...table.key.filter((column) => !own.includes(column))]
 }

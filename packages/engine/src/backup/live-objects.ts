@@ -48,7 +48,7 @@ export interface ReadLiveOptions {
 }
 
 /**
- * Reads every chosen object that no snapshot holds, and the changefeeds of the chosen tables. What is gone meanwhile, and what this
+ * Reads every chosen object that no snapshot holds, the changefeeds of the chosen tables, and what of these tables no snapshot can take. What is gone meanwhile, and what this
  * server or this version cannot tell, is left out with a note. Errors: those of the source, `DATABASE_PERMISSION` among them.
  */
 export async function readLiveObjects(options: ReadLiveOptions): Promise<LiveObjects> {
@@ -65,10 +65,10 @@ export async function readLiveObjects(options: ReadLiveOptions): Promise<LiveObj
 		objects.set(path, { path, kind, permissions, text, parts: found.parts })
 		for (const what of found.lacking) note(path, kind, `not taken with it: ${what}`)
 	})
-	const tables = plan.changefeeds ? plan.tables.filter(({ kind }) => kind === 'row-table') : []
-	await runAll(tables, DESCRIBED_AT_ONCE, signal, async ({ path }, stop) => {
-		const { parts = [] } = (await describe(path, 'row-table', stop)) ?? {}
-		if (parts.length > 0) changefeeds.set(path, parts)
+	await runAll(plan.tables, DESCRIBED_AT_ONCE, signal, async ({ path }, stop) => {
+		const { parts = [], lacking = [] } = (await describe(path, 'row-table', stop)) ?? {}
+		if (parts.length > 0 && plan.changefeeds) changefeeds.set(path, parts)
+		for (const what of lacking) note(path, 'row-table', `not taken with it: ${what}`)
 	})
 	return {
 		readAt,

@@ -1,24 +1,16 @@
 import { create } from '@bufbuild/protobuf'
-import { CoordinationServiceDefinition, type CreateNodeRequest, CreateNodeRequestSchema } from '@ydbjs/api/coordination'
+import { CoordinationServiceDefinition, CreateNodeRequestSchema } from '@ydbjs/api/coordination'
 import type { Operation } from '@ydbjs/api/operation'
-import {
-	type CreateResourceRequest,
-	CreateResourceRequestSchema,
-	RateLimiterServiceDefinition,
-	ResourceSchema,
-} from '@ydbjs/api/rate-limiter'
+import { CreateResourceRequestSchema, RateLimiterServiceDefinition, ResourceSchema } from '@ydbjs/api/rate-limiter'
 import {
 	AlterTableRequestSchema,
-	type ChangefeedDescription,
 	ChangefeedDescriptionSchema,
 	ChangefeedSchema,
 	TableServiceDefinition,
 } from '@ydbjs/api/table'
 import {
 	AlterTopicRequestSchema,
-	type CreateTopicRequest,
 	CreateTopicRequestSchema,
-	type DescribeTopicResult,
 	DescribeTopicResultSchema,
 	PartitioningSettingsSchema,
 	TopicServiceDefinition,
@@ -37,7 +29,9 @@ import { SCHEME_QUERY_ISSUES } from '../call/failure.ts'
 import { mustSucceed } from '../call/operation.ts'
 import { patiently } from '../call/patience.ts'
 import { query, quotePath } from '../call/query.ts'
-import { fromProtoText } from '../proto/message-text.ts'
+import { carry } from '../proto/carry.ts'
+import { messageOf } from '../proto/newer.ts'
+import { CHANGEFEED } from './carriages.ts'
 
 const CALL_MS = 120_000
 
@@ -74,11 +68,11 @@ export async function createObject(
 	if (definition.form === 'statements') {
 		await query(driver, definition.text, { doing, ...options, limitMs: CALL_MS, meanings: SCHEME_QUERY_ISSUES })
 	} else if (kind === 'topic') {
-		const request = fromProtoText(CreateTopicRequestSchema, definition.message) as CreateTopicRequest
+		const request = messageOf(CreateTopicRequestSchema, definition.message)
 		request.path = path
 		await call(doing, options, (bound) => driver.createClient(TopicServiceDefinition).createTopic(request, bound))
 	} else if (kind === 'coordination-node') {
-		const request = fromProtoText(CreateNodeRequestSchema, definition.message) as CreateNodeRequest
+		const request = messageOf(CreateNodeRequestSchema, definition.message)
 		request.path = path
 		await call(doing, options, (bound) => driver.createClient(CoordinationServiceDefinition).createNode(request, bound))
 	} else throw new BackupError('INTERNAL', `cannot ${doing}: there is no such request`)
@@ -91,7 +85,7 @@ export async function createPart(
 	options: CallOptions = {},
 ): Promise<void> {
 	if (part.kind === 'changefeed') return createChangefeed(driver, path, part, options)
-	const request = fromProtoText(CreateResourceRequestSchema, part.definition) as CreateResourceRequest
+	const request = messageOf(CreateResourceRequestSchema, part.definition)
 	request.coordinationNodePath = path
 	request.resource ??= create(ResourceSchema)
 	request.resource.resourcePath = part.name
@@ -106,34 +100,21 @@ async function createChangefeed(
 	{ name, definition, topic: told }: ObjectPart,
 	options: CallOptions,
 ): Promise<void> {
-	const feed = fromProtoText(ChangefeedDescriptionSchema, definition) as ChangefeedDescription
-	const topic = fromProtoText(DescribeTopicResultSchema, told ?? []) as DescribeTopicResult
-	const { mode, format, virtualTimestamps, attributes, awsRegion, resolvedTimestampsInterval } = feed
-	const { minActivePartitions, maxActivePartitions } = topic.partitioningSettings ?? {}
-	const request = create(AlterTableRequestSchema, {
-		path,
-		addChangefeeds: [
-			create(ChangefeedSchema, {
-				name,
-				mode,
-				format,
-				virtualTimestamps,
-				attributes,
-				awsRegion,
-				...(resolvedTimestampsInterval && { resolvedTimestampsInterval }),
-				...(topic.retentionPeriod && { retentionPeriod: topic.retentionPeriod }),
-				...(minActivePartitions && {
-					topicPartitioningSettings: create(PartitioningSettingsSchema, {
-						minActivePartitions,
-						...(maxActivePartitions && { maxActivePartitions }),
-						...(topic.partitioningSettings?.autoPartitioningSettings && {
-							autoPartitioningSettings: topic.partitioningSettings.autoPartitioningSettings,
-						}),
-					}),
-				}),
-			}),
-		],
-	})
+	const topic = messageOf(DescribeTopicResultSchema, told ?? [])
+	const feed = messageOf(
+		ChangefeedSchema,
+		carry(CHANGEFEED, messageOf(ChangefeedDescriptionSchema, definition)).request,
+	)
+	feed.name = name
+	if (topic.retentionPeriod) feed.retentionPeriod = topic.retentionPeriod
+	const { minActivePartitions, maxActivePartitions, autoPartitioningSettings } = topic.partitioningSettings ?? {}
+	if (minActivePartitions)
+		feed.topicPartitioningSettings = create(PartitioningSettingsSchema, {
+			minActivePartitions,
+			...(maxActivePartitions && { maxActivePartitions }),
+			...(autoPartitioningSettings && { autoPartitioningSettings }),
+		})
+	const request = create(AlterTableRequestSchema, { path, addChangefeeds: [feed] })
 	await call(`add the changefeed ${name} to ${path}`, options, (bound) =>
 		driver.createClient(TableServiceDefinition).alterTable(request, bound),
 	)

@@ -1,22 +1,12 @@
-import { create } from '@bufbuild/protobuf'
+import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf'
+import { CoordinationServiceDefinition, DescribeNodeResultSchema } from '@ydbjs/api/coordination'
 import {
-	CoordinationServiceDefinition,
-	CreateNodeRequestSchema,
-	DescribeNodeResultSchema,
-} from '@ydbjs/api/coordination'
-import {
-	CreateResourceRequestSchema,
 	DescribeResourceResultSchema,
 	ListResourcesResultSchema,
 	RateLimiterServiceDefinition,
 } from '@ydbjs/api/rate-limiter'
 import { ChangefeedDescriptionSchema } from '@ydbjs/api/table'
-import {
-	CreateTopicRequestSchema,
-	type DescribeTopicResult,
-	DescribeTopicResultSchema,
-	TopicServiceDefinition,
-} from '@ydbjs/api/topic'
+import { type DescribeTopicResult, DescribeTopicResultSchema, TopicServiceDefinition } from '@ydbjs/api/topic'
 import type { Driver } from '@ydbjs/core'
 import type { CallOptions, DefinedKind, ObjectDefinition, ObjectPart, SchemeObject } from '@ydbackup/core'
 import { forEachAbreast } from '../call/abreast.ts'
@@ -30,9 +20,12 @@ import {
 	DescribeTransferResultSchema,
 	DescribeViewResultSchema,
 } from '../gen/ydb_objects_pb.ts'
-import { toProtoText } from '../proto/message-text.ts'
+import { type Carriage, carry } from '../proto/carry.ts'
+import { toProtoText, unknownPlaces } from '../proto/message-text.ts'
+import { treeOf } from '../proto/newer.ts'
 import { describeTable } from '../scheme/table-description.ts'
-import { describeBy } from './describe-service.ts'
+import { CHANGEFEED, COORDINATION_NODE, RATE_LIMITER, TABLE, TOPIC } from './carriages.ts'
+import { describeBy, type Described } from './describe-service.ts'
 import {
 	dataSourceStatement,
 	externalTableStatement,
@@ -63,6 +56,10 @@ function found(
 	return { definition, parts, lacking }
 }
 
+const unknownField = (place: string): string => `what it has in ${place}, which this version does not know`
+const lostIn = (carriage: Carriage, description: Message): string[] =>
+	carry(carriage, description).lost.map(unknownField)
+
 const secretsLack = (names: readonly string[]): string[] =>
 	names.map((name) => `the value of the secret ${name}, which must exist where it is restored`)
 
@@ -80,72 +77,95 @@ export async function describeObject(
 type Describe = (driver: Driver, path: string, name: string, options: CallOptions) => Promise<Found>
 
 const DESCRIBE: Readonly<Record<DefinedKind | 'row-table', Describe>> = {
+	// Tables stored by columns are described in the same way.
 	'row-table': async (driver, path, _name, options) => {
-		const { changefeeds } = await describeTable(driver, path, options)
-		const own = changefeeds.filter(({ name }) => !name.endsWith(COLLECTION_STREAM))
+		const table = await describeTable(driver, path, options)
+		const own = table.changefeeds.filter(({ name }) => !name.endsWith(COLLECTION_STREAM))
 		const parts = await forEachAbreast(own, async (feed): Promise<ObjectPart> => ({
 			kind: 'changefeed',
 			name: feed.name,
-			definition: toProtoText(ChangefeedDescriptionSchema, feed),
+			definition: treeOf(ChangefeedDescriptionSchema, feed),
 			topic: toProtoText(
 				DescribeTopicResultSchema,
 				bareTopic(await describeTopic(driver, `${path}/${feed.name}`, options)),
 			),
 		}))
-		return { definition: undefined, parts, lacking: [] }
+		const feeds = own.flatMap((feed) =>
+			lostIn(CHANGEFEED, feed).map((what) => `of its changefeed ${feed.name}, ${what}`),
+		)
+		return { definition: undefined, parts, lacking: [...lostIn(TABLE, table), ...feeds] }
 	},
 	async topic(driver, path, _name, options) {
-		const topic = bareTopic(await describeTopic(driver, path, options))
-		const { partitioningSettings, retentionPeriod, supportedCodecs, attributes, consumers, meteringMode } = topic
-		const request = create(CreateTopicRequestSchema, {
-			retentionStorageMb: topic.retentionStorageMb,
-			partitionWriteSpeedBytesPerSecond: topic.partitionWriteSpeedBytesPerSecond,
-			partitionWriteBurstBytes: topic.partitionWriteBurstBytes,
-			attributes,
-			consumers,
-			meteringMode,
-			...(partitioningSettings && { partitioningSettings }),
-			...(retentionPeriod && { retentionPeriod }),
-			...(supportedCodecs && { supportedCodecs }),
-		})
-		const message = toProtoText(CreateTopicRequestSchema, request)
-		return found({ form: 'message', message }, ['its messages, and where its consumers are in them'])
+		const topic = await describeTopic(driver, path, options)
+		const { request: message, lost } = carry(TOPIC, topic)
+		return found({ form: 'message', message }, [
+			'its messages, and where its consumers are in them',
+			...lost.map(unknownField),
+		])
 	},
 	'coordination-node': async (driver, path, _name, options) => {
 		const client = driver.createClient(CoordinationServiceDefinition)
 		const doing = `describe ${path}`
-		const { config } = await patiently({ doing, ...options }, async () =>
+		const node = await patiently({ doing, ...options }, async () =>
 			resultOf(
 				DescribeNodeResultSchema,
 				await bounded(options.signal, CALL_MS, (signal) => client.describeNode({ path }, { signal })),
 				doing,
 			),
 		)
-		if (config) config.path = ''
-		const request = create(CreateNodeRequestSchema, config ? { config } : {})
-		const message = toProtoText(CreateNodeRequestSchema, request)
-		return found({ form: 'message', message }, [], await rateLimiters(driver, path, options))
+		const { request: message, lost } = carry(COORDINATION_NODE, node)
+		return found({ form: 'message', message }, lost.map(unknownField), await rateLimiters(driver, path, options))
 	},
 	async view(driver, path, _name, options) {
-		const { description } = await describeBy(driver, 'view', path, DescribeViewResultSchema, options)
-		return found(statements(description?.queryText ?? ''))
+		const { told, lost } = await draft(driver, 'view', path, DescribeViewResultSchema, options)
+		return found(statements(told.description?.queryText ?? ''), lost)
 	},
 	async replication(driver, path, name, options) {
-		const told = await describeBy(driver, 'replication', path, DescribeReplicationResultSchema, options)
-		return found(statements(replicationStatement(name, told)), secretsLack(secretsOf(told.connectionParams)))
+		const { told, lost } = await draft(driver, 'replication', path, DescribeReplicationResultSchema, options)
+		const lacking = [...secretsLack(secretsOf(told.connectionParams)), ...lost]
+		return found(statements(replicationStatement(name, told)), lacking)
 	},
 	async transfer(driver, path, name, options) {
-		const told = await describeBy(driver, 'transfer', path, DescribeTransferResultSchema, options)
-		return found(statements(transferStatement(name, told)), secretsLack(secretsOf(told.connectionParams)))
+		const { told, lost } = await draft(driver, 'transfer', path, DescribeTransferResultSchema, options)
+		const lacking = [...secretsLack(secretsOf(told.connectionParams)), ...lost]
+		return found(statements(transferStatement(name, told)), lacking)
 	},
 	'external-data-source': async (driver, path, name, options) => {
-		const told = await describeBy(driver, 'externalDataSource', path, DescribeExternalDataSourceResultSchema, options)
-		return found(statements(dataSourceStatement(name, told)), secretsLack(secretsOfSource(told)))
+		const { told, lost } = await draft(
+			driver,
+			'externalDataSource',
+			path,
+			DescribeExternalDataSourceResultSchema,
+			options,
+		)
+		return found(statements(dataSourceStatement(name, told)), [...secretsLack(secretsOfSource(told)), ...lost])
 	},
 	'external-table': async (driver, path, name, options) => {
-		const told = await describeBy(driver, 'externalTable', path, DescribeExternalTableResultSchema, options)
-		return found(statements(externalTableStatement(name, told)))
+		const { told, lost } = await draft(driver, 'externalTable', path, DescribeExternalTableResultSchema, options)
+		return found(statements(externalTableStatement(name, told)), lost)
 	},
+}
+
+/** By places: what of these descriptions is the state of one server, and not read. Source: as that of ydb_objects.proto; 9 is a guess. */
+const STATES: Readonly<Record<Described, readonly string[]>> = {
+	view: ['1'],
+	replication: ['1', '4', '5', '6', '9', 'items.3', 'items.4', 'items.5'],
+	transfer: ['1', '3', '4', '5', '6'],
+	externalDataSource: ['1'],
+	externalTable: ['1', '2'],
+}
+
+/** A description by a service that may tell more than this version knows of. */
+async function draft<D extends DescMessage>(
+	driver: Driver,
+	what: Described,
+	path: string,
+	desc: D,
+	options: CallOptions,
+): Promise<{ readonly told: MessageShape<D>; readonly lost: string[] }> {
+	const told = await describeBy(driver, what, path, desc, options)
+	const places = unknownPlaces(toProtoText(desc, told)).filter((place) => !STATES[what].includes(place))
+	return { told, lost: places.map(unknownField) }
 }
 
 async function describeTopic(driver: Driver, path: string, { signal }: CallOptions): Promise<DescribeTopicResult> {
@@ -182,7 +202,7 @@ async function rateLimiters(driver: Driver, path: string, { signal }: CallOption
 	)
 	return forEachAbreast(resourcePaths.toSorted(), async (resourcePath): Promise<ObjectPart> => {
 		const reading = `describe the rate limiter ${resourcePath} of ${path}`
-		const { resource } = await patiently({ doing: reading, signal }, async () =>
+		const described = await patiently({ doing: reading, signal }, async () =>
 			resultOf(
 				DescribeResourceResultSchema,
 				await bounded(signal, CALL_MS, (bound) =>
@@ -191,8 +211,6 @@ async function rateLimiters(driver: Driver, path: string, { signal }: CallOption
 				reading,
 			),
 		)
-		if (resource) resource.resourcePath = ''
-		const request = create(CreateResourceRequestSchema, resource ? { resource } : {})
-		return { kind: 'rate-limiter', name: resourcePath, definition: toProtoText(CreateResourceRequestSchema, request) }
+		return { kind: 'rate-limiter', name: resourcePath, definition: carry(RATE_LIMITER, described).request }
 	})
 }

@@ -6,6 +6,7 @@ import { ChangefeedDescriptionSchema, CreateTableRequestSchema } from '@ydbjs/ap
 import { CreateTopicRequestSchema, DescribeTopicResultSchema } from '@ydbjs/api/topic'
 import type { SnapshotSink } from '@ydbackup/core'
 import { knownPart } from '../proto/known-part.ts'
+import { newest } from '../proto/newer.ts'
 
 type KnownPart = NonNullable<SnapshotSink['knownPart']>
 
@@ -20,4 +21,4 @@ const REQUESTS: Readonly<Record<Parameters<KnownPart>[0], DescMessage>> = {
 }
 
 /** What of a request this version can send. */
-export const knownRequestPart: KnownPart = (request, tree) => knownPart(REQUESTS[request], tree)
+export const knownRequestPart: KnownPart = (request, tree) => knownPart(newest(REQUESTS[request]), tree)

@@ -88,6 +88,16 @@ export function toProtoText(desc: DescMessage, value: Message): ProtoText {
 	return out
 }
 
+/** Places of fields in a tree that its descriptor did not know. */
+export function unknownPlaces(tree: ProtoText, place = ''): string[] {
+	const places = tree.flatMap(({ name, value }) => {
+		const at = place === '' ? name : `${place}.${name}`
+		if (/^\d+$/.test(name)) return [at]
+		return value.kind === 'message' ? unknownPlaces(value.fields, at) : []
+	})
+	return Array.from(new Set(places))
+}
+
 function wrong(desc: DescMessage, name: string, why: string): BackupError {
 	return new BackupError('FORMAT_INVALID', `field ${name} of ${desc.typeName} ${why}`)
 }

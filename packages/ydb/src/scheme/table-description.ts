@@ -6,7 +6,6 @@ import {
 	DescribeTableResultSchema,
 	ExplicitPartitionsSchema,
 	StoreType,
-	TableIndexSchema,
 	TableServiceDefinition,
 } from '@ydbjs/api/table'
 import { type Type, Type_PrimitiveTypeId as Id, type TypedValue, ValueSchema } from '@ydbjs/api/value'
@@ -24,7 +23,10 @@ import {
 import { bounded } from '../call/bounded.ts'
 import { resultOf } from '../call/operation.ts'
 import { patiently } from '../call/patience.ts'
+import { TABLE } from '../objects/carriages.ts'
+import { carry } from '../proto/carry.ts'
 import { toProtoText } from '../proto/message-text.ts'
+import { inOrder } from '../proto/newer.ts'
 
 const PRIMITIVES = new Map<number, PrimitiveName>(
 	Object.entries(PRIMITIVE_TYPES).map(([name, { id }]) => [id, name as PrimitiveName]),
@@ -125,31 +127,20 @@ export function snapshotTableOf(path: string, original: DescribeTableResult, cop
 		if (defaultValue.case === 'fromSequence' && frozen?.case === 'fromSequence' && frozen.value.setVal)
 			defaultValue.value.setVal = frozen.value.setVal
 	}
-	const bounds = copy.shardKeyBounds.filter(({ value }) => (value?.items.length ?? 0) > 0)
-	const request = create(CreateTableRequestSchema, {
-		columns: plain.columns,
-		primaryKey: plain.primaryKey,
-		indexes: plain.indexes.map(({ name, indexColumns, dataColumns, type }) =>
-			create(TableIndexSchema, { name, indexColumns, dataColumns, type }),
-		),
-		columnFamilies: plain.columnFamilies,
-		attributes: plain.attributes,
-		keyBloomFilter: plain.keyBloomFilter,
-		...(plain.storeType === StoreType.COLUMN && { storeType: plain.storeType }),
-		...(plain.ttlSettings && { ttlSettings: plain.ttlSettings }),
-		...(plain.storageSettings && { storageSettings: plain.storageSettings }),
-		...(plain.partitioningSettings && { partitioningSettings: plain.partitioningSettings }),
-		...(plain.readReplicasSettings && { readReplicasSettings: plain.readReplicasSettings }),
-		...(bounds.length > 0 && {
-			partitions: {
-				case: 'partitionAtKeys' as const,
-				value: create(ExplicitPartitionsSchema, { splitPoints: bounds }),
-			},
+	// YDB's own files name the kind of column tables alone.
+	if (plain.storeType === StoreType.ROW) plain.storeType = StoreType.UNSPECIFIED
+	const splitPoints = copy.shardKeyBounds.filter(({ value }) => (value?.items.length ?? 0) > 0)
+	const bounds = create(CreateTableRequestSchema, {
+		...(splitPoints.length > 0 && {
+			partitions: { case: 'partitionAtKeys', value: create(ExplicitPartitionsSchema, { splitPoints }) },
 		}),
 	})
 	return {
 		path,
-		scheme: toProtoText(CreateTableRequestSchema, request),
+		scheme: inOrder(CreateTableRequestSchema, [
+			...carry(TABLE, plain).request,
+			...toProtoText(CreateTableRequestSchema, bounds),
+		]),
 		schema: schemaOf(original, path),
 		ranges: rangesOf(copy.shardKeyBounds),
 	}
