@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { atOnce } from './support/at-once.ts'
 import { type Database, startDatabase } from './support/database.ts'
 import { mistakesOf, readSchema } from './support/schema-check.ts'
 import { type Ran, type RunOptions, ydbackup } from './support/ydbackup.ts'
@@ -87,12 +88,12 @@ test('every error keeps the schema too, with the code and exit code of its kind'
 		['backup create --path no/such', 4, 'PATH_NOT_FOUND'],
 		['backup create --endpoint grpc://127.0.0.1:1', 6, 'DATABASE_UNREACHABLE'],
 	]
-	for (const [words, exit, expected] of cases) {
+	await atOnce(3, cases.toReversed(), async ([words, exit, expected]) => {
 		const { code, document } = await run(words.trim())
 		expect({ words, code, error: document.error?.code }).toEqual({ words, code: exit, error: expected })
 		expect(document.error.message.length, words).toBeGreaterThan(10)
 		expect(document.error.advice, words).toBeTruthy()
-	}
+	})
 })
 
 test('without a repository the flag and the variable are named', async () => {
@@ -212,14 +213,14 @@ test('no secret stands in any output, right or wrong, at any verbosity', async (
 		[['--repo', `s3://key:${canary}@bucket/x`], {}],
 		[['--repo', `file:///x?secret=${canary}`], {}],
 	]
-	for (const [words, more] of attempts) {
+	await atOnce(3, attempts, async ([words, more]) => {
 		const ran = await ydbackup(['backup', 'create', '--debug', '--json', ...words], {
 			env: { ...env, ...guarded.env, ...more, DEBUG: '' },
 		})
 		expect({ words, code: ran.code }).not.toMatchObject({ code: 0 })
 		for (const form of [canary, encodeURIComponent(canary), JSON.stringify(canary).slice(1, -1)])
 			expect(ran.stdout + ran.stderr, words.join(' ')).not.toContain(form)
-	}
+	})
 	const right = await ydbackup(['backup', 'create', '--dry-run', '--debug', '--json'], {
 		env: { ...env, ...guarded.env, YDB_USER: 'root', YDB_PASSWORD: 'right-password' },
 	})
