@@ -17,15 +17,12 @@ const DEFAULT_BATCH_BYTES = 1 << 20
 export function storeRange(table: Table, range: KeyRange | undefined): StoreRange {
 	const { fromBound, toBound } = range ?? {}
 	const after = (key: Buffer): Buffer => Buffer.concat([key, Buffer.from([0xff])])
-	const whole = (bound: { value?: { items: unknown[] } | undefined }): boolean =>
-		bound.value?.items.length === table.key.length
 	let from: Buffer | undefined
 	let to: Buffer | undefined
 	if (fromBound?.case) {
 		from = table.boundKey(fromBound.value)
 		// memcmp: no key continues a whole key, and no cell begins with 0xff, so one such byte stands behind all that begin like this.
 		if (fromBound.case === 'greater') from = after(from)
-		void whole
 	}
 	if (toBound?.case) {
 		to = table.boundKey(toBound.value)

@@ -30,12 +30,21 @@ class HttpReply implements Reply {
 	readonly #stream: ServerHttp2Stream
 	readonly #chunkBytes: number | undefined
 	readonly closed: AbortSignal
+	/** Who waits for the client to read. */
+	#waiting: PromiseWithResolvers<void> | undefined
 
 	constructor(stream: ServerHttp2Stream, chunkBytes: number | undefined) {
 		this.#stream = stream
 		this.#chunkBytes = chunkBytes
 		const controller = new AbortController()
-		stream.once('close', () => controller.abort())
+		stream.once('close', () => {
+			this.#waiting?.reject(new GrpcError(GRPC.CANCELLED, 'the call is closed'))
+			controller.abort()
+		})
+		stream.on('drain', () => {
+			this.#waiting?.resolve()
+			this.#waiting = undefined
+		})
 		this.closed = controller.signal
 	}
 
@@ -53,7 +62,7 @@ class HttpReply implements Reply {
 		let room = stream.write(Buffer.concat([prefix, head]))
 		for (const page of pages) room = stream.write(page)
 		stream.uncork()
-		if (!room) await once(stream, 'drain', { signal: this.closed })
+		if (!room) await (this.#waiting ??= Promise.withResolvers<void>()).promise
 	}
 
 	/** Each piece waits for the one before, or they would go out as one. */
