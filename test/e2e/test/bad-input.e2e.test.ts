@@ -7,7 +7,7 @@ import { createWorld } from '../src/world.ts'
 
 const CANARY = 'canary-5ecret-do-not-print'
 
-test('a port where nobody listens is a database that cannot be reached', async () => {
+test.concurrent('a port where nobody listens is a database that cannot be reached', async () => {
 	await using world = await createWorld()
 	await world.run(['repo', 'init'])
 	const { code, error } = await world.run([
@@ -23,7 +23,7 @@ test('a port where nobody listens is a database that cannot be reached', async (
 	expect(error.advice).toBeTruthy()
 })
 
-test('a host that does not resolve is named', async () => {
+test.concurrent('a host that does not resolve is named', async () => {
 	await using world = await createWorld()
 	await world.run(['repo', 'init'])
 	const { code, error } = await world.run([
@@ -38,7 +38,7 @@ test('a host that does not resolve is named', async () => {
 	expect(error.message).toContain('no-such-host.invalid')
 })
 
-test('a server that accepts and never answers does not hang the command', async () => {
+test.concurrent('a server that accepts and never answers does not hang the command', async () => {
 	await using world = await createWorld()
 	await world.run(['repo', 'init'])
 	const sockets = new Set<import('node:net').Socket>()

@@ -61,7 +61,7 @@ async function begin(faults: Partial<World['emulator']['faults']> = {}): Promise
 
 const TWO = '--table shop/orders --table /local/users'
 
-test(
+test.concurrent(
 	'the life of a collection: made, backed up, shipped, restored to every link, pruned and dropped',
 	{ timeout: 180_000 },
 	async () => {
@@ -133,7 +133,7 @@ test(
 	},
 )
 
-test('what the server would refuse is refused with what to do', { timeout: 120_000 }, async () => {
+test.concurrent('what the server would refuse is refused with what to do', { timeout: 120_000 }, async () => {
 	await using life = await begin()
 	const { queries, emulator } = life
 	const message = async (words: string): Promise<string> => {
@@ -173,7 +173,7 @@ test('what the server would refuse is refused with what to do', { timeout: 120_0
 	})
 })
 
-test(
+test.concurrent(
 	'a backup is followed to its true end: failed, late, expired, or its answer lost',
 	{ timeout: 120_000 },
 	async () => {
@@ -200,7 +200,7 @@ test(
 	},
 )
 
-test('two runs in one second: one of them waits for the next', { timeout: 120_000 }, async () => {
+test.concurrent('two runs in one second: one of them waits for the next', { timeout: 120_000 }, async () => {
 	await using life = await begin()
 	await life.collection(`create c ${TWO} --incremental`)
 	const both = await Promise.all([
@@ -216,7 +216,7 @@ test('two runs in one second: one of them waits for the next', { timeout: 120_00
 	expect(new Set(links.map(({ name }: { name: string }) => name)).size).toBe(links.length)
 })
 
-test('links are shipped encrypted, and need the key for all that follows', { timeout: 120_000 }, async () => {
+test.concurrent('links are shipped encrypted, and need the key for all that follows', { timeout: 120_000 }, async () => {
 	await using life = await begin()
 	const { queries } = life
 	const key = join(life.directory, 'key')
@@ -244,7 +244,7 @@ test('links are shipped encrypted, and need the key for all that follows', { tim
 	expect(await life.collection(`prune c ${sealed}`)).toMatchObject({ outcome: 'complete' })
 })
 
-test(
+test.concurrent(
 	"the cluster's own RESTORE, of a collection that stands and of an encrypted chain",
 	{ timeout: 120_000 },
 	async () => {
