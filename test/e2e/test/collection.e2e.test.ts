@@ -216,33 +216,37 @@ test.concurrent('two runs in one second: one of them waits for the next', { time
 	expect(new Set(links.map(({ name }: { name: string }) => name)).size).toBe(links.length)
 })
 
-test.concurrent('links are shipped encrypted, and need the key for all that follows', { timeout: 120_000 }, async () => {
-	await using life = await begin()
-	const { queries } = life
-	const key = join(life.directory, 'key')
-	await writeFile(key, randomBytes(32), { mode: 0o600 })
-	const sealed = `--repo ${life.repo} --encryption-key file:${key}`
-	await life.collection(`create c ${TWO} --incremental`)
-	expect(await life.collection(`backup c ${sealed}`)).toMatchObject({ shipped: { outcome: 'complete' } })
-	await queries.run("UPSERT INTO `shop/orders` (id, state) VALUES (1, 'paid')")
-	const truth = await life.rows()
-	await life.collection('backup c --incremental')
-	expect((await life.refused(`ship c --repo ${life.repo}`)).error).toMatchObject({ code: 'KEY_REQUIRED' })
-	const { links, keysUsed } = await life.collection(`ship c ${sealed}`)
-	expect({ states: links.map(({ state }: { state: string }) => state), keys: keysUsed.length }).toEqual({
-		states: ['present', 'shipped'],
-		keys: 1,
-	})
-	for (const name of await readdir(life.repo, { recursive: true }))
-		expect(name, 'no name of a table is told').not.toMatch(/orders|users/u)
-	const words = ['--encryption-key', `file:${key}`]
-	expect(await life.run(['backup', 'verify', 'latest', '--level', 'full', ...words])).toMatchObject({ code: 0 })
-	expect(await life.runOnDatabase(['restore', 'latest', '--to', '/local/back', ...words])).toMatchObject({ code: 0 })
-	expect(await life.rows('back/')).toBe(truth)
-	await life.collection(`backup c ${sealed}`)
-	expect((await life.refused(`prune c --repo ${life.repo}`)).code).toBe(9)
-	expect(await life.collection(`prune c ${sealed}`)).toMatchObject({ outcome: 'complete' })
-})
+test.concurrent(
+	'links are shipped encrypted, and need the key for all that follows',
+	{ timeout: 120_000 },
+	async () => {
+		await using life = await begin()
+		const { queries } = life
+		const key = join(life.directory, 'key')
+		await writeFile(key, randomBytes(32), { mode: 0o600 })
+		const sealed = `--repo ${life.repo} --encryption-key file:${key}`
+		await life.collection(`create c ${TWO} --incremental`)
+		expect(await life.collection(`backup c ${sealed}`)).toMatchObject({ shipped: { outcome: 'complete' } })
+		await queries.run("UPSERT INTO `shop/orders` (id, state) VALUES (1, 'paid')")
+		const truth = await life.rows()
+		await life.collection('backup c --incremental')
+		expect((await life.refused(`ship c --repo ${life.repo}`)).error).toMatchObject({ code: 'KEY_REQUIRED' })
+		const { links, keysUsed } = await life.collection(`ship c ${sealed}`)
+		expect({ states: links.map(({ state }: { state: string }) => state), keys: keysUsed.length }).toEqual({
+			states: ['present', 'shipped'],
+			keys: 1,
+		})
+		for (const name of await readdir(life.repo, { recursive: true }))
+			expect(name, 'no name of a table is told').not.toMatch(/orders|users/u)
+		const words = ['--encryption-key', `file:${key}`]
+		expect(await life.run(['backup', 'verify', 'latest', '--level', 'full', ...words])).toMatchObject({ code: 0 })
+		expect(await life.runOnDatabase(['restore', 'latest', '--to', '/local/back', ...words])).toMatchObject({ code: 0 })
+		expect(await life.rows('back/')).toBe(truth)
+		await life.collection(`backup c ${sealed}`)
+		expect((await life.refused(`prune c --repo ${life.repo}`)).code).toBe(9)
+		expect(await life.collection(`prune c ${sealed}`)).toMatchObject({ outcome: 'complete' })
+	},
+)
 
 test.concurrent(
 	"the cluster's own RESTORE, of a collection that stands and of an encrypted chain",
