@@ -133,6 +133,7 @@ const restored: RestoredBackup = {
 			indexes: [],
 			changefeeds: ['feed'],
 			ttl: false,
+			expired: undefined,
 			storage: [],
 			isCompared: true,
 		},

@@ -89,6 +89,7 @@ function plannedText(restored: RestoredBackup): string {
 		]),
 		'',
 		`${spellCount(rows)} rows, ${spellBytes(plainBytes)} of data`,
+		...ttlText(tables),
 		...storageText(tables),
 		...(restored.accounts ? ['', `accounts: ${accountsText(restored.accounts)}`] : []),
 		...problemsText(problems),
@@ -104,6 +105,17 @@ function accountsText(accounts: RestoredBackup['accounts']): string | undefined 
 		return `${made} ${what} created${there.length === 0 ? '' : `, ${there.length} exist (${there.slice(0, 10).join(', ')})`}`
 	}
 	return `${spell('users', users)}; ${spell('groups', groups)}; ${members} memberships added`
+}
+
+function ttlText(tables: RestoredBackup['tables']): string[] {
+	const expiring = tables.filter(({ expired }) => expired !== undefined)
+	if (expiring.length === 0) return []
+	const table = tableText(expiring, [
+		{ title: 'TARGET', cell: ({ target }) => target },
+		{ title: 'ROWS', align: 'right', cell: ({ rows }) => (rows === undefined ? 'unknown' : spellCount(rows)) },
+		{ title: 'EXPIRED', align: 'right', cell: ({ expired = 0 }) => spellCount(expired) },
+	])
+	return ['', 'rows that a TTL would delete at once (see --ttl):', '', table]
 }
 
 function storageText(tables: RestoredBackup['tables']): string[] {

@@ -28,6 +28,7 @@ import { isColumnTable } from '../part/column-table.ts'
 import { openScheme, type StoredDirectory } from '../part/contents.ts'
 import type { StoredObject } from '../part/stored-object.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
+import { countExpired, warnOfAge } from './count-expired.ts'
 import { checkTies, type TiedTable } from './check-ties.ts'
 import { changeOwners, createDirectories, createTables } from './create-objects.ts'
 import { finishTables, switchTtlOn } from './finish-tables.ts'
@@ -66,6 +67,8 @@ export interface Contents {
 	/** Ids of the keys that opened it. */
 	readonly keysUsed: readonly string[]
 	readonly notes: readonly Note[]
+	/** RFC 3339: when the rows were as they are. Undefined when the files do not say it. */
+	readonly takenAt?: string | undefined
 	/** What is there and will not be restored. */
 	readonly problems: readonly Problem[]
 	/** Brings tables and rows back in another way than by writing them. */
@@ -106,7 +109,11 @@ export async function restoreContents(
 		)
 		await nameLeftovers(run)
 		throwIfInterrupted(signal, 'checking the target')
-		if (options.dryRun !== true) await write(run, contents)
+		if (options.dryRun === true) await look(run)
+		else {
+			warnOfAge(run, contents.takenAt)
+			await write(run, contents)
+		}
 		return resultOf(run, Math.round(performance.now() - startedAt))
 	} catch (error) {
 		if (signal?.aborted === true && !isBackupError(error)) throw interruption(signal, `restoring ${title}`)
@@ -225,6 +232,19 @@ function firstOf(directories: readonly RestoreItem[]): RestoreItem[] {
 	return Array.from(Map.groupBy(directories, (item) => item.target).values(), ([first]) => first).filter(
 		(item) => item !== undefined,
 	)
+}
+
+/** What a dry run does beyond the checks. */
+async function look(run: RestoreRun): Promise<void> {
+	const { options, meter, reporter } = run
+	if (options.schemeOnly === true) return
+	using stalls = watchStalls({
+		signal: options.signal,
+		meter,
+		emit: reporter.emit,
+		limitMs: options.stallLimitMs ?? STALL_LIMIT_MS,
+	})
+	await countExpired(run, stalls)
 }
 
 async function write(run: RestoreRun, { fill, fillsAll }: Pick<Contents, 'fill' | 'fillsAll'>): Promise<void> {

@@ -76,7 +76,10 @@ export interface RestoreSettings {
 	readonly verifyData?: boolean | undefined
 	/** Go on although files are damaged that only YDB's own import needs. */
 	readonly acceptNativeDamage?: boolean | undefined
-	/** Say what would be done; everything is checked and nothing written. Fails where the restore would refuse. */
+	/**
+	 * Say what would be done; everything is checked and nothing written. Fails where the restore would refuse. Rows of tables with a TTL are read, to
+	 * count those that it would delete at once.
+	 */
 	readonly dryRun?: boolean | undefined
 	/** Data files that are read and written at once. Default 4; never more than the store can serve. */
 	readonly concurrency?: number | undefined
@@ -101,6 +104,8 @@ export interface RestoredTable {
 	readonly changefeeds: readonly string[]
 	/** Whether a TTL is (or in a dry run: would be) switched on. */
 	readonly ttl: boolean
+	/** In a dry run: rows that the TTL, the backup's or that of a table that exists, would delete at once. Undefined where there is none. */
+	readonly expired: number | undefined
 	/** What it asks of the cluster's storage; empty when that was dropped, and for tables that existed. */
 	readonly storage: readonly string[]
 	/** Whether all rows were read back and compared. */

@@ -57,6 +57,7 @@ function tableResult({ options, withChangefeeds }: RestoreRun, work: TableWork):
 		indexes: existed ? [] : [...phases.uniqueIndexes, ...phases.indexes.map((index) => index.name)],
 		changefeeds: existed || !withChangefeeds ? [] : feedsOf(work, options.dryRun === true),
 		ttl: !existed && phases.ttl !== undefined && options.ttl !== 'off',
+		expired: work.expired,
 		storage: existed || options.storageSettings === 'drop' ? [] : storageNeeds(scheme),
 		isCompared,
 	}

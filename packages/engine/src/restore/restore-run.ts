@@ -37,6 +37,8 @@ export interface TableWork {
 	/** Names of its changefeeds that are there. */
 	readonly createdParts: string[]
 	isCompared: boolean
+	/** Rows that its TTL would delete at once, where that was counted. */
+	expired?: number | undefined
 	/** By key: the files of a foreign table that were read to their ends. */
 	readonly read: Map<string, RowFacts>
 }

@@ -115,6 +115,7 @@ async function openBackup(
 		accounts: chain.accounts && openAccounts(chain.accounts, `objects.json of ${manifest.id}`),
 		keysUsed: keysOf(stored),
 		notes: manifest.notes,
+		takenAt: manifest.snapshotBefore,
 		problems: [],
 		...importing,
 		...(native && links && { fill: (run, stalls) => restoreNatively(run, native, links, stalls) }),

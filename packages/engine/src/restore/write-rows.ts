@@ -112,6 +112,26 @@ function enter(stalls: StallWatch, { name }: Unit): Disposable {
 	return { [Symbol.dispose]: stalls.enter(name) }
 }
 
+/** What a restore would read of some tables, unit by unit. */
+export function* readUnits(
+	run: RestoreRun,
+	works: readonly TableWork[],
+	stalls: StallWatch,
+): Generator<{ readonly work: TableWork; chunks(signal: AbortSignal): AsyncIterable<RowChunk> }> {
+	for (const unit of unitsOf(run, works)) {
+		yield {
+			work: unit.work,
+			async *chunks(signal) {
+				using _ = enter(stalls, unit)
+				for await (const chunk of unit.read(signal)) {
+					throwIfInterrupted(signal, `reading ${unit.name}`)
+					yield chunk
+				}
+			},
+		}
+	}
+}
+
 /** Reads for the errors alone. */
 async function check(unit: Unit, signal: AbortSignal): Promise<void> {
 	for await (const _ of unit.read(signal)) throwIfInterrupted(signal, `reading ${unit.name}`)
