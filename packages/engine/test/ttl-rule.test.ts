@@ -1,13 +1,6 @@
 import type { PrimitiveName, RowChunk, TableSchema } from '@ydbackup/core'
 import { parseProtoText } from '@ydbackup/format'
-import {
-	chunkFromFrames,
-	concatBytes,
-	createKeyReader,
-	lengthDelimited,
-	TAG_ITEMS,
-	valueFromText,
-} from '@ydbackup/rows'
+import { concatBytes, lengthDelimited, TAG_ITEMS, valueFromText } from '@ydbackup/rows'
 import { expect, test } from 'vitest'
 import { chunkOf } from './row-bytes.ts'
 import { expiredCounter, ttlRule } from '../src/restore/ttl-rule.ts'
