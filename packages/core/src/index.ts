@@ -69,7 +69,14 @@ export {
 	type SchemeObject,
 } from './snapshot/scheme-object.ts'
 export type { AccountAdmin, Accounts, GroupAccount, UserAccount } from './snapshot/accounts.ts'
-export type { OpenWriterOptions, SnapshotSink, TableTies, TableWriter, WriteProgress } from './snapshot/sink.ts'
+export type {
+	OpenWriterOptions,
+	SnapshotSink,
+	TableTies,
+	TransferTie,
+	TableWriter,
+	WriteProgress,
+} from './snapshot/sink.ts'
 export type {
 	ObjectKind,
 	ReadRowsOptions,

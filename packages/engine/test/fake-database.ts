@@ -21,6 +21,7 @@ import {
 	type SourceObject,
 	type TableSchema,
 	type TableTies,
+	type TransferTie,
 	type TableWriter,
 	throwIfInterrupted,
 } from '@ydbackup/core'
@@ -74,6 +75,7 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	readonly #frozen = new Map<string, FakeDatabase>()
 	/** What hangs on tables. */
 	readonly ties: Map<string, TableTies> = new Map<string, TableTies>()
+	transferTies: TransferTie[] = []
 	faults: Faults = {}
 	rootPermissions: ProtoText = []
 	/** Why the server does not create a table of this scheme. */
@@ -328,6 +330,11 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 	async describeTies(path: string, options: CallOptions = {}): Promise<TableTies> {
 		await this.#enter('describeTies', path, options)
 		return this.ties.get(path) ?? { changefeeds: [], isReplica: false }
+	}
+
+	async transfers(options: CallOptions = {}): Promise<readonly TransferTie[]> {
+		await this.#enter('transfers', '', options)
+		return this.transferTies
 	}
 
 	async renameTables(moves: readonly (readonly [string, string])[], options: CallOptions = {}): Promise<void> {

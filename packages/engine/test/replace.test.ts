@@ -174,6 +174,33 @@ test('rows go into a table with changefeeds only when that is allowed, and never
 	)
 })
 
+test('tables that transfers write to are not replaced, and rows go between theirs only when that is allowed', async () => {
+	const target = taken()
+	const before = target.picture()
+	target.transferTies = [
+		{ path: 'jobs/fill', target: 'plain' },
+		{ path: 'jobs/other', target: 'elsewhere' },
+		{ path: 'jobs/hidden', target: undefined },
+	]
+	for (const dryRun of [true, false]) {
+		const refused = world.restore(target, { existing: 'replace', dryRun })
+		await expect(refused).rejects.toThrow('plain is written to by transfers: jobs/fill')
+		await expect(refused).rejects.toMatchObject({ code: 'PATH_EXISTS' })
+	}
+	for (const options of [{ existing: 'merge' }, { dataOnly: true }] as const)
+		await expect(world.restore(target, { include: ['plain'], ...options })).rejects.toThrow(
+			/plain \((?:jobs\/fill)\)|holds/u,
+		)
+	expect(target.picture()).toEqual(before)
+	const merged = await world.restore(target, { include: ['plain'], existing: 'merge', allowDownstreamEvents: true })
+	expect(merged.warnings).toMatchObject([
+		{ path: 'jobs/hidden', message: expect.stringContaining('not told which table this transfer writes to') },
+	])
+	const calls = target.calls.filter((call) => call.startsWith('transfers'))
+	await world.restore(target, { include: ['plain'], to: 'copy' })
+	expect(target.calls.filter((call) => call.startsWith('transfers'))).toEqual(calls)
+})
+
 test('replacing schemes without rows, or rows without schemes, is refused', async () => {
 	for (const options of [{ schemeOnly: true }, { dataOnly: true }]) {
 		const target = taken()

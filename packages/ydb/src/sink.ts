@@ -16,6 +16,7 @@ import { refusalError, SUCCESS } from './call/failure.ts'
 import { patiently } from './call/patience.ts'
 import { query, quotePath } from './call/query.ts'
 import { createObject, createPart, dropObject } from './objects/create.ts'
+import { findTransfers } from './objects/find-transfers.ts'
 import { knownRequestPart } from './objects/known-request.ts'
 import { messageOf } from './proto/newer.ts'
 import { readByQuery } from './rows/read-by-query.ts'
@@ -177,6 +178,8 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const { attributes, changefeeds } = await describeTable(control, absolute(path), options)
 			return { changefeeds: changefeeds.map(({ name }) => name), isReplica: attributes[REPLICA] === 'true' }
 		},
+
+		transfers: (options) => findTransfers(control, database, options),
 
 		renameTables: (moves, options) =>
 			renameTables(

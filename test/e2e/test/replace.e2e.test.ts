@@ -96,6 +96,33 @@ test(
 	},
 )
 
+test('a table that a transfer writes to is named before anything is touched, and a second reader of its topic is warned of', async () => {
+	await using world = await createWorld()
+	await using queries = await openQueries(world.endpoint, world.database)
+	await queries.run('CREATE TABLE `shop/log` (id Uint64 NOT NULL, PRIMARY KEY (id))')
+	await queries.run('CREATE TOPIC `far/events` (CONSUMER c)')
+	await queries.run(
+		'$l = ($m) -> { return [<| id: CAST($m._offset AS Uint64) |>]; }; CREATE TRANSFER `jobs/fill` FROM `far/events` TO `shop/log` USING $l WITH (CONSUMER = "c")',
+	)
+	await world.run(['repo', 'init'])
+	expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({ code: 0 })
+	const only = ['restore', 'latest', '--include', 'shop', '--existing']
+	const replacing = await world.runOnDatabase([...only, 'replace'])
+	expect(replacing).toMatchObject({ code: 5, error: { code: 'PATH_EXISTS' } })
+	expect(replacing.error.message).toContain('shop/log is written to by transfers: jobs/fill')
+	const merging = await world.runOnDatabase([...only, 'merge'])
+	expect(merging).toMatchObject({ code: 5, error: { code: 'PATH_EXISTS' } })
+	expect(merging.error.message).toContain('transfers write to tables of /local: shop/log (jobs/fill)')
+	expect(await world.runOnDatabase([...only, 'merge', '--allow-downstream-events'])).toMatchObject({ code: 0 })
+
+	const beside = ['restore', 'latest', '--to', '/local/copy', '--dry-run']
+	expect((await world.runOnDatabase(beside)).result.warnings).toEqual([])
+	const alone = await world.runOnDatabase([...beside, '--exclude', 'far'])
+	expect(alone.result.warnings).toMatchObject([
+		{ path: 'copy/jobs/fill', message: expect.stringContaining('by the same consumer of the same topic') },
+	])
+})
+
 test(
 	'a replacement that is killed at any moment leaves the old tables or the new ones, and can be run again',
 	{ timeout: 120_000 },

@@ -67,7 +67,7 @@ export default class Restore extends YdbackupCommand {
 		})(),
 		'allow-downstream-events': Flags.boolean({
 			description:
-				'write into tables with changefeeds: replications, transfers and programs that read them see every row',
+				'write into tables with changefeeds, whose readers (replications, transfers, programs) see every row, and into tables that transfers write to',
 		}),
 		method: Flags.option({
 			options: ['apply', 'native'] as const,

@@ -37,6 +37,14 @@ export interface TableTies {
 	readonly isReplica: boolean
 }
 
+/** A transfer, and the table that it writes to. */
+export interface TransferTie {
+	/** Relative to the database, as {@link target} is. */
+	readonly path: string
+	/** Undefined where the server or the user's rights do not tell it. */
+	readonly target: string | undefined
+}
+
 /**
  * Where full snapshots go: one database. Paths are relative to the database.
  *
@@ -88,6 +96,8 @@ export interface SnapshotSink {
 	children(path: string, options?: CallOptions): Promise<readonly SourceObject[]>
 	/** What hangs on a table. Errors: `PATH_NOT_FOUND`. */
 	describeTies(path: string, options?: CallOptions): Promise<TableTies>
+	/** Every transfer of the database that the user may see. */
+	transfers(options?: CallOptions): Promise<readonly TransferTie[]>
 	/**
 	 * Renames tables: all at one moment, or none. A path that one of them leaves may be taken by a later one. Errors: `DATABASE_REFUSED`,
 	 * `PATH_NOT_FOUND`, `PATH_EXISTS` when nothing was renamed; after `DATABASE_UNREACHABLE`, `DEADLINE_EXCEEDED` and `INTERRUPTED` nobody knows.

@@ -29,7 +29,7 @@ import { openScheme, type StoredDirectory } from '../part/contents.ts'
 import type { StoredObject } from '../part/stored-object.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
 import { countExpired, warnOfAge } from './count-expired.ts'
-import { checkTies, type TiedTable } from './check-ties.ts'
+import { checkTies, type TiedTable, warnOfRivals } from './check-ties.ts'
 import { changeOwners, createDirectories, createTables } from './create-objects.ts'
 import { finishTables, switchTtlOn } from './finish-tables.ts'
 import { giveUp } from './give-up.ts'
@@ -106,7 +106,9 @@ export async function restoreContents(
 			sink,
 			run.tables.flatMap((work) => tiedTable(work, found)),
 			options,
+			reporter.warn,
 		)
+		warnOfRivals(run.objects, contents.source.database !== sink.database, reporter.warn)
 		await nameLeftovers(run)
 		throwIfInterrupted(signal, 'checking the target')
 		if (options.dryRun === true) await look(run)

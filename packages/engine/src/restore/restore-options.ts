@@ -52,7 +52,7 @@ export interface RestoreSettings {
 	 * made and proven beside each, takes its name, all at one moment, and the former tables are dropped last. With both every other object that exists is left as it is.
 	 */
 	readonly existing: 'fail' | 'merge' | 'replace'
-	/** Write into tables that have changefeeds, which tell their readers of every row. */
+	/** Write into tables that have changefeeds, which tell their readers of every row, or that transfers write to. */
 	readonly allowDownstreamEvents?: boolean | undefined
 	/** Directories and tables without rows. */
 	readonly schemeOnly?: boolean | undefined
