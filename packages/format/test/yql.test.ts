@@ -110,6 +110,11 @@ test('what a replication reads stays, what it fills moves; so with transfers, an
 	expect(moved(`${transfer}, CONNECTION_STRING = 'grpc://x/?database=/db')`, 'transfer')).toContain(
 		'FROM `a/topic` TO `/other/z/t` USING',
 	)
+	const source =
+		"CREATE EXTERNAL DATA SOURCE `s` WITH (LOCATION = '/db/a/t', PASSWORD_SECRET_PATH = '/db/keys/a', TOKEN_SECRET_NAME = '/db/a/t', X_SECRET_PATH = 'b/c', Y_SECRET_PATH = '/far/k')"
+	expect(moved(source, 'external-data-source')).toContain(
+		"(LOCATION = '/db/a/t', PASSWORD_SECRET_PATH = '/other/keys/a', TOKEN_SECRET_NAME = '/db/a/t', X_SECRET_PATH = 'b/c', Y_SECRET_PATH = '/far/k')",
+	)
 	const external = "CREATE EXTERNAL TABLE `e` (k Utf8) WITH (DATA_SOURCE = 'a/source', LOCATION = '/db/a/')"
 	expect(moved(external, 'external-table')).toContain("DATA_SOURCE = '/other/z/source', LOCATION = '/db/a/'")
 })

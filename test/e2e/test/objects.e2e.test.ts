@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connect } from '@ydbackup/ydb'
 import { describeAll, lose, makeEveryKind } from '../src/objects.ts'
 import { openQueries } from '../src/queries.ts'
 import { createWorld, type World } from '../src/world.ts'
@@ -192,4 +193,35 @@ test('encrypted, and by the native files alone', { timeout: 60_000 }, async () =
 	await lose(world.endpoint, world.database, 'dir')
 	expect(await world.runOnDatabase(['restore', sealed, ...words])).toMatchObject({ code: 0 })
 	expect(await describeAll(world.endpoint, world.database, 'dir')).toEqual(before)
+})
+
+test('secrets that stand in the scheme are looked for before anything is touched, and those that do not are named', async () => {
+	await using world = await createWorld()
+	await using queries = await openQueries(world.endpoint, world.database)
+	const options = 'SOURCE_TYPE = "PostgreSQL", LOCATION = "far:5432", AUTH_METHOD = "BASIC", LOGIN = "me"'
+	await queries.run(
+		`CREATE EXTERNAL DATA SOURCE \`dir/source\` WITH (${options}, PASSWORD_SECRET_PATH = "/local/keys/far")`,
+	)
+	await queries.run(
+		'CREATE ASYNC REPLICATION `dir/replica` FOR `far/a` AS `dir/a` WITH (CONNECTION_STRING = "grpc://far:1/?database=/far", TOKEN_SECRET_NAME = "far-token")',
+	)
+	await world.run(['repo', 'init'])
+	expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({ code: 0 })
+	const copy = ['restore', 'latest', '--to', '/local/copy']
+	const refused = await world.runOnDatabase(copy)
+	expect(refused).toMatchObject({ code: 4, error: { code: 'PATH_NOT_FOUND' } })
+	expect(refused.error.message).toContain('secrets are not in /local: /local/keys/far (for copy/dir/source)')
+	await using ydb = await connect({ ...world, credentials: { kind: 'anonymous' } })
+	expect(await ydb.sink.find('copy')).toBeUndefined()
+
+	// The emulator has no secrets: whatever stands at the path is one.
+	await ydb.sink.createDirectory('keys/far')
+	const restored = await world.runOnDatabase(copy)
+	expect(restored).toMatchObject({ code: 0 })
+	expect(restored.result.warnings).toMatchObject([
+		{
+			path: 'copy/dir/replica',
+			message: 'nobody can look whether the secret far-token exists: without it the database refuses copy/dir/replica',
+		},
+	])
 })

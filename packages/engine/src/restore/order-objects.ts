@@ -26,8 +26,11 @@ export interface PlannedObject {
 	readonly needs: readonly string[]
 	/** Targets of other databases' tables that it fills: they must not be there. */
 	readonly fills: readonly string[]
+	/** By name, or by absolute path in the target database. */
 	readonly secrets: readonly string[]
 }
+
+const SHOWN = 20
 
 /** Kinds in the order in which they are created where nothing else says it. */
 const ORDER: readonly DefinedKind[] = [
@@ -61,7 +64,7 @@ export function planObject(stored: StoredObject, target: string, places: ObjectP
 		definition: { form: 'statements', text },
 		needs: kind === 'replication' ? [] : used,
 		fills: kind === 'replication' ? used : [],
-		secrets: yql.secretsUsed(statement),
+		secrets: yql.secretsUsed(yql.readCreateStatement(text, kind, file)),
 	}
 }
 
@@ -105,27 +108,37 @@ function trimmed(path: string): string {
 	return path.replace(/(?<=.)\/+$/u, '')
 }
 
+const byOrder = (a: PlannedObject, b: PlannedObject): number =>
+	ORDER.indexOf(a.stored.kind) - ORDER.indexOf(b.stored.kind) || compare(a.target, b.target)
+
 /**
  * Orders objects so that each comes after what it needs. What needs itself, in a circle, comes last, in the order of its paths: the server says
  * then what it thinks of that.
  */
 export function orderObjects(objects: readonly PlannedObject[]): PlannedObject[] {
-	const left = new Map(
-		objects
-			.toSorted((a, b) => ORDER.indexOf(a.stored.kind) - ORDER.indexOf(b.stored.kind) || compare(a.target, b.target))
-			.map((object) => [object.target, object]),
+	const targets = new Set(objects.map(({ target }) => target))
+	const waits = objects.flatMap((object) =>
+		Array.from(new Set(object.needs))
+			.filter((need) => need !== object.target && targets.has(need))
+			.map((need) => ({ need, object })),
 	)
-	const ordered: PlannedObject[] = []
-	for (let isMoving = true; isMoving;) {
-		isMoving = false
-		for (const [target, object] of left) {
-			if (object.needs.some((need) => need !== target && left.has(need))) continue
-			left.delete(target)
-			ordered.push(object)
-			isMoving = true
+	const waiting = Map.groupBy(waits, ({ need }) => need)
+	const open = new Map(objects.map((object) => [object, 0]))
+	for (const { object } of waits) open.set(object, (open.get(object) ?? 0) + 1)
+	const ordered = new Set<PlannedObject>()
+	for (let wave = objects.filter((object) => open.get(object) === 0); wave.length > 0;) {
+		const next: PlannedObject[] = []
+		for (const done of wave.toSorted(byOrder)) {
+			ordered.add(done)
+			for (const { object } of waiting.get(done.target) ?? []) {
+				const left = (open.get(object) ?? 0) - 1
+				open.set(object, left)
+				if (left === 0) next.push(object)
+			}
 		}
+		wave = next
 	}
-	return [...ordered, ...left.values()]
+	return [...ordered, ...objects.filter((object) => !ordered.has(object)).toSorted(byOrder)]
 }
 
 /** Objects that need each other in a circle, each as one fragment. */
@@ -134,17 +147,24 @@ export function circlesIn(objects: readonly PlannedObject[]): string[] {
 	const done = new Set<string>()
 	const circles: string[] = []
 	for (const { target } of objects) {
-		const way: string[] = []
+		const way = new Set<string>()
 		let next: string | undefined = target
-		while (next !== undefined && !done.has(next) && !way.includes(next)) {
-			way.push(next)
-			const at: string = next
-			next = byTarget.get(at)?.needs.find((need) => byTarget.has(need) && !done.has(need))
+		while (next !== undefined && !done.has(next) && !way.has(next)) {
+			way.add(next)
+			next = byTarget.get(next)?.needs.find((need) => byTarget.has(need) && !done.has(need))
 		}
-		if (next !== undefined && way.includes(next)) circles.push([...way.slice(way.indexOf(next)), next].join(' → '))
+		if (next !== undefined && way.has(next)) {
+			const names = Array.from(way)
+			circles.push(spellCircle(names.slice(names.indexOf(next))))
+		}
 		for (const each of way) done.add(each)
 	}
 	return circles
+}
+
+function spellCircle(names: readonly string[]): string {
+	const left = names.length > SHOWN ? [`… ${names.length - SHOWN} more`] : []
+	return [...names.slice(0, SHOWN), ...left, names[0]].join(' → ')
 }
 
 function compare(a: string, b: string): number {

@@ -27,6 +27,7 @@ import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { isColumnTable } from '../part/column-table.ts'
 import { openScheme, type StoredDirectory } from '../part/contents.ts'
 import type { StoredObject } from '../part/stored-object.ts'
+import { checkSecrets } from './check-secrets.ts'
 import { checkExistingTables, checkTargets } from './check-targets.ts'
 import { countExpired, warnOfAge } from './count-expired.ts'
 import { checkTies, type TiedTable, warnOfRivals } from './check-ties.ts'
@@ -109,6 +110,7 @@ export async function restoreContents(
 			reporter.warn,
 		)
 		warnOfRivals(run.objects, contents.source.database !== sink.database, reporter.warn)
+		await checkSecrets(run)
 		await nameLeftovers(run)
 		throwIfInterrupted(signal, 'checking the target')
 		if (options.dryRun === true) await look(run)

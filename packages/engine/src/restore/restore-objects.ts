@@ -70,7 +70,12 @@ export async function createObjects(run: RestoreRun, signal: AbortSignal | undef
 		for (const [work, error] of refused) {
 			work.stage = 'refused'
 			const advice = error.advice === undefined ? '' : `; ${error.advice}`
-			addProblem(run, work.target, `the ${work.stored.kind} was not restored: ${error.message}${advice}`)
+			const { secrets } = work.planned
+			const needs =
+				secrets.length === 0
+					? ''
+					: `; it needs the secrets ${secrets.join(', ')}, which are in no backup: create them, and restore it alone with include`
+			addProblem(run, work.target, `the ${work.stored.kind} was not restored: ${error.message}${advice}${needs}`)
 		}
 		return
 	}

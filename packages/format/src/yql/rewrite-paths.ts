@@ -77,12 +77,17 @@ function referencesOf({ kind, tokens, nameAt }: CreateStatement): Reference[] {
 	const words = significant(tokens).filter(({ at }) => at > nameAt)
 	if (kind === 'view') return namesIn(tokens).filter(({ at }) => at > nameAt)
 	if (kind === 'external-table') return optionOf(words, 'DATA_SOURCE')
-	if (kind === 'replication') return words.flatMap((_, at) => nameAfter(words, at, 'AS'))
-	if (kind !== 'transfer') return []
+	const secrets = secretPaths(words)
+	if (kind === 'replication') return [...words.flatMap((_, at) => nameAfter(words, at, 'AS')), ...secrets]
+	if (kind !== 'transfer') return secrets
 	const isLocal = optionOf(words, 'CONNECTION_STRING').length === 0
 	const end = words.findIndex(({ token }) => token.value === 'USING' && token.kind === 'word')
 	const head = words.slice(0, end < 0 ? words.length : end)
-	return head.flatMap((_, at) => [...nameAfter(head, at, 'TO'), ...(isLocal ? nameAfter(head, at, 'FROM') : [])])
+	const tables = head.flatMap((_, at) => [
+		...nameAfter(head, at, 'TO'),
+		...(isLocal ? nameAfter(head, at, 'FROM') : []),
+	])
+	return [...tables, ...secrets]
 }
 
 type Words = ReturnType<typeof significant>
@@ -114,11 +119,15 @@ function nameAt(at: number, path: string): Reference {
 	return { at, path, write: quoteName }
 }
 
+/** Secrets that stand in the scheme: nobody restores them, they move with the database alone. */
+const secretPaths = (words: Words): Reference[] => optionOf(words, /_SECRET_PATH$/u)
+
 /** `KEY = 'text'` */
-function optionOf(words: Words, key: string): Reference[] {
+function optionOf(words: Words, key: string | RegExp): Reference[] {
 	return words.flatMap(({ token }, at): Reference[] => {
 		const value = words[at + 2]
-		const isIt = token.kind === 'word' && token.value === key && words[at + 1]?.token.text === '='
+		const isKey = typeof key === 'string' ? token.value === key : key.test(token.value)
+		const isIt = token.kind === 'word' && isKey && words[at + 1]?.token.text === '='
 		return isIt && value?.token.kind === 'string' ? [{ at: value.at, path: value.token.value, write: quoteText }] : []
 	})
 }
