@@ -28,7 +28,7 @@ export async function removeEmptyDirectories(root: string, key: string): Promise
 }
 
 /** True when the directory is new. It is looked for first: most are there, and a mkdir that fails costs more. */
-export const makeDirectory = sharing(async (path: string): Promise<boolean> => {
+export const makeDirectory: (path: string) => Promise<boolean> = sharing(async (path: string): Promise<boolean> => {
 	let found = await lstat(path).catch(ifAbsence(undefined))
 	if (found === undefined) {
 		try {

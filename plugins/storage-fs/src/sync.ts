@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 import { sharing } from './sharing.ts'
 
 /** Makes the names in a directory durable. */
-export const syncDirectory = sharing(async (path) => {
+export const syncDirectory: (path: string) => Promise<void> = sharing(async (path) => {
 	const handle = await open(path, 'r')
 	try {
 		await handle.sync()
