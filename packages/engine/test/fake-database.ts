@@ -166,7 +166,9 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		await this.#enter('createPart', `${path}/${part.name}`, options)
 		const node = this.nodes.get(path)
 		if (node === undefined) throw new BackupError('PATH_NOT_FOUND', `${path} is not there`)
-		this.nodes.set(path, { ...node, parts: [...(node.parts ?? []), part] })
+		const { parts = [] } = node
+		if (parts.some(({ name }) => name === part.name)) throw new BackupError('PATH_EXISTS', `${part.name} exists`)
+		this.nodes.set(path, { ...node, parts: [...parts, part] })
 	}
 
 	async dropObject(path: string, _kind: DefinedKind, options: CallOptions = {}): Promise<void> {
@@ -278,12 +280,20 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		await this.#enter('alterTable', path, options)
 		const table = this.#table(path)
 		for (const { name, value } of change) {
+			if (name === 'drop_changefeeds') {
+				const node = this.nodes.get(path)!
+				const parts = node.parts?.filter((part) => part.name !== protoString([{ name, value }], name)) ?? []
+				this.nodes.set(path, { ...node, parts })
+				continue
+			}
 			const field = {
 				add_indexes: 'indexes',
 				set_ttl_settings: 'ttl_settings',
 				alter_partitioning_settings: 'partitioning_settings',
 			}[name]
 			if (field === undefined) throw new BackupError('DATABASE_REFUSED', `the fake does not know ${name}`)
+			const has = field === 'indexes' && printProtoText(table.scheme).includes(printProtoText([{ name: field, value }]))
+			if (has) throw new BackupError('DATABASE_REFUSED', 'the index exists')
 			const others = field === 'indexes' ? table.scheme : table.scheme.filter((one) => one.name !== field)
 			table.scheme = [...others, { name: field, value }]
 		}
@@ -294,7 +304,8 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		const node = this.nodes.get(path)
 		if (node === undefined) throw new BackupError('PATH_NOT_FOUND', `${path} is not there`)
 		const isOwner = (tree: ProtoText[number]): boolean => printProtoText([tree]).includes('change_owner')
-		const all = [...node.permissions, ...permissions]
+		const known = new Set(node.permissions.map((tree) => printProtoText([tree])))
+		const all = [...node.permissions, ...permissions.filter((tree) => !known.has(printProtoText([tree])))]
 		node.permissions = [...all.filter(isOwner), ...all.filter((tree) => !isOwner(tree))]
 	}
 
@@ -329,7 +340,8 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 
 	async describeTies(path: string, options: CallOptions = {}): Promise<TableTies> {
 		await this.#enter('describeTies', path, options)
-		return this.ties.get(path) ?? { changefeeds: [], isReplica: false }
+		const changefeeds = (this.nodes.get(path)?.parts ?? []).map(({ name }) => name)
+		return this.ties.get(path) ?? { changefeeds, isReplica: false, buildingIndexes: [] }
 	}
 
 	async transfers(options: CallOptions = {}): Promise<readonly TransferTie[]> {

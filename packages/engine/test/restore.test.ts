@@ -134,7 +134,7 @@ test('a dry run says everything and writes nothing', async () => {
 		['dir/sub', 'create'],
 	])
 	expect(result.notes.map((note) => note.path)).toEqual(['dir/pool'])
-	expect(target.calls.filter((call) => !call.startsWith('find'))).toEqual([])
+	expect(target.calls.filter((call) => !call.startsWith('find'))).toEqual(['children '])
 })
 
 test('existing objects are all named and nothing is changed', async () => {
@@ -238,7 +238,7 @@ test('a refused owner or grant leaves the rows there and says so; a refused shut
 	expect(open.nodes.size).toBe(0)
 })
 
-test('a stop at any call leaves complete tables, no incomplete one, and all that was there before', async () => {
+test('a stop at any call leaves all that was there before, and says what is complete and how to go on', async () => {
 	const counting = new FakeDatabase()
 	await world.restore(counting, { concurrency: 2 })
 	let stopped = 0
@@ -257,13 +257,18 @@ test('a stop at any call leaves complete tables, no incomplete one, and all that
 		if (!(error instanceof Error)) continue
 		stopped++
 		expect(isBackupError(error, 'INTERRUPTED')).toBe(true)
+		const advice = (error as BackupError).advice ?? ''
+		const isKept = [...target.nodes.keys()].some((path) => path.startsWith('~'))
 		for (const [path, count] of [
 			['plain', 120],
 			['dir/sub/split', 300],
 		] as const) {
 			if (!target.nodes.has(path)) continue
-			expect(target.rowCount(path)).toBe(count)
-			expect((error as BackupError).advice).toContain(path)
+			expect(isKept).toBe(true)
+			const complete = /(?:^|; )complete: ([^;]*)/u.exec(advice)?.[1] ?? ''
+			if (complete.includes(path)) expect(target.rowCount(path)).toBe(count)
+			expect(advice).toContain(path)
+			expect(advice).toContain('--resume')
 		}
 	}
 	expect(stopped).toBeGreaterThan(20)
@@ -283,8 +288,9 @@ test('a failure of any call is thrown as it is, and leaves no incomplete table',
 		for (const nth of [1, 2]) {
 			const target = new FakeDatabase()
 			let seen = 0
-			target.faults.before = (name) => {
-				if (name === call && ++seen === nth) throw new BackupError('DATABASE_REFUSED', `no ${call}`, { advice: 'ask' })
+			target.faults.before = (name, path) => {
+				if (name === call && !path.startsWith('~') && ++seen === nth)
+					throw new BackupError('DATABASE_REFUSED', `no ${call}`, { advice: 'ask' })
 			}
 			await expect(world.restore(target)).rejects.toMatchObject({ code: 'DATABASE_REFUSED', message: `no ${call}` })
 			const tables = [...target.nodes].filter(([, node]) => node.kind === 'row-table')

@@ -6,6 +6,7 @@ import {
 	type CreateTableRequest,
 	CreateTableRequestSchema,
 	StoreType,
+	TableIndexDescription_Status,
 	TableServiceDefinition,
 } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
@@ -175,8 +176,14 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 		},
 
 		async describeTies(path, options) {
-			const { attributes, changefeeds } = await describeTable(control, absolute(path), options)
-			return { changefeeds: changefeeds.map(({ name }) => name), isReplica: attributes[REPLICA] === 'true' }
+			const { attributes, changefeeds, indexes } = await describeTable(control, absolute(path), options)
+			return {
+				changefeeds: changefeeds.map(({ name }) => name),
+				isReplica: attributes[REPLICA] === 'true',
+				buildingIndexes: indexes
+					.filter(({ status }) => status === TableIndexDescription_Status.BUILDING)
+					.map(({ name }) => name),
+			}
 		},
 
 		transfers: (options) => findTransfers(control, database, options),

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openQueries } from '../../e2e/src/queries.ts'
 import { createWorld, type World } from '../../e2e/src/world.ts'
+import { dropEverything } from '../../../tools/demo/their-reader.ts'
+import { connect } from '@ydbackup/ydb'
 
 const DELAYS_MS = [250, 400, 550, 700, 850, 1000, 1200, 1500, 2000]
 
@@ -113,6 +115,53 @@ test(
 		const left = (await readdir(join(world.repo, 'backups'), { recursive: true, withFileTypes: true }))
 			.filter((entry) => entry.isFile() && ![...ids].some((id) => entry.parentPath.includes(id)))
 			.map(({ name, parentPath }) => join(parentPath, name))
+		expect(left).toEqual([])
+	},
+)
+
+test(
+	'a restore that is killed again and again is gone on with to the same rows, also in the place of tables',
+	{ timeout: 180_000 },
+	async () => {
+		await using world = await createWorld({ faults: { operationDelayMs: 20 } })
+		await using queries = await openQueries(world.endpoint, world.database)
+		await world.seed(3000)
+		await world.run(['repo', 'init'])
+		expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({ code: 0 })
+		const truth = await world.picture()
+		const ways = [
+			['restore', 'latest', '--verify-data', '--resume'],
+			['restore', 'latest', '--include', 'geo/cities', '--existing', 'replace', '--resume'],
+		]
+		let killed = 0
+		for (const [way, words] of ways.entries()) {
+			if (way === 0) await dropEverything(world.endpoint, world.database)
+			else await queries.run('DELETE FROM `geo/cities` WHERE id % 3 = 1')
+			world.emulator.faults.delayQueryMs = 60
+			let isDone = false
+			for (const delay of [700, 900, 1100, 1300, 1500, 1700, 2000]) {
+				if (isDone) break
+				const { code, result, error } = await world.runOnDatabase(words, {
+					onStart: (child) => setTimeout(() => child.kill('SIGKILL'), delay),
+				})
+				if (code === null) killed++
+				else expect(result, JSON.stringify(error)).toMatchObject({ outcome: 'complete' })
+				isDone = code === 0
+			}
+			world.emulator.faults.delayQueryMs = 0
+			if (!isDone) {
+				const { code, result, error } = await world.runOnDatabase(words)
+				expect(code, JSON.stringify([result, error])).toBe(0)
+			}
+			expect(await world.picture()).toEqual(truth)
+		}
+		expect(killed).toBeGreaterThan(2)
+		await using ydb = await connect({
+			endpoint: world.endpoint,
+			database: world.database,
+			credentials: { kind: 'anonymous' },
+		})
+		const left = (await ydb.sink.children('')).map(({ path }) => path).filter((path) => path.startsWith('~'))
 		expect(left).toEqual([])
 	},
 )

@@ -20,7 +20,7 @@ import { concurrencyFlag, kindFlags, patternFlags } from '../run/selection-flags
 export default class Restore extends YdbackupCommand {
 	static override summary = 'bring back a backup, in place or to another path, whole or in part'
 	static override description =
-		'everything is checked before anything is written: the manifest, every object that is needed, and what stands in the target. Nothing that exists is overwritten or replaced unless --existing says so, and nothing is removed that this run has not created or replaced. Objects come in the order in which they need each other, views last; paths in their statements follow what is restored elsewhere. An object that the database refuses is named, and the others are restored'
+		'everything is checked before anything is written: the manifest, every object that is needed, and what stands in the target. Nothing that exists is overwritten or replaced unless --existing says so, and nothing is removed that this run has not created or replaced. Objects come in the order in which they need each other, views last; paths in their statements follow what is restored elsewhere. An object that the database refuses is named, and the others are restored. A restore that is stopped or killed is gone on with by the same command and --resume'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> latest --endpoint grpc://localhost:2136 --database /local --repo /srv/backups --verify-data',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --include shop/orders --to /local/rescued',
@@ -28,6 +28,7 @@ export default class Restore extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> latest --include shop/orders --existing replace',
 		'<%= config.bin %> <%= command.id %> latest --kind view,topic --existing merge',
 		'<%= config.bin %> <%= command.id %> latest --dry-run',
+		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --resume',
 		'<%= config.bin %> <%= command.id %> latest --method native',
 		'<%= config.bin %> <%= command.id %> latest --engine cluster --to /local/rescued --repo s3://backups/ydb',
 		'<%= config.bin %> <%= command.id %> --from /srv/dumps/monday --to /local/rescued',
@@ -111,6 +112,16 @@ export default class Restore extends YdbackupCommand {
 		'verify-data': Flags.boolean({ description: 'read every restored table back and compare all of its rows' }),
 		'accept-native-damage': Flags.boolean({
 			description: "go on although files are damaged that only YDB's own import needs",
+		}),
+		resume: Flags.boolean({
+			exclusive: ['restart'],
+			description:
+				'go on with a restore of the same backup with the same flags that was stopped or killed; where there is none, begin one',
+		}),
+		restart: Flags.boolean({
+			exclusive: ['dry-run'],
+			description:
+				'begin anew although a restore to the same places did not end: its tables that are not complete are dropped, others stay',
 		}),
 		'dry-run': Flags.boolean({ description: 'check everything, say what would be done, and write nothing' }),
 		concurrency: concurrencyFlag('data files that are read and written at once'),
@@ -202,6 +213,7 @@ function settingsOf(flags: RestoreFlags): Omit<RestoreSettings, 'sink'> {
 		verifyData: flags['verify-data'],
 		acceptNativeDamage: flags['accept-native-damage'],
 		dryRun: flags['dry-run'],
+		unfinished: flags.resume ? 'resume' : flags.restart ? 'restart' : 'refuse',
 		concurrency: flags.concurrency,
 	}
 }

@@ -28,6 +28,7 @@ export function restoredBackupText(restored: RestoredBackup): string {
 			method: 'method' in restored && restored.method === 'native' ? "the cluster's own RESTORE" : undefined,
 			'written by': 'engine' in restored && restored.engine === 'cluster' ? 'the cluster' : undefined,
 			tables: `${spellCount(tables.length)}, ${spellCount(rows)} rows`,
+			resumed: resumedText(restored.resumed),
 			directories: spellCount(directories.length),
 			objects: objectCountsText([
 				...objects.filter(({ action }) => action === 'create'),
@@ -44,6 +45,10 @@ export function restoredBackupText(restored: RestoredBackup): string {
 		}),
 	]
 	return [...lines, ...problemsText(problems)].join('\n')
+}
+
+function resumedText(resumed: RestoredBackup['resumed']): string | undefined {
+	return resumed && `what was begun ${resumed.startedAt}, with ${spellCount(resumed.parts)} data files that were there`
 }
 
 function problemsText(problems: RestoredBackup['problems']): string[] {
@@ -77,8 +82,9 @@ function plannedText(restored: RestoredBackup): string {
 		),
 		...objects.map(({ action, kind, target, path }) => ({ action, kind, target, path, rows: '' })),
 	]
+	const going = resumedText(restored.resumed)
 	return [
-		`dry run: nothing was written. A restore of ${nameOf(restored)} into ${printable(database)} would do:`,
+		`dry run: nothing was written. ${going === undefined ? '' : `It would go on with ${going}. `}A restore of ${nameOf(restored)} into ${printable(database)} would do:`,
 		'',
 		tableText(planned, [
 			{ title: 'ACTION', cell: ({ action }) => action },

@@ -35,6 +35,8 @@ export interface TableTies {
 	readonly changefeeds: readonly string[]
 	/** Whether a replication writes to it; nobody else may. */
 	readonly isReplica: boolean
+	/** Names of its indexes that the server still fills. */
+	readonly buildingIndexes: readonly string[]
 }
 
 /** A transfer, and the table that it writes to. */

@@ -1,6 +1,7 @@
 import { type AccountAdmin, type Accounts, BackupError, isBackupError, type ProtoText } from '@ydbackup/core'
 
 import { reasonText } from '../events/reporter.ts'
+import { addProblem } from '../restore/create-objects.ts'
 import type { RestoreRun } from '../restore/restore-run.ts'
 import type { RestoreSettings } from '../restore/restore-options.ts'
 import { splitPermissions } from '../restore/split-permissions.ts'
@@ -65,7 +66,6 @@ async function attempt(run: RestoreRun, what: string, work: () => Promise<void>)
 		const isRefusal = isBackupError(error) && error.code !== 'INTERRUPTED' && error.code !== 'DATABASE_UNREACHABLE'
 		if (!isRefusal) throw error
 		const message = `${what}: not restored: ${reasonText(error)}`
-		run.problems.push({ path: '', message })
-		run.reporter.warn(message)
+		addProblem(run, '', message)
 	}
 }

@@ -80,7 +80,7 @@ export async function mayBeListed(
 function kept(run: BackupRun, cause: unknown): BackupError {
 	const place = `${run.options.source.database}/${run.workDirectory}`
 	return new BackupError('INTERRUPTED', `run ${run.id} was stopped before the backup was complete; nothing is listed`, {
-		advice: `to go on: ydbackup backup resume ${run.id}; its copies are kept in ${place}: drop that directory to give the run up`,
+		advice: `to go on: ydbackup backup resume ${run.id}; to give the run up, with its copies in ${place}: ydbackup backup gc`,
 		cause,
 	})
 }

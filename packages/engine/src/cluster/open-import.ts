@@ -2,7 +2,7 @@ import { type Manifest, layout } from '@ydbackup/format'
 
 import type { Keyring } from '../encryption/keyring.ts'
 import type { Reporter } from '../events/reporter.ts'
-import type { Contents } from '../restore/restore-contents.ts'
+import type { Contents } from '../restore/contents.ts'
 import { assertKeyMayGo, clusterKey } from './cluster-backup.ts'
 import { assertImportable, type ClusterRestore, fillByImport } from './fill-by-import.ts'
 import { probeImport } from './probe.ts'

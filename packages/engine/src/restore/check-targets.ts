@@ -16,18 +16,28 @@ import type { RestoreSettings } from './restore-options.ts'
 const FINDS_AT_ONCE = 8
 const SHOWN = 20
 
-/** Looks at every place a restore will write to. Errors: `PATH_EXISTS`, `PATH_NOT_FOUND` naming all that are in the way. */
-export async function checkTargets(
+/** What stands at every place a restore will write to. */
+export async function findTargets(
 	sink: SnapshotSink,
 	choice: RestoreChoice,
-	columnTables: ReadonlySet<string>,
-	options: RestoreSettings,
+	stop: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, SourceObject>> {
 	const found = new Map<string, SourceObject>()
-	await runAll(pathsToProbe(choice), FINDS_AT_ONCE, options.signal, async (path, signal) => {
+	await runAll(pathsToProbe(choice), FINDS_AT_ONCE, stop, async (path, signal) => {
 		const object = await sink.find(path, { signal })
 		if (object !== undefined) found.set(path, object)
 	})
+	return found
+}
+
+/** Errors: `PATH_EXISTS`, `PATH_NOT_FOUND` naming all that are in the way. */
+export function assertNoConflicts(
+	sink: SnapshotSink,
+	choice: RestoreChoice,
+	columnTables: ReadonlySet<string>,
+	found: ReadonlyMap<string, SourceObject>,
+	options: RestoreSettings,
+): void {
 	const dataOnly = options.dataOnly === true
 	const { taken, missing } = findConflicts(choice, found, { existing: options.existing, dataOnly, columnTables })
 	if (missing.length > 0) {
@@ -41,7 +51,6 @@ export async function checkTargets(
 				'nothing was written; restore to another path, leave these out, merge rows into existing tables, or replace them',
 		})
 	}
-	return found
 }
 
 /**

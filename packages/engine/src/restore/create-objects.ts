@@ -27,23 +27,26 @@ export async function createDirectories(run: RestoreRun, signal: AbortSignal | u
 
 /** Tables without rows, indexes and TTL, each with its rights at once. */
 export async function createTables(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
-	const tables = run.tables.filter((work) => !work.existed)
+	const tables = run.tables.filter((work) => !work.existed && work.stage === 'waiting')
 	if (tables.length > 0) run.reporter.phase('tables', `creating ${tables.length} tables`)
 	await runAll(tables, CREATES_AT_ONCE, signal, async (work, stop) => createTable(run, work, stop))
 }
 
 async function createTable(run: RestoreRun, work: TableWork, signal: AbortSignal): Promise<void> {
 	const { create } = splitScheme(openScheme(work.stored).scheme)
-	work.stage = 'creating'
-	try {
-		await createWhereverItFits(run, work.place, create, signal)
-	} catch (error) {
-		// Somebody else's table: it must not be taken for ours when the run is given up.
-		if (isBackupError(error, 'PATH_EXISTS')) work.stage = 'waiting'
-		throw error
+	if (!work.isThere) {
+		work.stage = 'creating'
+		try {
+			await createWhereverItFits(run, work.place, create, signal)
+		} catch (error) {
+			// Somebody else's table: it must not be taken for ours when the run is given up.
+			if (isBackupError(error, 'PATH_EXISTS')) work.stage = 'waiting'
+			throw error
+		}
 	}
 	work.stage = 'created'
 	await grant(run, work.place, openPermissions(work.stored), signal)
+	await run.progress.created(run, work)
 }
 
 /** A cluster that lacks the backup's kinds of storage must not stand between people and their data: then its default serves. */
@@ -160,6 +163,8 @@ function directoryPermissions(work: DirectoryWork): ProtoText {
 
 /** Something that was not restored, although the rows are there. */
 export function addProblem(run: RestoreRun, path: string, message: string): void {
+	// A step that was cut off is begun again, and meets the same.
+	if (run.problems.some((one) => one.path === path && one.message === message)) return
 	run.problems.push({ path, message })
 	run.reporter.warn(message, path)
 }

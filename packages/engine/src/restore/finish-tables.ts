@@ -1,7 +1,8 @@
-import { isBackupError, type ProtoText } from '@ydbackup/core'
+import { BackupError, isBackupError, type ProtoText } from '@ydbackup/core'
 
 import { reasonText } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
+import { sleep } from '../flow/sleep.ts'
 import { openScheme } from '../part/contents.ts'
 import { addProblem } from './create-objects.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
@@ -9,6 +10,8 @@ import { type SchemePhases, type SequenceState, splitScheme } from './split-sche
 
 const INDEXED_AT_ONCE = 2
 const CHANGED_AT_ONCE = 4
+const BUILD_MS = 24 * 3_600_000
+const BUILD_LOOK_MS = 1_000
 
 /** What a table gets after its rows, phase by phase over all tables of this run: indexes, sequences, splits. */
 export async function finishTables(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
@@ -20,9 +23,10 @@ export async function finishTables(run: RestoreRun, signal: AbortSignal | undefi
 		INDEXED_AT_ONCE,
 		signal,
 		async (work, phases, stop) => {
-			for (const { name, change } of phases.indexes) {
+			const there = run.progress.wasBegun('indexes') ? await builtIndexes(run, work, stop) : new Set<string>()
+			for (const { name, change } of phases.indexes.filter((index) => !there.has(index.name))) {
 				reporter.phase('indexes', `building ${name} of ${work.target}`)
-				await alter(run, work, change, `its index ${name} could not be built`, stop)
+				await buildIndex(run, work, name, change, stop)
 			}
 		},
 	)
@@ -37,6 +41,45 @@ export async function finishTables(run: RestoreRun, signal: AbortSignal | undefi
 		},
 	)
 	await alterEach(run, tables, 'settings', 'partitioning', signal)
+}
+
+async function buildIndex(
+	run: RestoreRun,
+	work: TableWork,
+	name: string,
+	change: ProtoText,
+	signal: AbortSignal,
+): Promise<void> {
+	try {
+		await alter(run, work, change, `its index ${name} could not be built`, signal)
+	} catch (error) {
+		if (!isBackupError(error, 'DATABASE_REFUSED') && !isBackupError(error, 'PATH_EXISTS')) throw error
+		// The answer to an earlier request was lost: the index is there, or will be.
+		if (!(await builtIndexes(run, work, signal)).has(name)) throw error
+	}
+}
+
+/** Indexes that were added earlier, when the server has built them to their ends. */
+async function builtIndexes(
+	{ sink, reporter }: RestoreRun,
+	work: TableWork,
+	signal: AbortSignal,
+): Promise<Set<string>> {
+	const deadline = performance.now() + BUILD_MS
+	for (;;) {
+		const { buildingIndexes } = await sink.describeTies(work.place, { signal })
+		if (buildingIndexes.length === 0) break
+		const what = `${buildingIndexes.join(', ')} of ${work.target}`
+		if (performance.now() > deadline) {
+			throw new BackupError('DEADLINE_EXCEEDED', `the database still builds ${what}`, {
+				advice: 'see ydbackup operation list, and go on when it is done',
+			})
+		}
+		reporter.phase('indexes', `waiting for ${what}`)
+		await sleep(BUILD_LOOK_MS, signal, `waiting for ${what}`)
+	}
+	const { scheme } = await sink.describeTable(work.place, { signal })
+	return new Set(splitScheme(scheme).indexes.map(({ name }) => name))
 }
 
 /** TTLs, when everything else about the rows is done: from now on the server may delete some. */

@@ -1,4 +1,4 @@
-import { BackupError, interruption, isBackupError } from '@ydbackup/core'
+import { BackupError, type ErrorCode, interruption, isBackupError } from '@ydbackup/core'
 
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
@@ -7,14 +7,19 @@ import { settleSwap } from './replace-tables.ts'
 import type { ObjectWork, RestoreRun, TableWork } from './restore-run.ts'
 
 const DROP_MS = 120_000
+const LEAVE_MS = 20_000
 const SHOWN = 20
 
 /**
- * Ends a restore that failed or was stopped: tables that this run created and whose rows are not complete are dropped, complete
- * ones stay, and so does everything that was there before. Gives the error to throw, whose advice says what is left.
+ * Ends a restore that failed or was stopped. One that can be gone on with is left as it is. Of any other, tables that this run created and whose
+ * rows are not complete are dropped, complete ones stay, and so does everything that was there before. Gives the error to throw, whose advice says what is left.
  */
 export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> {
-	const { reporter, sink, options } = run
+	const { reporter, sink, progress } = run
+	const strange = mayGoOn(run, error) ? undefined : await progress.assertHeldNow().catch((reason: unknown) => reason)
+	// All of it belongs to another process now.
+	if (progress.isLost) return strange ?? error
+	if (progress.isKept && (strange !== undefined || mayGoOn(run, error))) return leave(run, error)
 	const signal = cleanupSignal(DROP_MS, 'dropping incomplete tables')
 	const unsettled = run.tables.filter((work) => work.replaces?.state === 'swapping')
 	await settleSwap(run, unsettled, signal)
@@ -52,6 +57,9 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 		// Not empty means that somebody else put something there: then it is not ours any more.
 		await sink.removeDirectory(path, { signal }).catch(() => undefined)
 	}
+	await progress.end(signal).catch((failure: unknown) => {
+		reporter.warn(`the notes of this restore could not be dropped: ${reasonText(failure)}`)
+	})
 	const advice = [
 		adviceOf(error),
 		list('complete and kept', [...kept, ...made.filter(({ stage }) => stage === 'finished')]),
@@ -67,9 +75,41 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 		...formerTables(run.tables),
 		touched(run.tables),
 	]
+	return withAdvice(run, error, advice)
+}
+
+/** What has nothing to do with the backup and the tables: another try may not meet it. */
+const PASSING = new Set<ErrorCode>([
+	'INTERRUPTED',
+	'DATABASE_UNREACHABLE',
+	'DATABASE_UNAUTHENTICATED',
+	'DEADLINE_EXCEEDED',
+	'STORAGE_TRANSIENT',
+	'STORAGE_THROTTLED',
+	'STORAGE_PERMISSION',
+])
+
+function mayGoOn({ options }: RestoreRun, error: unknown): boolean {
+	return options.signal?.aborted === true || (isBackupError(error) && PASSING.has(error.code))
+}
+
+/** Leaves everything as it is for whoever goes on with it. */
+async function leave(run: RestoreRun, error: unknown): Promise<unknown> {
+	// What cannot be noted any more is done again.
+	await run.progress.leave(cleanupSignal(LEAVE_MS, 'noting how far the restore is')).catch(() => undefined)
+	const waiting = run.tables.filter((work) => !isFull(work))
+	return withAdvice(run, error, [
+		'go on by the same command with --resume, or begin anew with --restart',
+		adviceOf(error),
+		list('complete', run.tables.filter(isFull)),
+		list('not complete', waiting),
+	])
+}
+
+function withAdvice({ options, title }: RestoreRun, error: unknown, advice: readonly (string | undefined)[]): unknown {
 	const said = advice.filter((line) => line !== undefined).join('; ')
 	if (options.signal?.aborted === true) {
-		const { message } = interruption(options.signal, `restoring ${run.title}`)
+		const { message } = interruption(options.signal, `restoring ${title}`)
 		return new BackupError('INTERRUPTED', message, {
 			advice: said || 'nothing was written; run it again',
 			cause: error,

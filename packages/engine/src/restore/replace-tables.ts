@@ -3,6 +3,7 @@ import { BackupError } from '@ydbackup/core'
 import { ancestorsOf } from '../choose/object-path.ts'
 import { reasonText } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
+import { addProblem } from './create-objects.ts'
 import { leftoverOf } from './replacement.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 
@@ -11,13 +12,14 @@ const CALLS_AT_ONCE = 4
 /** Names what earlier runs that were cut off have left beside the tables: nobody else would tell. */
 export async function nameLeftovers(run: RestoreRun): Promise<void> {
 	const { sink, reporter, options } = run
+	const own = new Set(run.tables.flatMap(({ replaces }) => (replaces ? [replaces.staging, replaces.aside] : [])))
 	const parents = new Set(
 		run.tables.filter((work) => work.replaces).map(({ target }) => ancestorsOf(target).at(-1) ?? ''),
 	)
 	for (const parent of parents) {
 		for (const { path } of await sink.children(parent, { signal: options.signal })) {
 			const left = leftoverOf(path)
-			if (left === undefined) continue
+			if (left === undefined || own.has(path)) continue
 			reporter.warn(
 				left === 'new'
 					? 'it is left of a restore that did not end, and its rows may be incomplete: drop it'
@@ -33,7 +35,7 @@ export async function nameLeftovers(run: RestoreRun): Promise<void> {
  * with a table that is renamed. Source: `TMoveTable` in schemeshard.
  */
 export async function swapTables(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
-	const works = run.tables.filter((work) => work.replaces !== undefined)
+	const works = run.tables.filter((work) => work.replaces?.state === 'staged')
 	if (works.length === 0) return
 	run.reporter.phase('swap', `putting ${works.length} tables in the place of the former ones`)
 	const moves = works.flatMap(({ target, replaces }): [string, string][] =>
@@ -49,7 +51,10 @@ export async function swapTables(run: RestoreRun, signal: AbortSignal | undefine
 	for (const work of works) {
 		if (work.replaces) work.replaces.state = 'swapped'
 		work.place = work.target
+		// A table that is renamed may get another identity.
+		work.identity = undefined
 	}
+	await runAll(works, CALLS_AT_ONCE, signal, async (work) => run.progress.created(run, work))
 }
 
 /** The last step of all: what it leaves is in nobody's way. */
@@ -64,8 +69,7 @@ export async function dropFormer(run: RestoreRun, signal: AbortSignal | undefine
 		} catch (error) {
 			if (stop.aborted) throw error
 			const message = `it is the former table and could not be dropped: ${reasonText(error)}; drop it by hand`
-			run.problems.push({ path: replaces.aside, message })
-			run.reporter.warn(message, replaces.aside)
+			addProblem(run, replaces.aside, message)
 		}
 	})
 }

@@ -28,8 +28,24 @@ export async function addChangefeeds(run: RestoreRun, signal: AbortSignal | unde
 	const tables = run.tables.filter((work) => !work.existed && work.stored.changefeeds.length > 0)
 	await runAll(tables, CHANGED_AT_ONCE, signal, async (work, stop) => {
 		run.reporter.phase('changefeeds', `adding the changefeeds of ${work.target}`)
-		for (const part of work.stored.changefeeds) await addPart(run, work, part, stop)
+		if (run.progress.wasBegun('changefeeds')) await dropHalfMade(run, work, stop)
+		for (const part of work.stored.changefeeds) {
+			if (work.createdParts.includes(part.name)) continue
+			await addPart(run, work, part, stop)
+			await run.progress.changed(run, work)
+		}
 	})
+}
+
+/** A changefeed that an earlier process has added and not noted may lack its consumers. */
+async function dropHalfMade(run: RestoreRun, work: TableWork, signal: AbortSignal): Promise<void> {
+	const { changefeeds } = await run.sink.describeTies(work.target, { signal })
+	const wanted = new Set(work.stored.changefeeds.map(({ name }) => name))
+	for (const name of changefeeds) {
+		if (!wanted.has(name) || work.createdParts.includes(name)) continue
+		const value = { kind: 'bytes', bytes: Buffer.from(name) } as const
+		await run.sink.alterTable(work.target, [{ name: 'drop_changefeeds', value }], { signal })
+	}
 }
 
 async function addPart(
@@ -43,6 +59,10 @@ async function addPart(
 		work.createdParts.push(part.name)
 	} catch (error) {
 		if (signal.aborted || !isAboutOne(error)) throw error
+		if (work.isThere && isBackupError(error, 'PATH_EXISTS')) {
+			work.createdParts.push(part.name)
+			return
+		}
 		addProblem(run, work.target, `its ${part.kind} ${part.name} was not restored: ${reasonText(error)}`)
 	}
 }
@@ -52,7 +72,7 @@ async function addPart(
  * view reads may not stand in its text. What is refused at last is a problem.
  */
 export async function createObjects(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
-	let waiting = run.objects.filter((work) => !work.existed)
+	let waiting = run.objects.filter((work) => !work.existed && work.stage !== 'finished')
 	if (waiting.length === 0) return
 	run.reporter.phase('objects', `creating ${waiting.length} objects that are no tables`)
 	const tables = new Set(run.tables.map(({ target }) => target))
@@ -97,7 +117,7 @@ async function create(
 	}
 	work.stage = 'creating'
 	try {
-		await createAsFarAsItGoes(run, work, signal)
+		if (!work.isThere) await createAsFarAsItGoes(run, work, signal)
 	} catch (error) {
 		if (isAboutOne(error)) work.stage = 'waiting'
 		if (signal?.aborted === true || !isAboutOne(error)) throw error
@@ -105,8 +125,10 @@ async function create(
 	}
 	work.stage = 'created'
 	await grant(run, target, stored.permissions, signal)
-	for (const part of stored.parts) await addPart(run, work, part, signal ?? new AbortController().signal)
+	const missing = stored.parts.filter(({ name }) => !work.createdParts.includes(name))
+	for (const part of missing) await addPart(run, work, part, signal ?? new AbortController().signal)
 	work.stage = 'finished'
+	await run.progress.changed(run, work)
 	return undefined
 }
 

@@ -83,6 +83,13 @@ export interface RestoreSettings {
 	readonly dryRun?: boolean | undefined
 	/** Data files that are read and written at once. Default 4; never more than the store can serve. */
 	readonly concurrency?: number | undefined
+	/**
+	 * What to do about a restore to the same places that did not end. `resume`: go on with it, when the same is asked for, and begin where there is
+	 * none. `restart`: drop its tables that are not complete, and begin anew. Default `refuse`.
+	 */
+	readonly unfinished?: 'refuse' | 'resume' | 'restart' | undefined
+	/** A process of which nothing is known is taken for dead when it gives no sign of life for this long. Default 35 seconds. */
+	readonly silenceMs?: number | undefined
 	/** The run fails when no row moves for this long while rows are written. Default 30 minutes. */
 	readonly stallLimitMs?: number | undefined
 	readonly signal?: AbortSignal | undefined
@@ -166,6 +173,8 @@ export interface RestoreOutcome {
 	readonly objects: readonly RestoredObject[]
 	/** Undefined when they were not asked for. */
 	readonly accounts: RestoredAccounts | undefined
+	/** The restore that was gone on with, and the data files that it had brought back; undefined for one that began anew. */
+	readonly resumed?: { readonly startedAt: string; readonly parts: number } | undefined
 	/** Ids of the keys that opened it; empty when it is not encrypted. */
 	readonly keysUsed: readonly string[]
 	/** What the backup itself left out. */

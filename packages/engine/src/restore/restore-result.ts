@@ -7,6 +7,7 @@ import { storageNeeds } from './storage-pools.ts'
 /** What was done, or in a dry run what would be. */
 export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
 	const { options, meter, reporter } = run
+	const before = broughtBefore(run)
 	return {
 		dryRun: options.dryRun === true,
 		database: run.sink.database,
@@ -20,14 +21,33 @@ export function resultOf(run: RestoreRun, elapsedMs: number): RestoreOutcome {
 			action: existed ? 'exists' : 'create',
 		})),
 		accounts: run.accounts?.plan.result,
+		...resumedOf(run),
 		keysUsed: run.keysUsed,
 		notes: run.notes,
 		warnings: reporter.warnings,
-		rows: meter.rows,
-		plainBytes: meter.bytes,
+		rows: meter.rows + before.rows,
+		plainBytes: meter.bytes + before.plainBytes,
 		storedBytes: meter.storedBytes,
 		elapsedMs,
 	}
+}
+
+function resumedOf({ progress: { left } }: RestoreRun): Pick<RestoreOutcome, 'resumed'> {
+	if (left === undefined) return {}
+	return { resumed: { startedAt: left.request.startedAt, parts: left.parts.size } }
+}
+
+/** What an earlier process had brought back. */
+function broughtBefore({ progress: { left }, tables }: RestoreRun): { rows: number; plainBytes: number } {
+	const sum = { rows: 0, plainBytes: 0 }
+	for (const { target, stored } of left === undefined ? [] : tables) {
+		const note = left?.tables.get(target)
+		const isWhole = note?.stage === 'filled'
+		const facts = stored.parts.map(({ key }) => left?.parts.get(key)).filter((one) => one !== undefined)
+		sum.rows += isWhole ? note.rows : facts.reduce((rows, one) => rows + one.rows, 0)
+		sum.plainBytes += isWhole ? stored.plainBytes : facts.reduce((bytes, one) => bytes + one.plainBytes, 0)
+	}
+	return sum
 }
 
 function objectResult(

@@ -4,6 +4,7 @@ import type { Compression } from '@ydbackup/format'
 import type { AccountWork } from '../accounts/restore-accounts.ts'
 import type { Note } from '../backup/backup-plan.ts'
 import type { ChainTable } from '../chain/open-chain.ts'
+import type { Progress } from '../checkpoint/progress.ts'
 import type { Meter } from '../events/meter.ts'
 import type { Reporter } from '../events/reporter.ts'
 import type { StoredDirectory, StoredTable } from '../part/contents.ts'
@@ -34,6 +35,10 @@ export interface TableWork {
 	/** The rows that it must have, and their hash: those of {@link stored}, or what a chain gave that knows changes alone. */
 	expected: ExpectedRows
 	stage: TableStage
+	/** It was made by this run, as far as anybody can tell, and nothing else was done to it. */
+	isThere: boolean
+	/** See `SourceObject.identity`; undefined until it is known. */
+	identity: string | undefined
 	/** Names of its changefeeds that are there. */
 	readonly createdParts: string[]
 	isCompared: boolean
@@ -56,6 +61,8 @@ export interface ObjectWork {
 	readonly target: string
 	readonly existed: boolean
 	stage: 'waiting' | 'creating' | 'created' | 'finished' | 'refused'
+	/** A process that was cut off has made it: its rights and parts may be missing. */
+	isThere: boolean
 	/** Names of its rate limiters that are there. */
 	readonly createdParts: string[]
 }
@@ -92,4 +99,5 @@ export interface RestoreRun {
 	/** Those of them that this run has created by now. */
 	readonly createdDirectories: string[]
 	readonly problems: Problem[]
+	progress: Progress
 }

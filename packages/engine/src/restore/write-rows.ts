@@ -8,6 +8,7 @@ import { openScheme, type TableScheme } from '../part/contents.ts'
 import { partsOf, type StoredPart } from '../part/parts.ts'
 import { readPart, type RowFacts } from '../part/read-part.ts'
 import { compareRows, type ExpectedRows } from './compare-rows.ts'
+import { addProblem } from './create-objects.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
 
 /**
@@ -19,7 +20,8 @@ import type { RestoreRun, TableWork } from './restore-run.ts'
  */
 export async function writeRows(run: RestoreRun, stalls: StallWatch): Promise<void> {
 	const { reporter, concurrency, tables, meter } = run
-	const existing = tables.filter((work) => work.existed)
+	const open = tables.filter((work) => work.stage !== 'filled')
+	const existing = open.filter((work) => work.existed)
 	if (existing.length > 0) {
 		reporter.phase('check', `reading the data files of ${existing.length} existing tables before writing to them`)
 		await runAll(unitsOf(run, existing), concurrency, stalls.signal, async (unit, signal) => {
@@ -29,24 +31,40 @@ export async function writeRows(run: RestoreRun, stalls: StallWatch): Promise<vo
 		meter.restart()
 	}
 
-	reporter.phase('data', `writing ${tables.length} tables`)
-	const left = new Map(tables.map((work) => [work, work.chain.links.length > 0 ? 1 : work.stored.parts.length]))
-	await runAll(unitsOf(run, tables), concurrency, stalls.signal, async (unit, signal) => {
-		using _ = enter(stalls, unit)
-		await write(run, unit, signal)
-		const open = (left.get(unit.work) ?? 0) - 1
-		left.set(unit.work, open)
-		if (open > 0) return
-		await prove(run, unit.work, unit.scheme, signal)
-		unit.work.stage = 'filled'
-		meter.tableDone()
-	})
-	// A dump without rows has no files.
-	for (const work of tables.filter((one) => left.get(one) === 0 && one.stage !== 'filled')) {
+	reporter.phase('data', `writing ${open.length} tables`)
+	for (const _ of tables.slice(open.length)) meter.tableDone()
+	const left = new Map(open.map((work) => [work, takeUpParts(run, work)]))
+	const fill = async (work: TableWork, scheme: TableScheme, signal: AbortSignal): Promise<void> => {
+		await prove(run, work, scheme, signal)
 		work.stage = 'filled'
+		await run.progress.changed(run, work)
 		meter.tableDone()
 	}
+	await runAll(unitsOf(run, open), concurrency, stalls.signal, async (unit, signal) => {
+		using _ = enter(stalls, unit)
+		await write(run, unit, signal)
+		const more = (left.get(unit.work) ?? 0) - 1
+		left.set(unit.work, more)
+		if (more === 0) await fill(unit.work, unit.scheme, signal)
+	})
+	// All of its parts were done by an earlier process; or it is of a dump without rows, which has no files.
+	const partless = open.filter((work) => work.stage !== 'filled')
+	await runAll(partless, concurrency, stalls.signal, async (work, signal) => {
+		if (work.stored.parts.length > 0) return fill(work, openScheme(work.stored), signal)
+		work.stage = 'filled'
+		meter.tableDone()
+	})
 	meter.report()
+}
+
+/** Remembers what an earlier process has read of a table. Gives how many units are left. */
+function takeUpParts({ progress }: RestoreRun, { chain, stored, read }: TableWork): number {
+	if (chain.links.length > 0) return 1
+	for (const { key } of stored.parts) {
+		const facts = progress.partOf(key)
+		if (facts !== undefined) read.set(key, facts)
+	}
+	return stored.parts.length - read.size
 }
 
 /** What is read in one go: a data file, or the whole of a table that a chain gives. */
@@ -54,13 +72,17 @@ interface Unit {
 	readonly work: TableWork
 	readonly name: string
 	readonly scheme: TableScheme
+	/** Of a data file. */
+	readonly key?: string | undefined
 	read(signal: AbortSignal): AsyncIterable<RowChunk>
 }
 
 function* unitsOf(run: RestoreRun, works: readonly TableWork[]): Generator<Unit> {
 	for (const work of works) {
 		if (work.chain.links.length > 0) yield chainUnit(run, work)
-		else for (const part of partsOf([work.stored])) yield partUnit(run, work, part)
+		else
+			for (const part of partsOf([work.stored]))
+				if (run.progress.partOf(part.file.key) === undefined) yield partUnit(run, work, part)
 	}
 }
 
@@ -91,6 +113,7 @@ function partUnit(
 	const { unseal } = work.stored
 	return {
 		work,
+		key: file.key,
 		name: `${work.target} part ${file.partition ?? 0}`,
 		scheme,
 		read: (signal) =>
@@ -147,6 +170,7 @@ async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<
 	try {
 		for await (const chunk of unit.read(signal)) {
 			throwIfInterrupted(signal, `writing ${target}`)
+			await run.progress.assertHeld()
 			await writer.write(chunk)
 		}
 		await writer.finish()
@@ -154,6 +178,8 @@ async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<
 		writer.abort(error)
 		throw error
 	}
+	const facts = unit.key === undefined ? undefined : unit.work.read.get(unit.key)
+	if (unit.key !== undefined && facts !== undefined) await run.progress.part(unit.key, facts)
 }
 
 async function prove(run: RestoreRun, work: TableWork, table: TableScheme, signal: AbortSignal): Promise<void> {
@@ -168,8 +194,7 @@ async function prove(run: RestoreRun, work: TableWork, table: TableScheme, signa
 		counted < BigInt(expected.rows)
 	) {
 		const message = `its files have ${expected.rows} lines and the server counts ${counted} rows: keys come more than once, as in dumps that were read again after a break, or rows were lost`
-		run.problems.push({ path: target, message })
-		run.reporter.warn(message, target)
+		addProblem(run, target, message)
 		return
 	}
 	if (isMerged ? counted < BigInt(expected.rows) : counted !== BigInt(expected.rows)) {

@@ -1,0 +1,50 @@
+import type { CallOptions, KeyRange, SnapshotSink } from '@ydbackup/core'
+import { lengthDelimited, TAG_ITEMS, valueFromText } from '@ydbackup/rows'
+
+import { CHECKPOINT_SCHEMA, CHECKPOINT_SCHEME, chunksOf, type Entry, entriesOf } from './checkpoint-table.ts'
+
+/** What a restore writes down in its target to be gone on with: a small table of names and texts, which is dropped at the end. */
+export interface Checkpoint {
+	/** Relative to the database. */
+	readonly path: string
+	create(options?: CallOptions): Promise<void>
+	/** Writes entries over those of the same names. Resolves when they are durable. */
+	put(entries: Iterable<Entry>, options?: CallOptions): Promise<void>
+	/** All entries, or the one of a name. */
+	read(name?: string, options?: CallOptions): Promise<Entry[]>
+	/** Succeeds when it is gone. */
+	drop(options?: CallOptions): Promise<void>
+}
+
+export function openCheckpoint(sink: SnapshotSink, path: string): Checkpoint {
+	return {
+		path,
+		create: (options) => sink.createTable(path, CHECKPOINT_SCHEME, options),
+		async put(entries, options) {
+			const writer = await sink.openWriter(path, CHECKPOINT_SCHEMA, options)
+			try {
+				for (const chunk of chunksOf(entries)) await writer.write(chunk)
+				await writer.finish()
+			} catch (error) {
+				writer.abort(error)
+				throw error
+			}
+		},
+		async read(name, options) {
+			const entries: Entry[] = []
+			const range = name === undefined ? {} : only(name)
+			for await (const chunk of sink.read(path, CHECKPOINT_SCHEMA, range, options)) entries.push(...entriesOf(chunk))
+			return entries
+		},
+		drop: (options) => sink.dropTable(path, options),
+	}
+}
+
+function only(name: string): KeyRange {
+	const value = { kind: 'bytes', bytes: Buffer.from(name) } as const
+	const bound = {
+		key: lengthDelimited(TAG_ITEMS, valueFromText([{ name: 'text_value', value }])),
+		inclusive: true,
+	}
+	return { from: bound, to: bound }
+}
