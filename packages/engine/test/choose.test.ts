@@ -86,6 +86,8 @@ test('a plan takes tables, empty directories and every directory above them, and
 	expect(one.tables.map((table) => table.path)).toEqual(['a/b/t'])
 	expect(one.directories.map((directory) => directory.path)).toEqual(['a', 'a/b'])
 	expect(one.notes).toEqual([])
+	const whole = planBackup(TREE, createSelection({ include: ['/local'] }, '/local'), ALL)
+	expect(whole.tables).toEqual(all.tables)
 	const absolute = planBackup(TREE, createSelection({ paths: ['/local/a'], exclude: ['/local/a/b'] }, '/local'), ALL)
 	expect(absolute.tables).toEqual([])
 	expect(absolute.directories.map((directory) => directory.path)).toEqual(['a', 'a/empty'])
@@ -99,11 +101,17 @@ test('every path that is asked for and is not there is named, before anything ha
 	expect(codeOf(() => createSelection({ paths: ['a/../b'] }, '/local'))).toBe('CONFIG_INVALID')
 })
 
-test('patterns that leave nothing are an error, one of several that matches nothing a warning', () => {
-	expect(codeOf(() => planBackup(TREE, createSelection({ include: ['nope'] }, '/local'), ALL))).toBe('CONFIG_INVALID')
+test('patterns that leave nothing are an error, and so is each that includes nothing; one that excludes nothing is a warning', () => {
+	const wanted = createSelection({ include: ['z', 'nope', 'A'] }, '/local')
+	expect(() => planBackup(TREE, wanted, ALL)).toThrow('nothing in the database matches nope, A')
+	expect(codeOf(() => planBackup(TREE, wanted, ALL))).toBe('PATH_NOT_FOUND')
+	expect(planBackup(TREE, wanted, ALL, undefined, true).warnings).toEqual([
+		'the pattern nope matches nothing any more',
+		'the pattern A matches nothing any more',
+	])
 	expect(codeOf(() => planBackup(TREE, createSelection({ exclude: ['**'] }, '/local'), ALL))).toBe('CONFIG_INVALID')
-	expect(planBackup(TREE, createSelection({ include: ['z', 'nope'] }, '/local'), ALL).warnings).toEqual([
-		'the pattern nope matches nothing in the database',
+	expect(planBackup(TREE, createSelection({ exclude: ['z', 'nope'] }, '/local'), ALL).warnings).toEqual([
+		'the pattern nope excludes nothing: nothing in the database matches it',
 	])
 	expect(planBackup([], createSelection({}, '/local'), ALL).warnings).toHaveLength(1)
 })

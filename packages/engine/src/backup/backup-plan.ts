@@ -9,7 +9,7 @@ import {
 
 import { type KindFilter, kindName } from '../choose/kind-filter.ts'
 import { ancestorsOf, comparePaths } from '../choose/object-path.ts'
-import type { Selection } from '../choose/selection.ts'
+import { assertIncluded, type Selection, unusedExcludes } from '../choose/selection.ts'
 
 /** An object that a backup leaves out, and why; it stands in the manifest, so that nobody finds out on the day of the restore. */
 export interface Note {
@@ -48,26 +48,28 @@ const REASONS: Partial<Record<ObjectKind, string>> = {
 
 /**
  * Chooses what to back up from everything that is there. Errors: `PATH_NOT_FOUND` naming every path that was asked for and is
- * not there; `CONFIG_INVALID` when patterns leave nothing, because a backup of nothing would be believed to be one.
+ * not there, and every pattern that includes nothing; `CONFIG_INVALID` when patterns leave nothing, because a backup of nothing would be believed to be one.
  */
 export function planBackup(
 	objects: readonly SourceObject[],
 	selection: Selection,
 	kinds: KindFilter,
 	root?: SourceObject,
+	/** The choice is that of a parent: what it had and is gone was dropped. */
+	isInherited = false,
 ): BackupPlan {
 	const chosen = objects.filter(
 		(object) => selection.takes(object.path) && (kinds.takes(kindName(object.kind)) || !isKnown(object)),
 	)
-	const unused = selection.unused()
 	const known = new Set(objects.map((object) => object.path))
-	const missing = unused.paths.filter((path) => !known.has(path))
+	const missing = selection.unused().paths.filter((path) => !known.has(path))
 	if (missing.length > 0) {
 		throw new BackupError('PATH_NOT_FOUND', `not in the database: ${missing.join(', ')}`, {
 			advice: 'paths are relative to the database; check the names, which are case-sensitive',
 		})
 	}
 
+	if (!isInherited) assertIncluded(selection, 'the database')
 	const tables = chosen.filter((object) => isTable(object))
 	const needed = new Set(chosen.filter((object) => object.kind === 'directory').map((object) => object.path))
 	for (const object of chosen) for (const path of ancestorsOf(object.path)) needed.add(path)
@@ -95,7 +97,7 @@ export function planBackup(
 			.map(planned)
 			.toSorted(byPath),
 		notes: others.map(noteOf).toSorted(byPath),
-		warnings: warningsOf(unused.patterns, objects.length),
+		warnings: warningsOf(selection, objects.length),
 	}
 }
 
@@ -103,8 +105,9 @@ function isTable({ kind }: SourceObject): boolean {
 	return kind === 'row-table' || kind === 'column-table'
 }
 
-function warningsOf(unusedPatterns: readonly string[], found: number): string[] {
-	const warnings = unusedPatterns.map((pattern) => `the pattern ${pattern} matches nothing in the database`)
+function warningsOf(selection: Selection, found: number): string[] {
+	const gone = selection.unused().include.map((pattern) => `the pattern ${pattern} matches nothing any more`)
+	const warnings = [...gone, ...unusedExcludes(selection, 'the database')]
 	if (found === 0) warnings.push('the database is empty: the backup will hold nothing')
 	return warnings
 }

@@ -105,7 +105,10 @@ function requestOf(
 }
 
 export async function makePlan(
-	options: Pick<BackupOptions, 'source' | 'paths' | 'include' | 'exclude' | 'kinds' | 'excludeKinds' | 'signal'>,
+	options: Pick<
+		BackupOptions,
+		'source' | 'paths' | 'include' | 'exclude' | 'kinds' | 'excludeKinds' | 'parent' | 'signal'
+	>,
 	reporter: Reporter,
 ): Promise<BackupPlan> {
 	const { source, signal } = options
@@ -116,7 +119,7 @@ export async function makePlan(
 	try {
 		const objects = await collect(source.list({ signal }))
 		throwIfInterrupted(signal, 'listing the database')
-		const plan = planBackup(objects, selection, kinds, await source.root({ signal }))
+		const plan = planBackup(objects, selection, kinds, await source.root({ signal }), options.parent !== undefined)
 		for (const warning of plan.warnings) reporter.warn(warning)
 		for (const note of plan.notes) reporter.warn(`not in the backup: ${note.reason}`, note.path)
 		return plan

@@ -1,3 +1,5 @@
+import { BackupError } from '@ydbackup/core'
+
 import { compileGlob, type PathPattern } from './glob.ts'
 import { isWithin, relativePath } from './object-path.ts'
 
@@ -15,7 +17,7 @@ export interface Selection {
 	readonly isEverything: boolean
 	takes(path: string): boolean
 	/** Patterns and paths that matched nothing of all that was asked about. */
-	unused(): { readonly paths: string[]; readonly patterns: string[] }
+	unused(): { readonly paths: string[]; readonly include: string[]; readonly exclude: string[] }
 }
 
 export function createSelection(options: SelectionOptions, database: string): Selection {
@@ -46,14 +48,36 @@ export function createSelection(options: SelectionOptions, database: string): Se
 			return !anyOf(exclude, path) && isIncluded
 		},
 		unused() {
+			const unusedOf = (patterns: readonly PathPattern[]): string[] =>
+				patterns.filter((pattern) => !used.has(pattern)).map(({ source }) => source)
 			return {
 				paths: paths.filter((path) => path !== '' && !usedPaths.has(path)),
-				patterns: [...include, ...exclude].filter((pattern) => !used.has(pattern)).map((pattern) => pattern.source),
+				include: unusedOf(include),
+				exclude: unusedOf(exclude),
 			}
 		},
 	}
 }
 
+const LITERAL =
+	'* and ** and ? are the only wildcards, names are case-sensitive, and a pattern is matched from the database down: **/name finds a name anywhere'
+
+/** Somebody asked for it and would believe to have it. Errors: `PATH_NOT_FOUND` naming every pattern that chose nothing. */
+export function assertIncluded(selection: Selection, where: string): void {
+	const { include } = selection.unused()
+	if (include.length === 0) return
+	throw new BackupError(
+		'PATH_NOT_FOUND',
+		`nothing in ${where} matches ${include.map((pattern) => pattern || "''").join(', ')}`,
+		{ advice: LITERAL },
+	)
+}
+
+export const unusedExcludes = (selection: Selection, where: string): string[] =>
+	selection.unused().exclude.map((pattern) => `the pattern ${pattern} excludes nothing: nothing in ${where} matches it`)
+
 function relativeGlob(glob: string, database: string): string {
-	return glob.startsWith('/') ? relativePath(glob, database, 'pattern') : glob
+	if (!glob.startsWith('/')) return glob
+	const relative = relativePath(glob, database, 'pattern')
+	return relative === '' ? '**' : relative
 }

@@ -4,7 +4,7 @@ import { isDefined, isTable, type ManifestObject } from '@ydbackup/format'
 import { type KindFilter, kindName } from '../choose/kind-filter.ts'
 import { ancestorsOf, comparePaths, isObjectPath } from '../choose/object-path.ts'
 import type { PathMapping } from '../choose/path-mapping.ts'
-import type { Selection } from '../choose/selection.ts'
+import { assertIncluded, type Selection, unusedExcludes } from '../choose/selection.ts'
 
 /** An object of the backup and the place where it goes; both relative to their databases. */
 export interface RestoreItem {
@@ -61,13 +61,13 @@ export function chooseRestore(
 		})
 	}
 	assertTargets([...directories, ...tables, ...defined])
-	const { patterns } = selection.unused()
+	if (items.length > 0) assertIncluded(selection, title)
 	return {
 		tables: tables.map(itemOf).toSorted(byTarget),
 		objects: defined.map((item) => ({ ...itemOf(item), kind: item.kind })).toSorted(byTarget),
 		changefeeds: kinds.takes('changefeed'),
 		directories: directories.map(itemOf).toSorted(byTarget),
-		warnings: patterns.map((pattern) => `the pattern ${pattern} matches nothing in the backup`),
+		warnings: unusedExcludes(selection, title),
 	}
 }
 
