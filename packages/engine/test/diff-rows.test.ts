@@ -5,11 +5,13 @@ import {
 	concatBytes,
 	createKeyReader,
 	lengthDelimited,
+	RowHash,
 	TAG_ITEMS,
 	valueFromText,
 } from '@ydbackup/rows'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Balance, type RowTotals } from '../src/changes/balance.ts'
 import { diffRows } from '../src/changes/diff-rows.ts'
 
 type Values = Readonly<Record<string, string>>
@@ -133,6 +135,26 @@ test('so it does when columns were added, dropped, moved and given another type'
 		fc.asyncProperty(rowsOf(doubles), rowsOf(numbers), size, size, async (before, after, one, other) => {
 			const changes = await changesOf(before, after, ALTERED, [one, other])
 			expect(apply(before, changes, ALTERED)).toEqual(spelt(after, ALTERED))
+		}),
+	)
+})
+
+test('a comparison balances, and does not when a row of the old ones was not compared', async () => {
+	const totals = async (rows: Rows): Promise<RowTotals> => {
+		const hash = new RowHash(BEFORE)
+		for await (const chunk of chunks(BEFORE, rows, 1000)) hash.add(chunk)
+		return { rows: hash.rows, rowHash: hash.digest() }
+	}
+	await fc.assert(
+		fc.asyncProperty(rowsOf(doubles), rowsOf(doubles), size, size, async (before, after, one, other) => {
+			const balance = new Balance(BEFORE)
+			const old = { schema: BEFORE, chunks: chunks(BEFORE, before, one) }
+			const now = { schema: BEFORE, chunks: chunks(BEFORE, after, other) }
+			for await (const _ of diffRows('t', old, now, balance)) continue
+			expect(balance.isEven(await totals(before), await totals(after))).toBe(true)
+			const more = new Map([...before, [99, { name: 'text_value: "lost"' }]])
+			expect(balance.isEven(await totals(more), await totals(after))).toBe(false)
+			expect(balance.isEven(await totals(before), await totals(new Map([...after, [99, {}]])))).toBe(false)
 		}),
 	)
 })

@@ -1,5 +1,5 @@
 import { type Change, isBackupError, type RowChunk, type TableSchema, type YdbType } from '@ydbackup/core'
-import { parseProtoText } from '@ydbackup/format'
+import { changes as changeFormat, parseProtoText } from '@ydbackup/format'
 import {
 	chunkFromFrames,
 	concatBytes,
@@ -12,7 +12,7 @@ import {
 } from '@ydbackup/rows'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rowsAtLink } from '../src/changes/rows-at-link.ts'
+import { type LinkOfTable, rowsAtLink } from '../src/changes/rows-at-link.ts'
 
 const NULL = 'null_flag_value: NULL_VALUE'
 const optional = (name: 'Utf8' | 'Int64'): YdbType => ({ kind: 'optional', item: { kind: 'primitive', name } })
@@ -75,7 +75,25 @@ interface Step {
 	readonly changes: ReadonlyMap<number, { readonly op: 'upsert' | 'replace' | 'erase'; readonly values: Values }>
 }
 
-async function* batches({ changes }: Step, size: number): AsyncGenerator<readonly Change[]> {
+/** Changes as rows of a change table, so many in a chunk. */
+function linkOf(schema: TableSchema, all: readonly Change[], size: number, onEnd = (): void => {}): LinkOfTable {
+	const table = changeFormat.changeTableSchema(schema)
+	const map = changeFormat.freshColumnMap(table)
+	const write = changeFormat.createChangeWriter(table, map)
+	async function* tableChunks(): AsyncGenerator<RowChunk> {
+		try {
+			for (let at = 0; at < all.length; at += size) {
+				const frames = all.slice(at, at + size).map(write)
+				yield chunkFromFrames(concatBytes(frames), frames.length, createKeyReader(table))
+			}
+		} finally {
+			onEnd()
+		}
+	}
+	return { schema, changes: { chunks: tableChunks(), reader: changeFormat.createChangeReader('t', table, map) } }
+}
+
+function stepLink({ columns, changes }: Step, size: number): LinkOfTable {
 	const all = [...changes]
 		.toSorted(([a], [b]) => a - b)
 		.map(([id, { op, values }]): Change =>
@@ -83,7 +101,7 @@ async function* batches({ changes }: Step, size: number): AsyncGenerator<readonl
 				? { op, key: key(id) }
 				: { op, key: key(id), columns: Object.entries(values).map(([name, text]) => ({ name, value: cell(text) })) },
 		)
-	for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size)
+	return linkOf(schemaOf(columns), all, size)
 }
 
 /** The truth: what a database would hold after each step. */
@@ -145,7 +163,7 @@ test('rows at a link are those that the database had then, whatever changed in r
 			async (base, steps, sizes) => {
 				const last = schemaOf(steps.at(-1)?.columns ?? base.columns)
 				const full = { schema: schemaOf(base.columns), chunks: chunks(schemaOf(base.columns), base.rows, sizes.rows) }
-				const links = steps.map((each) => ({ schema: schemaOf(each.columns), changes: batches(each, sizes.changes) }))
+				const links = steps.map((each) => stepLink(each, sizes.changes))
 				const found = await lines(rowsAtLink('t', full, links, last))
 				const truth = replay(base.rows, base.columns, steps)
 				expect(found).toEqual(await lines(chunks(last, truth, 1000)))
@@ -165,7 +183,7 @@ test('a table that joined the chain later has the rows of its links alone', asyn
 			[4, { op: 'erase', values: {} }],
 		]),
 	}
-	const links = (...steps: Step[]) => steps.map((each) => ({ schema: schemaOf(columns), changes: batches(each, 9) }))
+	const links = (...steps: Step[]) => steps.map((each) => stepLink(each, 9))
 	const rowsOf = (...steps: Step[]): Promise<string[]> =>
 		lines(rowsAtLink('t', undefined, links(...steps), schemaOf(columns)))
 	expect(await rowsOf(added)).toHaveLength(1)
@@ -185,12 +203,7 @@ test('chunks that no change touches pass as they are', async () => {
 	}
 	const changes: Step = { columns, changes: new Map([[55, { op: 'upsert', values: { a: NULL } }]]) }
 	const found: RowChunk[] = []
-	for await (const chunk of rowsAtLink(
-		't',
-		{ schema, chunks: watched() },
-		[{ schema, changes: batches(changes, 1) }],
-		schema,
-	))
+	for await (const chunk of rowsAtLink('t', { schema, chunks: watched() }, [stepLink(changes, 1)], schema))
 		found.push(chunk)
 	expect(found.filter((chunk) => given.includes(chunk))).toHaveLength(9)
 	expect(found.reduce((sum, { rows: count }) => sum + count, 0)).toBe(100)
@@ -205,12 +218,8 @@ test('a row without a value that it must have says that a change is missing', as
 		],
 		primaryKey: ['id', 'k2'],
 	}
-	async function* changes(): AsyncGenerator<readonly Change[]> {
-		yield [{ op: 'upsert', key: key(1), columns: [] }]
-	}
-	const error: unknown = await lines(rowsAtLink('t', undefined, [{ schema: must, changes: changes() }], must)).catch(
-		(thrown: unknown) => thrown,
-	)
+	const links = [linkOf(must, [{ op: 'upsert', key: key(1), columns: [] }], 1)]
+	const error: unknown = await lines(rowsAtLink('t', undefined, links, must)).catch((thrown: unknown) => thrown)
 	expect(isBackupError(error, 'CHAIN_BROKEN') && error.reason).toBe('gap')
 })
 
@@ -218,19 +227,19 @@ test('changes and rows out of order are refused, and all streams are closed when
 	const columns = { a: 'Utf8' } as const
 	const schema = schemaOf(columns)
 	let closed = 0
-	async function* changes(...ids: number[]): AsyncGenerator<readonly Change[]> {
-		try {
-			for (const id of ids) yield [{ op: 'erase', key: key(id) }]
-		} finally {
-			closed++
-		}
-	}
-	await expect(lines(rowsAtLink('t', undefined, [{ schema, changes: changes(2, 1) }], schema))).rejects.toMatchObject({
+	const erases = (...ids: number[]): LinkOfTable =>
+		linkOf(
+			schema,
+			ids.map((id) => ({ op: 'erase', key: key(id) })),
+			1,
+			() => closed++,
+		)
+	await expect(lines(rowsAtLink('t', undefined, [erases(2, 1)], schema))).rejects.toMatchObject({
 		code: 'ROWS_OUT_OF_ORDER',
 	})
 	const rows = new Map(Array.from({ length: 100 }, (_, id) => [id, {}] as const))
 	const full = { schema, chunks: chunks(schema, rows, 10) }
-	const links = [changes(1, 5), changes(90)].map((each) => ({ schema, changes: each }))
+	const links = [erases(1, 5), erases(90)]
 	for await (const _ of rowsAtLink('t', full, links, schema)) break
 	expect(closed).toBe(3)
 })

@@ -34,22 +34,21 @@ export class RowHash {
 		return this.#rows
 	}
 
-	/** Adds every row of a chunk. */
-	add(chunk: { readonly bytes: Uint8Array }): void {
+	/** Adds every row of a chunk, or those that lie in bytes[start, end). */
+	add(chunk: { readonly bytes: Uint8Array }, start: number = 0, end: number = chunk.bytes.length): void {
 		const b = chunk.bytes
 		const view = new DataView(b.buffer, b.byteOffset, b.byteLength)
-		const end = b.length
-		let p = 0
+		let p = start
 		while (p < end) {
 			if (b[p] !== TAG_ITEMS) throw malformed('something else than a row lies between rows')
 			const length = readVarint(b, p + 1, end)
-			const start = after
-			p = start + length
+			const payload = after
+			p = payload + length
 			if (p > end) throw malformed('the last row is cut off')
-			if (this.#isCanonical(b, start, p)) {
-				mixRow(view, start, p, this.#sum)
+			if (this.#isCanonical(b, payload, p)) {
+				mixRow(view, payload, p, this.#sum)
 			} else {
-				const row = canonicalRow(b, start, p, this.#shapes)
+				const row = canonicalRow(b, payload, p, this.#shapes)
 				mixRow(new DataView(row.buffer), 0, row.length, this.#sum)
 			}
 			this.#rows++

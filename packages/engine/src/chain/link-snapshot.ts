@@ -15,16 +15,11 @@ import {
 import { changes as changeFormat, type ManifestNote, printProtoText, type StoredLink } from '@ydbackup/format'
 import { chunkFromFrames, concatBytes, createKeyReader, keyColumns, RowHash, typeToText } from '@ydbackup/rows'
 
-import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
+import { Balance, type RowTotals } from '../changes/balance.ts'
+import { diffRows, type OrderedRows, sameColumns } from '../changes/diff-rows.ts'
 import { openScheme } from '../part/contents.ts'
 import type { ChainTable, OpenedChain } from './open-chain.ts'
 import { readChainTable } from './read-chain-table.ts'
-
-/** Rows of a table at the end of a link. */
-export interface TableState {
-	readonly rows: number
-	readonly rowHash: string
-}
 
 /** A snapshot whose tables hold what changed since a backup, and what is known of the tables themselves. */
 export interface LinkSnapshot extends Snapshot {
@@ -32,7 +27,7 @@ export interface LinkSnapshot extends Snapshot {
 	 * Known when the table's changes have been read to their end; undefined when the source knows changes alone. Errors: `INTERNAL`
 	 * before that.
 	 */
-	stateOf(path: string): TableState | undefined
+	stateOf(path: string): RowTotals | undefined
 	/** What the link must remember of the table; undefined for {@link indexChanges}. */
 	linkOf(path: string): StoredLink | undefined
 	/** The rows of the table itself as the server counts them. Absent when the server counts the changes: then `countRows` does it. */
@@ -58,7 +53,7 @@ export function linkSnapshot(
 ): LinkSnapshot {
 	const originals = new Map(snapshot.tables.map((table) => [table.path, table]))
 	const before = new Map(parent.tables.map((table) => [table.stored.path, table]))
-	const states = new Map<string, TableState>()
+	const states = new Map<string, RowTotals>()
 
 	/** The table that the changes are against; undefined for one that is new, also under an old name with another key. */
 	function parentOf(table: SnapshotTable): ChainTable | undefined {
@@ -78,14 +73,19 @@ export function linkSnapshot(
 		states.set(original.path, { rows: hash.rows, rowHash: hash.digest() })
 	}
 
+	/** `onlyStored`: see {@link readChainTable}. */
 	function rowsBefore(
 		table: ChainTable | undefined,
 		schema: TableSchema,
+		onlyStored: boolean,
 		signal: AbortSignal | undefined,
 	): OrderedRows {
 		if (table === undefined) return { schema, chunks: nothing() }
 		const meter = { openPart: () => ({ add: touch, takeBack() {} }) }
-		return { schema: openScheme(table.stored).schema, chunks: readChainTable({ storage, table, meter, signal }) }
+		return {
+			schema: openScheme(table.stored).schema,
+			chunks: readChainTable({ storage, table, meter, onlyStored, signal }),
+		}
 	}
 
 	function original(path: string): SnapshotTable {
@@ -105,15 +105,24 @@ export function linkSnapshot(
 		}),
 		async *read(table: SnapshotTable, _range: KeyRange, options: ReadRowsOptions = {}) {
 			const now = original(table.path)
-			const past = rowsBefore(parentOf(now), now.schema, options.signal)
+			const parentTable = parentOf(now)
+			const totals = parentTable && totalsOf(parentTable, now.schema)
+			const balance = totals && new Balance(now.schema)
+			const past = rowsBefore(parentTable, now.schema, balance !== undefined, options.signal)
 			const write = changeFormat.createChangeWriter(table.schema, changeFormat.freshColumnMap(table.schema))
 			const keys = createKeyReader(table.schema)
 			states.delete(now.path)
 			const next = { schema: now.schema, chunks: rowsNow(now, options) }
-			for await (const batch of diffRows(now.path, past, next)) {
+			for await (const batch of diffRows(now.path, past, next, balance)) {
 				const frames = batch.map((change: Change) => write(change))
 				yield chunkFromFrames(concatBytes(frames), frames.length, keys)
 			}
+			if (totals === undefined || balance!.isEven(totals, states.get(now.path)!)) return
+			throw new BackupError(
+				'CHAIN_BROKEN',
+				`${now.path}: the rows that were read of the backup before are not those that it counted and hashed`,
+				{ reason: 'gap', advice: 'take a full backup, and report this: each of the files is whole' },
+			)
 		},
 		// The server knows the table's rows, not its changes.
 		countRows: () => Promise.reject(new BackupError('INTERNAL', 'changes cannot be counted by the server')),
@@ -142,6 +151,12 @@ function sameKey(a: TableSchema, b: TableSchema): boolean {
 			.map((index) => `${schema.columns[index]!.name} ${spellType(schema.columns[index]!.type)}`)
 			.join(', ')
 	return spell(a) === spell(b)
+}
+
+/** All rows of the table as its last backup counted and hashed them; undefined when it did not, or when its rows have other columns now. */
+function totalsOf({ stored }: ChainTable, schema: TableSchema): RowTotals | undefined {
+	const { rows, rowHash } = stored
+	return rowHash !== undefined && sameColumns(openScheme(stored).schema, schema) ? { rows, rowHash } : undefined
 }
 
 /** A `CreateTableRequest` of columns and key alone. */

@@ -2,6 +2,7 @@ import {
 	BackupError,
 	type Change,
 	type ChangedColumn,
+	type KeyBytes,
 	type RowChunk,
 	spellType,
 	type TableSchema,
@@ -9,14 +10,18 @@ import {
 import {
 	canonicalValue,
 	cellShape,
+	type CellShape,
 	createKeyComparator,
+	createKeyReader,
 	keyColumns,
+	type KeyReader,
 	keyTypes,
 	readVarint,
 	TAG_ITEMS,
 	varintEnd,
 } from '@ydbackup/rows'
-import { openRows, type RowCursor } from './row-cursor.ts'
+import type { Balance } from './balance.ts'
+import { RowCursor } from './row-cursor.ts'
 
 /** Rows of one table in key order, and what is needed to read them. */
 export interface OrderedRows {
@@ -31,7 +36,7 @@ const NULL_VALUE = Uint8Array.of(0x50, 0)
  * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 512 changes: new rows as
  * `replace`, rows that are gone as `erase`, others as `upsert` of the columns that differ. Both sides are read once, side by side,
  * in bounded memory. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
- * it is not NULL; one that was dropped is not spoken of.
+ * it is not NULL; one that was dropped is not spoken of. `balance` is told of all rows that are not the same bytes on both sides.
  *
  * Errors: `CHAIN_BROKEN` (`schema-changed`) when the key is another one; `ROWS_OUT_OF_ORDER` when a side does not rise.
  */
@@ -39,47 +44,51 @@ export async function* diffRows(
 	path: string,
 	before: OrderedRows,
 	after: OrderedRows,
+	balance?: Balance,
 ): AsyncGenerator<readonly Change[]> {
 	checkKeys(path, before.schema, after.schema)
 	const compare = createKeyComparator(keyTypes(after.schema))
+	const oldKeys = createKeyReader(before.schema)
+	const nowKeys = createKeyReader(after.schema)
 	const readChange = columnsThatDiffer(before.schema, after.schema)
 	const isSameShape = sameColumns(before.schema, after.schema)
-	await using old = openRows(before.schema, before.chunks)
-	await using now = openRows(after.schema, after.chunks)
+	await using old = new RowCursor(before.chunks)
+	await using now = new RowCursor(after.chunks)
 	let batch: Change[] = []
 
-	async function step(cursor: RowCursor): Promise<boolean> {
-		const last = cursor.end > 0 ? cursor.key() : undefined
-		const found = await cursor.next()
-		if (found && last !== undefined && compare(last, cursor.key()) >= 0) {
+	/** The key of the row, which must stand behind the one before. */
+	function keyOf({ bytes, start, end, lastBytes, lastStart, lastEnd }: RowCursor, keys: KeyReader): KeyBytes {
+		const key = keys.read(bytes, start, end)
+		if (lastEnd > 0 && compare(keys.read(lastBytes, lastStart, lastEnd), key) >= 0) {
 			throw new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
 		}
-		return found
+		return key
 	}
 
-	let hasOld = await step(old)
-	let hasNow = await step(now)
+	let hasOld = await old.load()
+	let hasNow = await now.load()
 	while (hasOld || hasNow) {
-		if (isSameShape && hasOld && hasNow && sameBytes(old, now)) {
-			hasOld = await step(old)
-			hasNow = await step(now)
-			continue
+		let order = 0
+		const same = isSameShape && hasOld && hasNow ? sameBytes(old, now) : 0
+		if (same === 0 || !old.pass(same) || !now.pass(same)) {
+			const key = hasNow ? keyOf(now, nowKeys) : undefined
+			const oldKey = hasOld ? keyOf(old, oldKeys) : undefined
+			order = oldKey === undefined ? 1 : key === undefined ? -1 : compare(oldKey, key)
+			if (order <= 0) balance?.went(old.bytes, old.frame, old.end)
+			if (order >= 0) balance?.came(now.bytes, now.frame, now.end)
+			if (order < 0) batch.push({ op: 'erase', key: oldKey! })
+			else {
+				const columns = readChange(order === 0 ? old : undefined, now)
+				if (order > 0) batch.push({ op: 'replace', key: key!, columns })
+				else if (columns.length > 0) batch.push({ op: 'upsert', key: key!, columns })
+			}
+			if (batch.length === BATCH) {
+				yield batch
+				batch = []
+			}
 		}
-		const order = !hasOld ? 1 : !hasNow ? -1 : compare(old.key(), now.key())
-		if (order < 0) {
-			batch.push({ op: 'erase', key: old.key() })
-			hasOld = await step(old)
-		} else {
-			const columns = readChange(order === 0 ? old : undefined, now)
-			if (order > 0) batch.push({ op: 'replace', key: now.key(), columns })
-			else if (columns.length > 0) batch.push({ op: 'upsert', key: now.key(), columns })
-			hasNow = await step(now)
-			if (order === 0) hasOld = await step(old)
-		}
-		if (batch.length >= BATCH) {
-			yield batch
-			batch = []
-		}
+		if (order <= 0 && !old.next()) hasOld = await old.load()
+		if (order >= 0 && !now.next()) hasNow = await now.load()
 	}
 	if (batch.length > 0) yield batch
 }
@@ -96,7 +105,8 @@ function checkKeys(path: string, before: TableSchema, after: TableSchema): void 
 	})
 }
 
-function sameColumns(before: TableSchema, after: TableSchema): boolean {
+/** Whether both have the same columns in the same order. */
+export function sameColumns(before: TableSchema, after: TableSchema): boolean {
 	return (
 		before.columns.length === after.columns.length &&
 		before.columns.every(({ name, type }, index) => {
@@ -106,12 +116,30 @@ function sameColumns(before: TableSchema, after: TableSchema): boolean {
 	)
 }
 
-/** Equal bytes are equal rows. Other bytes may be equal rows in another spelling: the slow way finds out. */
-function sameBytes(a: RowCursor, b: RowCursor): boolean {
-	return (
-		a.end - a.start === b.end - b.start &&
-		Buffer.compare(a.bytes.subarray(a.start, a.end), b.bytes.subarray(b.start, b.end)) === 0
-	)
+const FIRST_LOOK = 64
+
+/**
+ * How many bytes from their rows on the chunks have in common. Equal bytes are equal rows; other bytes may be equal rows in another
+ * spelling: the slow way finds out. Looks at twice as much at a time, as long as it is the same.
+ */
+function sameBytes(a: RowCursor, b: RowCursor): number {
+	const most = Math.min(a.bytes.length - a.frame, b.bytes.length - b.frame)
+	let same = 0
+	let look = FIRST_LOOK
+	let isGrowing = true
+	while (same < most) {
+		const p = a.frame + same
+		const q = b.frame + same
+		const length = Math.min(look, most - same)
+		if (a.bytes.compare(b.bytes, q, q + length, p, p + length) === 0) same += length
+		else if (length <= FIRST_LOOK) {
+			let at = 0
+			while (a.bytes[p + at] === b.bytes[q + at]) at++
+			return same + at
+		} else isGrowing = false
+		look = isGrowing ? look * 2 : Math.max(FIRST_LOOK, look >> 1)
+	}
+	return same
 }
 
 /** Values of columns that are not of the key: those that differ from the old row, or all when there is none. */
@@ -124,14 +152,17 @@ function columnsThatDiffer(
 	const columns = after.columns.flatMap(({ name, type }, at) =>
 		keys.has(at) ? [] : [{ name, at, oldAt: oldIndex.get(`${name} ${spellType(type)}`), shape: cellShape(type, name) }],
 	)
+	const cells = new Cells(after.columns.length)
+	const oldCells = new Cells(before.columns.length)
 	return (old, now) => {
-		const cells = cellsOf(now, after.columns.length)
-		const oldCells = old && cellsOf(old, before.columns.length)
+		cells.open(now)
+		if (old !== undefined) oldCells.open(old)
 		const found: ChangedColumn[] = []
 		for (const { name, at, oldAt, shape } of columns) {
-			const value = valueOf(now, cells[at]!, shape)
-			if (oldCells !== undefined) {
-				const was = oldAt === undefined ? NULL_VALUE : valueOf(old!, oldCells[oldAt]!, shape)
+			if (old !== undefined && oldAt !== undefined && cells.sameBytes(at, oldCells, oldAt)) continue
+			const value = cells.value(at, shape)
+			if (old !== undefined) {
+				const was = oldAt === undefined ? NULL_VALUE : oldCells.value(oldAt, shape)
 				if (Buffer.compare(was, value) === 0) continue
 			}
 			found.push({ name, value })
@@ -140,23 +171,44 @@ function columnsThatDiffer(
 	}
 }
 
-type Cell = readonly [start: number, end: number]
+/** Where the cells of a row lie. */
+class Cells {
+	readonly #starts: Int32Array
+	readonly #ends: Int32Array
+	#bytes: Buffer = Buffer.alloc(0)
 
-/** In a copy of its own: a change may be kept longer than the chunk. */
-function valueOf({ bytes }: RowCursor, [start, end]: Cell, shape: ReturnType<typeof cellShape>): Uint8Array {
-	return Uint8Array.from(canonicalValue(bytes, start, end, shape))
-}
+	constructor(columns: number) {
+		this.#starts = new Int32Array(columns)
+		this.#ends = new Int32Array(columns)
+	}
 
-function cellsOf({ bytes, start, end }: RowCursor, columns: number): Cell[] {
-	const cells: Cell[] = []
-	for (let p = start; p < end;) {
-		if (bytes[p] !== TAG_ITEMS) throw new BackupError('FORMAT_INVALID', 'a row holds something else than cells')
-		const length = readVarint(bytes, p + 1, end)
-		p = varintEnd + length
-		cells.push([p - length, p])
+	open({ bytes, start, end }: RowCursor): void {
+		const columns = this.#starts.length
+		let cell = 0
+		for (let p = start; p < end; cell++) {
+			if (bytes[p] !== TAG_ITEMS) throw new BackupError('FORMAT_INVALID', 'a row holds something else than cells')
+			const length = readVarint(bytes, p + 1, end)
+			p = varintEnd + length
+			this.#starts[cell] = p - length
+			this.#ends[cell] = p
+		}
+		if (cell !== columns) {
+			throw new BackupError('FORMAT_INVALID', `a row has ${cell} cells where ${columns} were expected`)
+		}
+		this.#bytes = bytes
 	}
-	if (cells.length !== columns) {
-		throw new BackupError('FORMAT_INVALID', `a row has ${cells.length} cells where ${columns} were expected`)
+
+	sameBytes(at: number, other: Cells, otherAt: number): boolean {
+		const start = this.#starts[at]!
+		const end = this.#ends[at]!
+		const from = other.#starts[otherAt]!
+		if (other.#ends[otherAt]! - from !== end - start) return false
+		for (let p = start; p < end; p++) if (this.#bytes[p] !== other.#bytes[from + p - start]) return false
+		return true
 	}
-	return cells
+
+	/** In its one spelling, and in memory of its own: a change may be kept longer than the chunk. */
+	value(at: number, shape: CellShape): Uint8Array {
+		return canonicalValue(this.#bytes, this.#starts[at]!, this.#ends[at]!, shape)
+	}
 }

@@ -1,58 +1,78 @@
-import { BackupError, type KeyBytes, type RowChunk, type TableSchema } from '@ydbackup/core'
-import { createKeyReader, readVarint, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
+import { BackupError, type RowChunk } from '@ydbackup/core'
+import { readVarint, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
 
-/** The rows of a stream of chunks, one at a time, as places in bytes: nothing is copied but keys that are asked for. */
-export interface RowCursor extends AsyncDisposable {
-	/** Goes to the next row; false behind the last one. */
-	next(): Promise<boolean>
-	readonly bytes: Uint8Array
-	/** Payload of the row in {@link bytes}. */
-	readonly start: number
-	readonly end: number
-	/** The key of the row, read once per row. */
-	key(): KeyBytes
-}
+/** The rows of a stream of chunks, one at a time, as places in bytes: nothing is copied, and nothing waits but for the next chunk. */
+export class RowCursor implements AsyncDisposable {
+	readonly #chunks: AsyncIterator<RowChunk>
+	bytes: Buffer = Buffer.alloc(0)
+	/** Where the row's tag lies, its payload, and where that ends. */
+	frame = 0
+	start = 0
+	end = 0
+	/** The payload of the row before, perhaps in another chunk; `lastEnd` is 0 at the first one. */
+	lastBytes: Buffer = this.bytes
+	lastStart = 0
+	lastEnd = 0
 
-export function openRows(schema: TableSchema, chunks: AsyncIterable<RowChunk>): RowCursor {
-	const keys = createKeyReader(schema)
-	const iterator = chunks[Symbol.asyncIterator]()
-	let bytes: Uint8Array = new Uint8Array()
-	let start = 0
-	let end = 0
-	let key: KeyBytes | undefined
+	constructor(chunks: AsyncIterable<RowChunk>) {
+		this.#chunks = chunks[Symbol.asyncIterator]()
+	}
 
-	return {
-		async next() {
-			key = undefined
-			while (end >= bytes.length) {
-				const { done, value } = await iterator.next()
-				if (done === true) {
-					start = end
-					return false
-				}
-				bytes = value.bytes
-				end = 0
-			}
-			if (bytes[end] !== TAG_ITEMS)
-				throw new BackupError('FORMAT_INVALID', 'something else than a row lies between rows')
-			const length = readVarint(bytes, end + 1, bytes.length)
-			start = varintEnd
-			end = start + length
-			if (end > bytes.length) throw new BackupError('FORMAT_INVALID', 'the last row of a chunk is cut off')
+	/** Goes to the next row of the chunk at hand; false when there is none. */
+	next(): boolean {
+		if (this.end === this.bytes.length) return false
+		this.#keepLast()
+		this.#open(this.end)
+		return true
+	}
+
+	/** Goes to the first row of the next chunk; false at the end. */
+	async load(): Promise<boolean> {
+		for (;;) {
+			const { done, value } = await this.#chunks.next()
+			if (done === true) return false
+			if (value.bytes.length === 0) continue
+			this.#keepLast()
+			const { buffer, byteOffset, byteLength } = value.bytes
+			this.bytes = Buffer.from(buffer, byteOffset, byteLength)
+			this.#open(0)
 			return true
-		},
-		get bytes() {
-			return bytes
-		},
-		get start() {
-			return start
-		},
-		get end() {
-			return end
-		},
-		key: () => (key ??= keys.read(bytes, start, end)),
-		async [Symbol.asyncDispose]() {
-			await iterator.return?.()
-		},
+		}
+	}
+
+	/** Goes over rows that end within so many bytes from here on, and stands at the last of them. False when there is none. */
+	pass(limit: number): boolean {
+		const until = this.frame + limit
+		if (this.end > until) return false
+		const { bytes } = this
+		let frame = this.frame
+		for (let next = this.end; next < until;) {
+			const length = readVarint(bytes, next + 1, bytes.length)
+			if (varintEnd + length > until) break
+			frame = next
+			next = varintEnd + length
+		}
+		this.#open(frame)
+		return true
+	}
+
+	#keepLast(): void {
+		this.lastBytes = this.bytes
+		this.lastStart = this.start
+		this.lastEnd = this.end
+	}
+
+	#open(p: number): void {
+		const { bytes } = this
+		if (bytes[p] !== TAG_ITEMS) throw new BackupError('FORMAT_INVALID', 'something else than a row lies between rows')
+		const length = readVarint(bytes, p + 1, bytes.length)
+		this.frame = p
+		this.start = varintEnd
+		this.end = varintEnd + length
+		if (this.end > bytes.length) throw new BackupError('FORMAT_INVALID', 'the last row of a chunk is cut off')
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.#chunks.return?.()
 	}
 }

@@ -31,8 +31,17 @@ const MAX_STATES = 10_000
 
 /** Reads the cell of {@link METADATA_COLUMN}. Throws `FORMAT_INVALID` when it is no such message; unknown fields are passed over. */
 export function readChangeMetadata(b: Uint8Array): ChangeMetadata {
+	const states: ColumnState[] = []
+	const isDeleted = walkChangeMetadata(b, (tag, isNull, isChanged) => states.push({ tag, isNull, isChanged }))
+	return { isDeleted, states }
+}
+
+type VisitState = (tag: number, isNull: boolean, isChanged: boolean) => void
+
+/** As {@link readChangeMetadata}, state by state. Returns whether the row is deleted. */
+export function walkChangeMetadata(b: Uint8Array, visit: VisitState): boolean {
 	try {
-		return readMessage(b)
+		return walkMessage(b, visit)
 	} catch (error) {
 		throw new BackupError('FORMAT_INVALID', `the metadata of a change cannot be read: ${(error as Error).message}`, {
 			advice: 'the link was damaged, or a version of YDB wrote it that this version does not know',
@@ -41,24 +50,24 @@ export function readChangeMetadata(b: Uint8Array): ChangeMetadata {
 	}
 }
 
-function readMessage(b: Uint8Array): ChangeMetadata {
-	const states: ColumnState[] = []
+function walkMessage(b: Uint8Array, visit: VisitState): boolean {
+	let states = 0
 	let isDeleted = false
 	for (let p = 0; p < b.length;) {
 		const tag = readVarint(b, p, b.length)
 		p = varintEnd
 		const end = skipField(b, p, b.length, tag)
 		if (tag === 0x0a) {
-			if (states.length === MAX_STATES) throw new Error(`it tells of more than ${MAX_STATES} columns`)
+			if (++states > MAX_STATES) throw new Error(`it tells of more than ${MAX_STATES} columns`)
 			readVarint(b, p, end)
-			states.push(readState(b, varintEnd, end))
+			walkState(b, varintEnd, end, visit)
 		} else if (tag === 0x10) isDeleted = readVarint(b, p, end) !== 0
 		p = end
 	}
-	return { isDeleted, states }
+	return isDeleted
 }
 
-function readState(b: Uint8Array, start: number, end: number): ColumnState {
+function walkState(b: Uint8Array, start: number, end: number, visit: VisitState): void {
 	let id = 0
 	let isNull = false
 	let isChanged = false
@@ -71,7 +80,7 @@ function readState(b: Uint8Array, start: number, end: number): ColumnState {
 		else if (tag === 0x18) isChanged = readVarint(b, p, next) !== 0
 		p = next
 	}
-	return { tag: id, isNull, isChanged }
+	visit(id, isNull, isChanged)
 }
 
 /** The bytes of the message, every field of a state written out, as YDB's writer does. */

@@ -6,5 +6,5 @@ export {
 	writeChangeMetadata,
 } from './change-metadata.ts'
 export { type ColumnMap, type ColumnMapper, createColumnMapper, valueColumns } from './column-map.ts'
-export { type ChangeReader, createChangeReader } from './read-changes.ts'
+export { type ChangeReader, createChangeReader, type OpenChange, SAYS } from './read-changes.ts'
 export { changeTableSchema, createChangeWriter, freshColumnMap } from './write-changes.ts'

@@ -1,6 +1,13 @@
-import { BackupError, type Change, type ChangedColumn, type RowChunk, type TableSchema } from '@ydbackup/core'
+import {
+	BackupError,
+	type Change,
+	type ChangedColumn,
+	type KeyBytes,
+	type RowChunk,
+	type TableSchema,
+} from '@ydbackup/core'
 import { createKeyReader, keyColumns, readVarint, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
-import { METADATA_COLUMN, readChangeMetadata } from './change-metadata.ts'
+import { METADATA_COLUMN, readChangeMetadata, walkChangeMetadata } from './change-metadata.ts'
 import type { ColumnMap } from './column-map.ts'
 
 const TAG_BYTES = 0x42
@@ -9,7 +16,26 @@ const NULL_VALUE = new Uint8Array([TAG_NULL, 0])
 /** What the readers of older YDB versions used; a table with them was written by a server whose readers are gone. */
 const OLD_COLUMNS = ['__ydb_incrBackupImpl_deleted', '__ydb_incrBackupImpl_columnStates']
 
+/** What a change says of a column: see {@link OpenChange.says}. */
+export const SAYS = { nothing: 0, cell: 1, null: 2 } as const
+
+/** A change as it lies in its row. One object for all rows: what it says is of the row that was opened last. */
+export interface OpenChange {
+	readonly op: Change['op']
+	readonly key: KeyBytes
+	/** The row's chunk. */
+	readonly bytes: Uint8Array
+	/** By column of the change table: what it {@link SAYS}; where it says `cell`, the value lies in bytes[starts, ends). Nothing counts for an erase. */
+	readonly says: Uint8Array
+	readonly starts: Int32Array
+	readonly ends: Int32Array
+}
+
 export interface ChangeReader {
+	/** Of the change table. */
+	readonly schema: TableSchema
+	/** Opens the change of one row, whose payload is b[start, end). */
+	open(b: Uint8Array, start: number, end: number): OpenChange
 	/** The changes of a chunk, one for each row. Value bytes are views into the chunk. */
 	read(chunk: RowChunk): Change[]
 	/** How many values stood in cells whose change says that they did not change. See `TableChanges.suspect`. */
@@ -45,11 +71,24 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 	}
 	const keys = createKeyReader(schema)
 	const keySet = new Set(keyColumns(schema))
-	const values = columns.flatMap(({ name }, at) => (keySet.has(at) || at === metadataAt ? [] : [{ name, at }]))
+	const values = columns.flatMap((_, at) => (keySet.has(at) || at === metadataAt ? [] : [at]))
 	const indexOf = new Map(columns.map(({ name }, index) => [name, index]))
 	const places = map && new Map([...map].map(([tag, name]) => [tag, indexOf.get(name)]))
+	const says = new Uint8Array(columns.length)
 	const starts = new Int32Array(columns.length)
 	const ends = new Int32Array(columns.length)
+	const change: { -readonly [K in keyof OpenChange]: OpenChange[K] } = {
+		op: 'erase',
+		key: new Uint8Array(),
+		bytes: new Uint8Array(),
+		says,
+		starts,
+		ends,
+	}
+	let states = 0
+	let changed = 0
+	let unchanged = 0
+	let unknown: number | undefined
 	let suspects = 0
 
 	/** Leaves behind where the cells of the row lie; cells are `Ydb.Value` messages. */
@@ -68,38 +107,61 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 
 	const damaged = (what: string): BackupError => new BackupError('FORMAT_INVALID', `${path}: ${what}`)
 	const isNull = (b: Uint8Array, column: number): boolean => b[starts[column]!] === TAG_NULL
-	const valueAt = (b: Uint8Array, column: number): Uint8Array => b.subarray(starts[column]!, ends[column]!)
 
-	function metadataOf(b: Uint8Array): ReturnType<typeof readChangeMetadata> {
-		const cell = valueAt(b, metadataAt)
-		if (cell.length === 0 || cell[0] === TAG_NULL) return { isDeleted: false, states: [] }
-		if (cell[0] !== TAG_BYTES) throw damaged('the metadata of a change is no string of bytes')
-		const length = readVarint(cell, 1, cell.length)
-		if (varintEnd + length !== cell.length) throw damaged('the metadata of a change is cut off')
-		return readChangeMetadata(cell.subarray(varintEnd))
+	/** The metadata of the row that is open, without its tag and length; empty when it has none. */
+	function metadataOf(b: Uint8Array): Uint8Array {
+		const start = starts[metadataAt]!
+		const end = ends[metadataAt]!
+		if (start === end || b[start] === TAG_NULL) return b.subarray(end, end)
+		if (b[start] !== TAG_BYTES) throw damaged('the metadata of a change is no string of bytes')
+		const length = readVarint(b, start + 1, end)
+		if (varintEnd + length !== end) throw damaged('the metadata of a change is cut off')
+		return b.subarray(varintEnd, end)
+	}
+
+	function addState(tag: number, toNull: boolean, isChanged: boolean): void {
+		states++
+		const at = places?.get(tag)
+		if (at === undefined) unknown = tag
+		else if (isChanged) {
+			if (says[at] === SAYS.nothing) changed++
+			says[at] = toNull ? SAYS.null : SAYS.cell
+		} else if (!isNull(change.bytes, at)) unchanged++
+	}
+
+	function open(b: Uint8Array, start: number, end: number): OpenChange {
+		openRow(b, start, end)
+		change.bytes = b
+		change.key = keys.read(b, start, end)
+		says.fill(SAYS.nothing)
+		states = changed = unchanged = 0
+		unknown = undefined
+		if (walkChangeMetadata(metadataOf(b), addState)) {
+			change.op = 'erase'
+			return change
+		}
+		if (unknown !== undefined) {
+			throw new BackupError('CHAIN_BROKEN', `${path}: no column is known for id ${unknown}`, {
+				reason: 'ambiguous',
+				advice: 'take a full backup: a new chain begins with it',
+			})
+		}
+		suspects += unchanged
+		change.op = states === 0 || changed === values.length ? 'replace' : 'upsert'
+		if (states === 0) for (const at of values) says[at] = SAYS.cell
+		return change
 	}
 
 	function changeOf(b: Uint8Array, start: number, end: number): Change {
-		openRow(b, start, end)
-		const key = keys.read(b, start, end)
-		const { isDeleted, states } = metadataOf(b)
-		if (isDeleted) return { op: 'erase', key }
-		if (states.length === 0) {
-			return { op: 'replace', key, columns: values.map(({ name, at }) => ({ name, value: valueAt(b, at) })) }
+		const { op, key } = open(b, start, end)
+		if (op === 'erase') return { op, key }
+		const named: ChangedColumn[] = []
+		for (const at of values) {
+			if (says[at] === SAYS.nothing) continue
+			const value = says[at] === SAYS.null ? NULL_VALUE : b.subarray(starts[at], ends[at])
+			named.push({ name: columns[at]!.name, value })
 		}
-		const changed: ChangedColumn[] = []
-		for (const { tag, isNull: toNull, isChanged } of states) {
-			const at = places?.get(tag)
-			if (at === undefined) {
-				throw new BackupError('CHAIN_BROKEN', `${path}: no column is known for id ${tag}`, {
-					reason: 'ambiguous',
-					advice: 'take a full backup: a new chain begins with it',
-				})
-			}
-			if (isChanged) changed.push({ name: columns[at]!.name, value: toNull ? NULL_VALUE : valueAt(b, at) })
-			else if (!isNull(b, at)) suspects++
-		}
-		return { op: changed.length === values.length ? 'replace' : 'upsert', key, columns: changed }
+		return { op, key, columns: named }
 	}
 
 	function each<T>({ bytes }: RowChunk, take: (start: number, end: number) => T): T[] {
@@ -115,11 +177,13 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 	}
 
 	return {
+		schema,
+		open,
 		read: (chunk) => each(chunk, (start, end) => changeOf(chunk.bytes, start, end)),
 		metadata: (chunk) =>
 			each(chunk, (start, end) => {
 				openRow(chunk.bytes, start, end)
-				return metadataOf(chunk.bytes)
+				return readChangeMetadata(metadataOf(chunk.bytes))
 			}),
 		get suspects() {
 			return suspects

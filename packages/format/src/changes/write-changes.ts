@@ -1,10 +1,21 @@
 import { BackupError, type Change, type Column, type TableSchema } from '@ydbackup/core'
-import { concatBytes, keyColumns, lengthDelimited, readVarint, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
+import {
+	keyColumns,
+	lengthDelimited,
+	readVarint,
+	TAG_ITEMS,
+	varintEnd,
+	varintLength,
+	writeVarint,
+} from '@ydbackup/rows'
 import { METADATA_COLUMN, writeChangeMetadata } from './change-metadata.ts'
 import type { ColumnMap } from './column-map.ts'
 
-const NULL_CELL = new Uint8Array([TAG_ITEMS, 2, 0x50, 0])
+const TAG_NULL = 0x50
+const NULL_VALUE = new Uint8Array([TAG_NULL, 0])
 const TAG_BYTES = 0x42
+/** Bytes of a state but for its id: see {@link writeChangeMetadata}. */
+const STATE_FIELDS = 5
 
 /** The schema of the change table of a table: all its columns, each nullable, and the metadata column behind them. */
 export function changeTableSchema(schema: TableSchema): TableSchema {
@@ -33,30 +44,81 @@ export function createChangeWriter(schema: TableSchema, map: ColumnMap): (change
 	const indexOf = new Map(schema.columns.map(({ name }, index) => [name, index]))
 	const metadataAt = indexOf.get(METADATA_COLUMN)
 	if (metadataAt === undefined) throw new BackupError('INTERNAL', `a change table needs the column ${METADATA_COLUMN}`)
-	const tags = [...map]
-	return (change) => {
-		const cells: Uint8Array[] = schema.columns.map(() => NULL_CELL)
+	const states = [...map].map(([tag, name]) => ({ tag, at: indexOf.get(name) }))
+	const metadata = metadataTemplate(states.map(({ tag }) => tag))
+	/** `Ydb.Value`s; undefined for columns that the change does not name. */
+	const values: (Uint8Array | undefined)[] = schema.columns.map(() => undefined)
+
+	function open(change: Change): void {
+		values.fill(undefined)
 		let p = 0
 		for (const column of keys) {
 			const length = readVarint(change.key, p + 1, change.key.length)
-			const end = varintEnd + length
-			cells[column] = change.key.subarray(p, end)
-			p = end
+			p = varintEnd + length
+			values[column] = change.key.subarray(varintEnd, p)
 		}
-		const named = new Map(change.op === 'erase' ? [] : change.columns.map(({ name, value }) => [name, value]))
-		for (const [name, value] of named) {
+		if (change.op === 'erase') return
+		for (const { name, value } of change.columns) {
 			const at = indexOf.get(name)
 			if (at === undefined)
 				throw new BackupError('INTERNAL', `a change names the column ${name}, which its table has not`)
-			cells[at] = lengthDelimited(TAG_ITEMS, value)
+			values[at] = value
 		}
-		const states = tags.map(([tag, name]) => {
-			const value = named.get(name)
-			if (value !== undefined) return { tag, isNull: value[0] === 0x50, isChanged: true }
-			return change.op === 'upsert' ? { tag, isNull: false, isChanged: false } : { tag, isNull: true, isChanged: true }
-		})
-		const metadata = writeChangeMetadata({ isDeleted: change.op === 'erase', states })
-		cells[metadataAt] = lengthDelimited(TAG_ITEMS, lengthDelimited(TAG_BYTES, metadata))
-		return lengthDelimited(TAG_ITEMS, concatBytes(cells))
+	}
+
+	return (change) => {
+		open(change)
+		for (const [index, { at }] of states.entries()) {
+			const value = at === undefined ? undefined : values[at]
+			const isChanged = value !== undefined || change.op !== 'upsert'
+			metadata.setState(index, isChanged && (value === undefined || value[0] === TAG_NULL), isChanged)
+		}
+		metadata.setDeleted(change.op === 'erase')
+		values[metadataAt] = metadata.value
+		let length = 0
+		for (const value of values) length += sizeOfCell(value ?? NULL_VALUE)
+		const row = new Uint8Array(1 + varintLength(length) + length)
+		row[0] = TAG_ITEMS
+		let p = writeVarint(row, 1, length)
+		for (const value of values) p = writeCell(row, p, value ?? NULL_VALUE)
+		return row
+	}
+}
+
+function sizeOfCell({ length }: Uint8Array): number {
+	return 1 + varintLength(length) + length
+}
+
+function writeCell(row: Uint8Array, p: number, value: Uint8Array): number {
+	row[p] = TAG_ITEMS
+	const start = writeVarint(row, p + 1, value.length)
+	row.set(value, start)
+	return start + value.length
+}
+
+/** The `Ydb.Value` of metadata about columns of these ids, made once and filled in for each change: all of its fields have a fixed size. */
+function metadataTemplate(tags: readonly number[]): {
+	readonly value: Uint8Array
+	setState(index: number, isNull: boolean, isChanged: boolean): void
+	setDeleted(isDeleted: boolean): void
+} {
+	const states = tags.map((tag) => ({ tag, isNull: false, isChanged: false }))
+	const value = lengthDelimited(TAG_BYTES, writeChangeMetadata({ isDeleted: false, states }))
+	/** Each state ends with `isNull`, a tag, and `isChanged`; the message ends with `isDeleted` and its tag before it. */
+	const ends: number[] = []
+	let end = value.length - 2
+	for (const { tag } of states.toReversed()) {
+		ends.unshift(end)
+		end -= 2 + STATE_FIELDS + varintLength(tag)
+	}
+	return {
+		value,
+		setState(index, isNull, isChanged) {
+			value[ends[index]! - 3] = Number(isNull)
+			value[ends[index]! - 1] = Number(isChanged)
+		},
+		setDeleted(isDeleted) {
+			value[value.length - 1] = Number(isDeleted)
+		},
 	}
 }

@@ -200,8 +200,8 @@ test('an update names the columns that changed, a replace all of them, an erase 
 			op: 'upsert',
 			key: keyOf(1n),
 			columns: [
-				{ name: 'b', value: number(5n) },
 				{ name: 'a', value: NULL },
+				{ name: 'b', value: number(5n) },
 			],
 		},
 		{
