@@ -100,7 +100,8 @@ test(
 				YDB_CONNECTION_STRING: connection,
 				YDB_ANONYMOUS_CREDENTIALS: '1',
 			}
-			const cli: Cli = (words, more = {}) => ydbackup([...words, '--json'], { bin, env: { ...env, ...more } })
+			const cli: Cli = (words, more = {}) =>
+				ydbackup([...words, '--json'], { bin, env: { ...env, ...more }, limitMs: 180_000 })
 			expect(await cli(['driver', 'list'])).toMatchObject({ code: 0 })
 			expect(await cli(['repo', 'init'])).toMatchObject({ code: 0 })
 			expect(await cli(['backup', 'create'])).toMatchObject({ code: 0 })
