@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Change } from '@ydbackup/core'
 import { changes as format, parseProtoText, tableSchemaOf } from '@ydbackup/format'
@@ -13,8 +10,7 @@ import {
 	valueFromText,
 } from '@ydbackup/rows'
 import { connect, type Ydb } from '@ydbackup/ydb'
-import { type Database, startDatabase } from './support/database.ts'
-import { mistakesOf, readSchema } from './support/schema-check.ts'
+import { type CommandWorld, createCommandWorld } from './support/command-world.ts'
 import { type Ran, ydbackup } from './support/ydbackup.ts'
 
 const ROOT = '.backups/collections/nightly'
@@ -24,25 +20,19 @@ columns { name: "name" type { optional_type { item { type_id: UTF8 } } } }
 columns { name: "${format.METADATA_COLUMN}" type { optional_type { item { type_id: STRING } } } }
 primary_key: "id"`
 
-let database: Database
+let world: CommandWorld
 let ydb: Ydb
-let directory: string
-let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
-	directory = await mkdtemp(join(tmpdir(), 'ydbackup-collection-'))
-	database = await startDatabase({ 'shop/orders': 4, users: 3, [`${ROOT}/20261123021500Z_full/users`]: 3 })
-	const endpoint = database.env.YDB_ENDPOINT
+	world = await createCommandWorld({ 'shop/orders': 4, users: 3, [`${ROOT}/20261123021500Z_full/users`]: 3 })
+	const endpoint = world.database.env.YDB_ENDPOINT
 	ydb = await connect({ endpoint, database: '/local', credentials: { kind: 'anonymous' } })
 	// The directory names of tables in the helper are their values, too: the copy must hold what its original holds.
 	await copyOf('shop/orders', `${ROOT}/20261123021500Z_full/shop/orders`)
-	env = { ...database.env, YDBACKUP_REPO: join(directory, 'repo') }
-	expect(await run('repo init')).toMatchObject({ code: 0 })
 })
 afterAll(async () => {
 	await ydb?.close()
-	await database?.[Symbol.asyncDispose]()
-	await rm(directory, { recursive: true, force: true })
+	await world[Symbol.asyncDispose]()
 })
 
 async function copyOf(from: string, to: string): Promise<void> {
@@ -84,12 +74,7 @@ async function rowsOf(path: string): Promise<string[]> {
 	return rows.join('').match(/row \d+ of (?:shop\/orders|\S*users)|new|first|second/gu) ?? []
 }
 
-async function run(words: string): Promise<Ran> {
-	const ran = await ydbackup([...words.split(' '), '--json'], { env })
-	const { command } = ran.document
-	expect(mistakesOf(readSchema(`${command.replaceAll(' ', '-')}.json`), ran.document), ran.stdout).toEqual([])
-	return ran
-}
+const run = (words: string): Promise<Ran> => world.run(words)
 
 test(
 	'the chain of a collection is shipped, listed, verified, restored to each link, and pruned in the cluster',
@@ -118,7 +103,7 @@ test(
 			ids.map((id, at) => ({ id, collection: { name: 'nightly' }, chain: { root: ids[0], position: at } })),
 		)
 		expect((await run('backup show latest')).document.result).toMatchObject({ collection: { name: 'nightly' } })
-		expect((await ydbackup(['backup', 'show', 'latest'], { env })).stdout).toMatch(
+		expect((await ydbackup(['backup', 'show', 'latest'], { env: world.env })).stdout).toMatch(
 			/not known[^]*20261123041500Z_incremental|20261123041500Z_incremental[^]*not known/u,
 		)
 		expect(await run('backup verify latest --level full')).toMatchObject({ code: 0 })

@@ -1,41 +1,18 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { confirm } from '../src/run/confirm.ts'
-import { type Database, startDatabase } from './support/database.ts'
-import { mistakesOf, readSchema } from './support/schema-check.ts'
-import { type Ran, ydbackup } from './support/ydbackup.ts'
+import { type CommandWorld, createCommandWorld } from './support/command-world.ts'
+import { ydbackup } from './support/ydbackup.ts'
 
-let database: Database
-let directory: string
-let env: NodeJS.ProcessEnv
+let world: CommandWorld
 
 beforeAll(async () => {
-	directory = await mkdtemp(join(tmpdir(), 'ydbackup-delete-'))
-	database = await startDatabase({ a: 60 })
-	env = { ...database.env, YDBACKUP_REPO: join(directory, 'repo') }
-	await run('repo init')
+	world = await createCommandWorld({ a: 60 })
 })
-afterAll(async () => {
-	await database?.[Symbol.asyncDispose]()
-	await rm(directory, { recursive: true, force: true })
-})
-
-async function run(words: string): Promise<Ran> {
-	const ran = await ydbackup([...words.split(' '), '--json'], { env })
-	const { command } = ran.document
-	expect(mistakesOf(readSchema(`${command.replaceAll(' ', '-')}.json`), ran.document), ran.stdout).toEqual([])
-	return ran
-}
-
-async function files(): Promise<string[]> {
-	const all = await readdir(join(directory, 'repo'), { recursive: true, withFileTypes: true })
-	return all.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name))
-}
+afterAll(() => world[Symbol.asyncDispose]())
 
 test('a backup is deleted with what builds upon it, and refused without', { timeout: 120_000 }, async () => {
+	const { run, files, env } = world
 	const ids: string[] = []
 	for (const more of ['', ' --incremental', ' --incremental']) {
 		ids.push((await run(`backup create${more}`)).document.result.id)
@@ -54,7 +31,7 @@ test('a backup is deleted with what builds upon it, and refused without', { time
 	const dry = await ydbackup(['backup', 'delete', ids[1]!, '--with-dependents', '--dry-run'], { env })
 	expect(dry.stdout).toContain('dry run: nothing was deleted. Would be deleted: 2 backups')
 	expect(dry.stdout).toContain(ids[2])
-	expect((await files()).toSorted()).toEqual(before.toSorted())
+	expect(await files()).toEqual(before)
 
 	const done = await run(`backup delete ${ids[1]} --with-dependents --yes`)
 	expect(done).toMatchObject({ code: 0, document: { result: { outcome: 'complete', dryRun: false } } })

@@ -1,53 +1,27 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect } from '@ydbackup/ydb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Database, startDatabase } from './support/database.ts'
-import { mistakesOf, readSchema } from './support/schema-check.ts'
-import { type Ran, ydbackup } from './support/ydbackup.ts'
+import { type CommandWorld, createCommandWorld } from './support/command-world.ts'
+import { ydbackup } from './support/ydbackup.ts'
 
-let database: Database
-let directory: string
-let env: NodeJS.ProcessEnv
+let world: CommandWorld
 
 beforeAll(async () => {
-	directory = await mkdtemp(join(tmpdir(), 'ydbackup-gc-'))
-	database = await startDatabase({ a: 600, b: 500 })
-	env = { YDBACKUP_REPO: join(directory, 'repo') }
-	await run('repo init')
+	world = await createCommandWorld({ a: 600, b: 500 })
 })
-afterAll(async () => {
-	await database?.[Symbol.asyncDispose]()
-	await rm(directory, { recursive: true, force: true })
-})
-
-async function run(words: string, more: NodeJS.ProcessEnv = {}): Promise<Ran> {
-	const ran = await ydbackup([...words.split(' '), '--json'], { env: { ...env, ...more } })
-	const { command } = ran.document
-	expect(mistakesOf(readSchema(`${command.replaceAll(' ', '-')}.json`), ran.document), ran.stdout).toEqual([])
-	return ran
-}
-
-async function files(): Promise<string[]> {
-	const all = await readdir(join(directory, 'repo'), { recursive: true, withFileTypes: true })
-	return all
-		.filter((one) => one.isFile())
-		.map((one) => join(one.parentPath, one.name).slice(join(directory, 'repo/').length))
-		.toSorted()
-}
+afterAll(() => world[Symbol.asyncDispose]())
 
 async function copies(): Promise<readonly string[]> {
-	const { YDB_ENDPOINT: endpoint, YDB_DATABASE: path } = database.env
+	const { YDB_ENDPOINT: endpoint, YDB_DATABASE: path } = world.database.env
 	await using ydb = await connect({ endpoint, database: path, credentials: { kind: 'anonymous' } })
 	return await ydb.source.workDirectories('~ydbackup-')
 }
 
 test('of a backup that was killed nothing is left, in the store or in the database', { timeout: 120_000 }, async () => {
+	const { database, env, repository, run, files } = world
 	database.emulator.faults.delayReadMs = 300
 	const words = ['backup', 'create', '--concurrency', '1', '--no-count', '--progress', 'json']
 	const killed = await ydbackup(words, {
-		env: { ...env, ...database.env },
+		env,
 		onError: (text, child) => {
 			// Rows have begun to move: the copies are there.
 			if (/"name":"data"/u.test(text)) setTimeout(() => child.kill('SIGKILL'), 400)
@@ -59,12 +33,12 @@ test('of a backup that was killed nothing is left, in the store or in the databa
 	expect(await copies()).toHaveLength(1)
 	const id = (await copies())[0]!.slice(-'20261123T021530Z-k3f9'.length)
 
-	const dry = await ydbackup(['backup', 'gc', '--dry-run'], { env: { ...env, ...database.env } })
+	const dry = await ydbackup(['backup', 'gc', '--dry-run'], { env })
 	expect(dry.stdout).toMatch(new RegExp(`run +${id} +would be removed`, 'u'))
 	expect(await files()).toEqual(left)
 	expect(await copies()).toHaveLength(1)
 
-	const blind = await run('backup gc')
+	const blind = await run('backup gc', repository)
 	expect(blind).toMatchObject({ code: 0, document: { result: { outcome: 'complete' } } })
 	expect(blind.document.result.garbage).toContainEqual(
 		expect.objectContaining({ kind: 'run', name: id, state: 'kept', reason: expect.stringContaining('connect') }),
@@ -73,7 +47,7 @@ test('of a backup that was killed nothing is left, in the store or in the databa
 		left.filter((name) => !name.startsWith('leases/')),
 	)
 
-	const { code, document } = await run('backup gc', database.env)
+	const { code, document } = await run('backup gc')
 	expect({ code, garbage: document.result.garbage }).toMatchObject({
 		code: 0,
 		garbage: [{ kind: 'run', name: id, state: 'removed' }],

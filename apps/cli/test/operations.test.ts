@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, startDatabase } from './support/database.ts'
-import { mistakesOf, readSchema } from './support/schema-check.ts'
+import { runChecked } from './support/command-world.ts'
 import { type Ran, ydbackup } from './support/ydbackup.ts'
 
 let database: Database
@@ -18,13 +18,7 @@ afterAll(async () => {
 	await database?.[Symbol.asyncDispose]()
 })
 
-async function run(words: string): Promise<Ran> {
-	const ran = await ydbackup([...words.split(' '), '--json'], { env: database.env })
-	const { command } = ran.document
-	if (command !== '')
-		expect(mistakesOf(readSchema(`${command.replaceAll(' ', '-')}.json`), ran.document), ran.stdout).toEqual([])
-	return ran
-}
+const run = (words: string): Promise<Ran> => runChecked(words, database.env)
 
 test('operations are listed, shown, and forgotten; what cannot be cancelled is told so', async () => {
 	const { operations } = (await run('operation list incbackup')).document.result

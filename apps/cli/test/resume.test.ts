@@ -1,37 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Database, startDatabase } from './support/database.ts'
-import { mistakesOf, readSchema } from './support/schema-check.ts'
-import { type Ran, ydbackup } from './support/ydbackup.ts'
+import { type CommandWorld, createCommandWorld } from './support/command-world.ts'
+import { ydbackup } from './support/ydbackup.ts'
 
-let database: Database
-let directory: string
-let env: NodeJS.ProcessEnv
+let world: CommandWorld
 
 beforeAll(async () => {
-	directory = await mkdtemp(join(tmpdir(), 'ydbackup-resume-'))
-	database = await startDatabase({ a: 600, b: 500, c: 400 })
-	env = { ...database.env, YDBACKUP_REPO: join(directory, 'repo') }
-	await run('repo init')
+	world = await createCommandWorld({ a: 600, b: 500, c: 400 })
 })
-afterAll(async () => {
-	await database?.[Symbol.asyncDispose]()
-	await rm(directory, { recursive: true, force: true })
-})
-
-async function run(words: string): Promise<Ran> {
-	const ran = await ydbackup([...words.split(' '), '--json'], { env })
-	const { command } = ran.document
-	expect(mistakesOf(readSchema(`${command.replaceAll(' ', '-')}.json`), ran.document), ran.stdout).toEqual([])
-	return ran
-}
+afterAll(() => world[Symbol.asyncDispose]())
 
 test(
 	'the message after a stop or a kill names the command that goes on, and that makes the backup whole',
 	{ timeout: 90_000 },
 	async () => {
+		const { database, env, run } = world
 		for (const signal of ['SIGINT', 'SIGKILL'] as const) {
 			database.emulator.faults.delayReadMs = 300
 			const stopped = await ydbackup(['backup', 'create', '--concurrency', '1', '--no-count', '--progress', 'json'], {

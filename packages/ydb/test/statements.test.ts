@@ -4,6 +4,8 @@ import { ExecMode, QueryServiceDefinition, Syntax } from '@ydbjs/api/query'
 import type { Change, ChangedColumn, TableSchema } from '@ydbackup/core'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ValueSchema } from '@ydbjs/api/value'
+import { startEmulator } from '@ydbackup/emulator'
+import { connect } from '@ydbackup/ydb'
 import { expect, test } from 'vitest'
 import { committedStatements, normalised, Statements } from './support/statements.ts'
 import {
@@ -73,6 +75,7 @@ test('every statement that is sent stands in the list, and every one of the list
 
 	await links(ydb)
 	await objects(ydb)
+	await accounts(statements)
 	const { collections } = ydb
 	for (const spec of [
 		{ name: 'c', tables: ['t'], isIncremental: true },
@@ -122,6 +125,38 @@ async function links({ sink, changeSink }: Awaited<ReturnType<typeof startWorld>
 		{ op: 'erase', key: keyOf(uint64(4)) },
 	]
 	await changeSink.apply('l', link, changes)
+}
+
+/** Users with and without hashes who may log in or not, groups and their members. */
+async function accounts({ onQuery }: Statements): Promise<void> {
+	const password = '1234'
+	await using emulator = await startEmulator({ auth: { users: { root: password } }, onQuery })
+	const { database } = emulator
+	const credentials = { kind: 'static' as const, user: 'root', password }
+	await using ydb = await connect({ endpoint: `grpc://127.0.0.1:${emulator.port}`, database, credentials })
+	const passwordHash = JSON.stringify({
+		hash: Buffer.alloc(32, 7).toString('base64'),
+		salt: Buffer.alloc(16, 3).toString('base64'),
+		type: 'argon2id',
+	})
+	for (const [name, hash, mayLogIn] of [
+		['ann', passwordHash, true],
+		['bob', passwordHash, false],
+		['eve', '', true],
+		['tom', '', false],
+	] as const)
+		await ydb.accounts.createUser({ name, passwordHash: hash, mayLogIn })
+	await ydb.accounts.createGroup('staff')
+	await ydb.accounts.addMember('staff', 'ann')
+	const { users, groups } = await ydb.accounts.read()
+	expect(users.map(({ name, mayLogIn }) => [name, mayLogIn])).toEqual([
+		['ann', true],
+		['bob', false],
+		['eve', true],
+		['root', true],
+		['tom', false],
+	])
+	expect(groups).toContainEqual({ name: 'staff', members: ['ann'] })
 }
 
 /** Objects that statements make, and their ends. */

@@ -2,6 +2,7 @@ import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startEmulator } from '@ydbackup/emulator'
+import { Statements } from '../../../packages/ydb/test/support/statements.ts'
 import { scratch } from '../src/scratch.ts'
 import { type Ran, ydbackup } from '../src/ydbackup.ts'
 
@@ -19,7 +20,8 @@ interface Server extends AsyncDisposable {
 
 /** A database with users, and the command as its administrator. */
 async function server(repo: string): Promise<Server> {
-	const emulator = await startEmulator(ROOT)
+	const statements = new Statements()
+	const emulator = await startEmulator({ ...ROOT, onQuery: statements.onQuery })
 	const endpoint = `grpc://127.0.0.1:${emulator.port}`
 	const run: Server['run'] = (words, user = 'root') =>
 		ydbackup([...words, '--json'], {
@@ -40,7 +42,10 @@ async function server(repo: string): Promise<Server> {
 			for (const statement of statements) rows = await queries.run(statement)
 			return rows
 		},
-		[Symbol.asyncDispose]: () => emulator.close(),
+		async [Symbol.asyncDispose]() {
+			await emulator.close()
+			statements.check()
+		},
 	}
 }
 

@@ -24,6 +24,17 @@ async function seed(queries: Queries): Promise<void> {
 	}
 }
 
+/** These tables, and a repository. */
+async function createLake(): Promise<AsyncDisposable & { readonly world: World; readonly queries: Queries }> {
+	await using made = new AsyncDisposableStack()
+	const world = made.use(await createWorld())
+	const queries = made.use(await openQueries(world.endpoint, world.database))
+	await seed(queries)
+	await world.run(['repo', 'init'])
+	const kept = made.move()
+	return { world, queries, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
 const all = async (queries: Queries, path: string): Promise<string> =>
 	JSON.stringify(
 		await queries.run(`SELECT id, at, city, price, ratio, raw FROM \`${path}\` ORDER BY at, id LIMIT 100000`),
@@ -36,11 +47,9 @@ test(
 	'column tables come back as they were, beside row tables and with what is known of their moments',
 	{ timeout: 120_000 },
 	async () => {
-		await using world = await createWorld()
-		await using queries = await openQueries(world.endpoint, world.database)
-		await seed(queries)
+		await using lake = await createLake()
+		const { world, queries } = lake
 		const before = await all(queries, 'lake/events')
-		await world.run(['repo', 'init'])
 		const made = await world.runOnDatabase(['backup', 'create'])
 		expect(made).toMatchObject({ code: 0 })
 		expect(made.result.tables).toMatchObject([
@@ -87,11 +96,9 @@ test(
 	'rows that are written meanwhile are not in the backup, and streams that break lose none',
 	{ timeout: 120_000 },
 	async () => {
-		await using world = await createWorld()
-		await using queries = await openQueries(world.endpoint, world.database)
-		await seed(queries)
+		await using lake = await createLake()
+		const { world, queries } = lake
 		const before = await all(queries, 'lake/events')
-		await world.run(['repo', 'init'])
 		Object.assign(world.emulator.faults, { queryPartRows: 50, delayQueryMs: 15 })
 		Object.assign(world.emulator.faults, { breakQueryAfterParts: 2, breakQueryTimes: 2, cutQueryRows: 170 })
 		const write = setInterval(() => {
@@ -120,10 +127,8 @@ test(
 	'an increment has what changed in a column table, and a chain is restored with it',
 	{ timeout: 120_000 },
 	async () => {
-		await using world = await createWorld()
-		await using queries = await openQueries(world.endpoint, world.database)
-		await seed(queries)
-		await world.run(['repo', 'init'])
+		await using lake = await createLake()
+		const { world, queries } = lake
 		expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({ code: 0 })
 		await queries.run('DELETE FROM `lake/events` WHERE id % 5 = 0')
 		await queries.run('UPDATE `lake/events` SET city = "moved"u WHERE id % 11 = 0')
@@ -143,10 +148,8 @@ test(
 	'a transaction that is gone ends the backup with an error that says so, and nothing is listed',
 	{ timeout: 120_000 },
 	async () => {
-		await using world = await createWorld()
-		await using queries = await openQueries(world.endpoint, world.database)
-		await seed(queries)
-		await world.run(['repo', 'init'])
+		await using lake = await createLake()
+		const { world } = lake
 		const ended = await lose(world)
 		expect({ code: ended.code, error: ended.error?.code }).toEqual({ code: 6, error: 'DATABASE_UNREACHABLE' })
 		expect(ended.error.message).toContain('the transaction that column tables are read in is gone')

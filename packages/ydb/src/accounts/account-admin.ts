@@ -22,12 +22,19 @@ export interface AccountContext {
 
 /** Accounts through queries: system views tell them, statements change them. Source: `BackupDatabaseImpl` in ydb/library/backup/backup.cpp. */
 export function createAccountAdmin({ control, database, sink }: AccountContext): AccountAdmin {
-	async function view(name: string, columns: readonly string[], { signal }: CallOptions): Promise<Value[]> {
-		const text = `SELECT ${columns.join(', ')} FROM ${quotePath(`${database}/.sys/${name}`)} ORDER BY ${columns[0]}`
+	/** `key` tells every row from every other one. */
+	async function view(
+		name: string,
+		key: readonly string[],
+		others: readonly string[],
+		{ signal }: CallOptions,
+	): Promise<Value[]> {
+		const from = quotePath(`${database}/.sys/${name}`)
+		const text = `SELECT ${[...key, ...others].join(', ')} FROM ${from} ORDER BY ${key.join(', ')}`
 		const doing = `read the accounts of ${database}`
 		const rows: Value[] = []
 		try {
-			// Pages, because servers cut results; all of the key is in the columns.
+			// Pages, because servers cut results.
 			for (let offset = 0; ; offset += PAGE) {
 				const page = await query(control, `${text} LIMIT ${PAGE} OFFSET ${offset};`, { doing, signal })
 				rows.push(...page)
@@ -49,9 +56,9 @@ export function createAccountAdmin({ control, database, sink }: AccountContext):
 
 	return {
 		async read(options = {}) {
-			const users = await view('auth_users', ['Sid', 'IsEnabled', 'PasswordHash'], options)
-			const groups = await view('auth_groups', ['Sid'], options)
-			const members = await view('auth_group_members', ['GroupSid', 'MemberSid'], options)
+			const users = await view('auth_users', ['Sid'], ['IsEnabled', 'PasswordHash'], options)
+			const groups = await view('auth_groups', ['Sid'], [], options)
+			const members = await view('auth_group_members', ['GroupSid', 'MemberSid'], [], options)
 			const byGroup = Map.groupBy(members, (row) => textOf(row, 0))
 			const root = await sink.find('', options)
 			return {
