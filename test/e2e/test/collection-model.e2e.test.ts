@@ -201,7 +201,7 @@ test.each([
 	{ mergeChanges: false, partial: false },
 ])(
 	'any changes between any links come back at every link: %o',
-	{ timeout: 60_000 + RUNS * 5_000 },
+	{ timeout: 60_000 + RUNS * 10_000 },
 	async ({ mergeChanges, partial }) => {
 		Object.assign(counts, { links: 0, refused: 0, byCluster: 0, beyondCluster: 0 })
 		await fc.assert(
@@ -226,7 +226,7 @@ test.each([
 
 test(
 	"the state by a collection's chain, by a chain of comparisons and in a pinned copy is the same at every quiet point",
-	{ timeout: 60_000 + RUNS * 5_000 },
+	{ timeout: 60_000 + RUNS * 10_000 },
 	async () => {
 		await fc.assert(
 			fc.asyncProperty(steps, async (plan) => {

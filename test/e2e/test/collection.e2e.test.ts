@@ -63,7 +63,7 @@ const TWO = '--table shop/orders --table /local/users'
 
 test.concurrent(
 	'the life of a collection: made, backed up, shipped, restored to every link, pruned and dropped',
-	{ timeout: 180_000 },
+	{ timeout: 300_000 },
 	async () => {
 		await using life = await begin()
 		const { queries } = life
@@ -133,7 +133,7 @@ test.concurrent(
 	},
 )
 
-test.concurrent('what the server would refuse is refused with what to do', { timeout: 120_000 }, async () => {
+test.concurrent('what the server would refuse is refused with what to do', { timeout: 300_000 }, async () => {
 	await using life = await begin()
 	const { queries, emulator } = life
 	const message = async (words: string): Promise<string> => {
@@ -175,7 +175,7 @@ test.concurrent('what the server would refuse is refused with what to do', { tim
 
 test.concurrent(
 	'a backup is followed to its true end: failed, late, expired, or its answer lost',
-	{ timeout: 120_000 },
+	{ timeout: 300_000 },
 	async () => {
 		await using life = await begin()
 		const { emulator } = life
@@ -200,7 +200,7 @@ test.concurrent(
 	},
 )
 
-test.concurrent('two runs in one second: one of them waits for the next', { timeout: 120_000 }, async () => {
+test.concurrent('two runs in one second: one of them waits for the next', { timeout: 300_000 }, async () => {
 	await using life = await begin()
 	await life.collection(`create c ${TWO} --incremental`)
 	const both = await Promise.all([
@@ -218,7 +218,7 @@ test.concurrent('two runs in one second: one of them waits for the next', { time
 
 test.concurrent(
 	'links are shipped encrypted, and need the key for all that follows',
-	{ timeout: 120_000 },
+	{ timeout: 300_000 },
 	async () => {
 		await using life = await begin()
 		const { queries } = life
@@ -250,7 +250,7 @@ test.concurrent(
 
 test.concurrent(
 	"the cluster's own RESTORE, of a collection that stands and of an encrypted chain",
-	{ timeout: 120_000 },
+	{ timeout: 300_000 },
 	async () => {
 		await using life = await begin()
 		const { queries } = life

@@ -56,8 +56,12 @@ test('Ctrl-C ends with 130, names what is left, and the next backup works', asyn
 	await world.seed(3000)
 	await world.run(['repo', 'init'])
 	world.emulator.faults.delayReadMs = 3000
-	const stopped = await world.runOnDatabase(['backup', 'create'], {
-		onStart: (child) => setTimeout(() => child.kill('SIGINT'), 2500),
+	let pressed = false
+	const stopped = await world.runOnDatabase(['backup', 'create', '--progress', 'json'], {
+		onStart: (child) =>
+			child.stderr!.on('data', (text: string) => {
+				if (!pressed && text.includes('"name":"data"')) pressed = child.kill('SIGINT')
+			}),
 	})
 	expect({ code: stopped.code, error: stopped.error.code }).toEqual({ code: 130, error: 'INTERRUPTED' })
 	expect(`${stopped.error.message} ${stopped.error.advice}`).toMatch(/~ydbackup-/)
