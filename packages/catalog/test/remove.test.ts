@@ -69,8 +69,8 @@ test('what others build upon stays, named with the reason, and nothing of it is 
 test('what is held, restored or written now stays, and so does what it builds upon; a hold that is over does not count', async () => {
 	const repository = await chain()
 	const { storage } = repository
-	await putHold(storage, IDS[2], new Date('2020-01-01T00:00:00Z'), new Date())
-	const hold = await putHold(storage, IDS[1], undefined, new Date())
+	await putHold(storage, IDS[2], { until: new Date('2020-01-01T00:00:00Z') }, new Date())
+	const hold = await putHold(storage, IDS[1], {}, new Date())
 	expect(await removeBackups(repository, IDS, QUICK)).toMatchObject([
 		{ id: IDS[2], state: 'deleted' },
 		{ id: IDS[1], state: 'kept', reason: 'it is held' },
@@ -359,7 +359,7 @@ test('in whatever order the steps of a prune, a new child and a hold fall, the s
 })
 
 async function holdIt(storage: Storage, id: string): Promise<boolean> {
-	const hold = await putHold(storage, id, undefined, new Date())
+	const hold = await putHold(storage, id, {}, new Date())
 	try {
 		await assertNotDeleted(storage, [id])
 		return true

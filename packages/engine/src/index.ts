@@ -2,6 +2,12 @@ export { backup } from './backup/backup.ts'
 export type { BackedUpTable, BackupEncryption, BackupOptions, BackupResult } from './backup/backup-options.ts'
 export { resumeBackup, type ResumeBackupOptions, type ResumedBackupResult } from './resume/resume-backup.ts'
 export { deleteBackups, type DeleteBackupsOptions, type DeleteBackupsResult } from './delete/delete-backups.ts'
+export {
+	pruneBackups,
+	type PruneBackupsOptions,
+	type PruneBackupsResult,
+	type PrunedBackup,
+} from './delete/prune-backups.ts'
 export { collectGarbage, type CollectGarbageOptions } from './garbage/collect-garbage.ts'
 export type { CollectGarbageResult, Garbage } from './garbage/garbage.ts'
 export type { GarbageDatabase } from './garbage/give-up-run.ts'

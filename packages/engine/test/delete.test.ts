@@ -53,7 +53,7 @@ test('a link that others build upon goes only with them, newest first, and a dry
 
 test('all reasons are named: children, holds, leases, and copies that only its run knows', async () => {
 	const { world, ids } = await chain()
-	await putHold(world.storage, ids[2], undefined, new Date())
+	await putHold(world.storage, ids[2], {}, new Date())
 	await using _ = await takeLease(world.storage, { purpose: 'restore', backups: [ids[0]] })
 	const error = await refusalOf(remove(world, [ids[0], ids[2]]))
 	expect(error.code).toBe('BACKUP_NEEDED')

@@ -2,7 +2,10 @@ import BackupCreate from './backup/create.ts'
 import BackupDelete from './backup/delete.ts'
 import BackupExport from './backup/export.ts'
 import BackupGc from './backup/gc.ts'
+import BackupHold from './backup/hold.ts'
 import BackupList from './backup/list.ts'
+import BackupPrune from './backup/prune.ts'
+import BackupRelease from './backup/release.ts'
 import BackupResume from './backup/resume.ts'
 import BackupShow from './backup/show.ts'
 import BackupVerify from './backup/verify.ts'
@@ -32,7 +35,10 @@ export const COMMANDS = {
 	'backup:delete': BackupDelete,
 	'backup:export': BackupExport,
 	'backup:gc': BackupGc,
+	'backup:hold': BackupHold,
 	'backup:list': BackupList,
+	'backup:prune': BackupPrune,
+	'backup:release': BackupRelease,
 	'backup:resume': BackupResume,
 	'backup:show': BackupShow,
 	'backup:verify': BackupVerify,

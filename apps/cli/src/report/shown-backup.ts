@@ -4,6 +4,7 @@ import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.
 import { factsText, tableText } from '../output/table.ts'
 import { type BackupSummary, encryptionText, labelsText, rowsText, summaryOf } from './backup-summary.ts'
 import { notesText } from './created-backup.ts'
+import { holdText, type ShownHold } from './held-backup.ts'
 
 export interface ShownTable {
 	/** Relative to the database. */
@@ -55,6 +56,8 @@ export interface ShownBackup extends BackupSummary {
 	/** Of tables those that have changefeeds. */
 	readonly objects: readonly ShownObject[]
 	readonly directories: readonly string[]
+	/** Absent when nobody keeps it from being deleted. */
+	readonly hold?: ShownHold
 	/** What the backup left out, and why. */
 	readonly notes: readonly { readonly path: string; readonly kind: string; readonly reason: string }[]
 }
@@ -147,6 +150,7 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 			directories: spellCount(counts.directories),
 			size: `${counts.plainBytes === undefined ? '' : `${spellBytes(counts.plainBytes)} of data, `}${spellBytes(counts.storedBytes)} stored in ${spellCount(counts.files)} objects (${shown.compression})`,
 			encrypted: encryptionText(shown.encryption),
+			held: shown.hold && holdText(shown.hold),
 			'read back': shown.readBack,
 			'data files': provenanceText(shown.provenance),
 			proven:

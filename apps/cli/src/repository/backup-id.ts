@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args'
 import type { Repository } from '@ydbackup/catalog'
 import { BackupError } from '@ydbackup/core'
+import { parseTime } from '../run/time.ts'
 
 const ID = /^\d{8}T\d{6}Z-[a-z0-9]+$/
 
@@ -28,7 +29,7 @@ export const idUnlessAt = Args.string({ ignoreStdin: true, description: `${descr
 /** A backup by id, or the newest one that was taken at or before a time. */
 export type WantedBackup = { readonly id: string } | { readonly at: Date }
 
-/** Exactly one of an id and a time. A time without a zone is refused: on the night that it matters nobody knows whose it is. */
+/** Exactly one of an id and a time. */
 export function parseWanted(id: string | undefined, at: string | undefined): WantedBackup {
 	if ((id === undefined) === (at === undefined)) {
 		throw new BackupError('CONFIG_INVALID', id === undefined ? 'no backup is named' : 'an id and --at are both given', {
@@ -36,13 +37,7 @@ export function parseWanted(id: string | undefined, at: string | undefined): Wan
 		})
 	}
 	if (at === undefined) return { id: parseId(id!) }
-	const time = new Date(at)
-	if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(at) || Number.isNaN(time.getTime())) {
-		throw new BackupError('CONFIG_INVALID', `${JSON.stringify(at.slice(0, 100))} is not a time with a zone`, {
-			advice: 'write it like 2026-11-23T02:15:00Z or 2026-11-23T03:15:00+01:00',
-		})
-	}
-	return { at: time }
+	return { at: parseTime(at) }
 }
 
 export async function idOf(

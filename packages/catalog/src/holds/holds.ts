@@ -6,11 +6,19 @@ import { canonicalJson, Fields, layout, parseJson } from '@ydbackup/format'
 import { parseBackupId } from '../id/backup-id.ts'
 import { readWhole } from '../read/read-whole.ts'
 
+export interface HoldTerms {
+	/** Undefined for a hold that lasts until it is released. */
+	readonly until?: Date | undefined
+	/** For people. */
+	readonly reason?: string | undefined
+}
+
 /** That a backup must not be deleted. */
 export interface Hold {
 	readonly id: string
 	/** RFC 3339; undefined for a hold that lasts until it is released. */
 	readonly until: string | undefined
+	readonly reason: string | undefined
 	/** RFC 3339, by the clock of whoever set it. */
 	readonly at: string
 	readonly key: string
@@ -23,12 +31,12 @@ const TIME: readonly [RegExp, string] = [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d
 export async function putHold(
 	storage: Storage,
 	id: string,
-	until: Date | undefined,
+	{ until, reason }: HoldTerms,
 	now: Date,
 	{ signal }: CallOptions = {},
 ): Promise<Hold> {
 	const key = layout.holdKey(id, randomBytes(8).toString('hex'))
-	const hold = { at: now.toISOString(), until: until?.toISOString() }
+	const hold = { at: now.toISOString(), until: until?.toISOString(), reason }
 	const bytes = Buffer.from(canonicalJson({ ydbackup: 'hold', version: 1, id, ...hold }))
 	await storage.put(key, bytes, { size: bytes.length, signal })
 	return { id, key, ...hold }
@@ -57,6 +65,11 @@ export function activeHold(holds: readonly Hold[] | undefined, now: Date): Hold 
 	return active.toSorted((a, b) => endOf(b) - endOf(a))[0]
 }
 
+/** A hold as people read it: `it is held until … (audit)`. */
+export function holdText({ until, reason }: Hold): string {
+	return `it is held${until === undefined ? '' : ` until ${until}`}${reason === undefined ? '' : ` (${reason})`}`
+}
+
 const endOf = ({ until }: Hold): number => (until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until))
 
 async function readHold(
@@ -72,10 +85,16 @@ async function readHold(
 		const tooLarge = (): BackupError => complain('is too large')
 		const bytes = await readWhole(storage, key, MAX_HOLD_BYTES, tooLarge, { signal })
 		const fields = new Fields(parseJson(bytes, { maxBytes: MAX_HOLD_BYTES }, complain), '', complain)
-		return { id, key, at: fields.text('at', { like: TIME }), until: fields.textIf('until', { like: TIME }) }
+		return {
+			id,
+			key,
+			at: fields.text('at', { like: TIME }),
+			until: fields.textIf('until', { like: TIME }),
+			reason: fields.textIf('reason'),
+		}
 	} catch (error) {
 		if (isBackupError(error, 'STORAGE_NOT_FOUND')) return undefined
 		if (!isBackupError(error, 'FORMAT_INVALID')) throw error
-		return { id, key, at: new Date(0).toISOString(), until: undefined }
+		return { id, key, at: new Date(0).toISOString(), until: undefined, reason: undefined }
 	}
 }

@@ -1,6 +1,6 @@
 import { type CallOptions } from '@ydbackup/core'
 
-import { activeHold, listHolds } from '../holds/holds.ts'
+import { activeHold, holdText, listHolds } from '../holds/holds.ts'
 import { type Lease, leaseText } from '../leases/lease.ts'
 import { listLeases } from '../leases/list-leases.ts'
 import type { Repository } from '../repository/repository.ts'
@@ -40,7 +40,7 @@ export async function findNeeds(
 	for (const [id, holds] of await listHolds(storage, { signal })) {
 		const hold = activeHold(holds, clock())
 		if (hold === undefined) continue
-		need(id, { kind: 'hold', reason: hold.until === undefined ? 'it is held' : `it is held until ${hold.until}` })
+		need(id, { kind: 'hold', reason: holdText(hold) })
 	}
 	for (const { id, manifest } of await repository.listAll({ signal })) {
 		if (manifest?.parent === undefined || ids.has(id)) continue

@@ -14,11 +14,8 @@ import { BackupError, throwIfInterrupted } from '@ydbackup/core'
 import type { EventHandler } from '../events/event.ts'
 import { createReporter, type Reporter, type Warning } from '../events/reporter.ts'
 
-export interface DeleteBackupsOptions {
+export interface RemovalSettings {
 	readonly repository: Repository
-	readonly ids: readonly string[]
-	/** Delete what builds upon them too. */
-	readonly withDependents?: boolean | undefined
 	/** Say what would be deleted, and delete nothing. */
 	readonly dryRun?: boolean | undefined
 	/** As of the catalog's `RemoveBackupsOptions`. */
@@ -26,6 +23,12 @@ export interface DeleteBackupsOptions {
 	readonly signal?: AbortSignal | undefined
 	readonly onEvent?: EventHandler | undefined
 	readonly clock?: (() => Date) | undefined
+}
+
+export interface DeleteBackupsOptions extends RemovalSettings {
+	readonly ids: readonly string[]
+	/** Delete what builds upon them too. */
+	readonly withDependents?: boolean | undefined
 }
 
 export interface DeleteBackupsResult {
@@ -96,15 +99,25 @@ async function assertNotNeeded(
 ): Promise<void> {
 	const needs = await findNeeds(repository, doomed, { clock, signal })
 	if (needs.size > 0) throw needed(needs, withDependents === true)
-	for (const { id, record } of await repository.runs({ signal })) {
-		if (!doomed.has(id) || record === undefined || record.workDirectory === '') continue
-		// With the record nobody would know of the copies any more.
-		throw new BackupError(
-			'BACKUP_NEEDED',
-			`${id} must stay: its run has left copies in ${record.database}/${record.workDirectory}; nothing was deleted`,
-			{ advice: `drop them with ydbackup backup resume ${id}` },
-		)
+	for (const [id, reason] of await copiesLeft(repository, signal)) {
+		if (!doomed.has(id)) continue
+		throw new BackupError('BACKUP_NEEDED', `${id} must stay: ${reason}; nothing was deleted`, {
+			advice: `drop them with ydbackup backup resume ${id}`,
+		})
 	}
+}
+
+/** Backups whose runs have left copies in a database: with the record nobody would know of them any more. */
+export async function copiesLeft(
+	repository: Repository,
+	signal: AbortSignal | undefined,
+): Promise<Map<string, string>> {
+	const left = new Map<string, string>()
+	for (const { id, record } of await repository.runs({ signal })) {
+		if (record === undefined || record.workDirectory === '') continue
+		left.set(id, `its run has left copies in ${record.database}/${record.workDirectory}`)
+	}
+	return left
 }
 
 function needed(needs: ReadonlyMap<string, readonly Need[]>, withDependents: boolean): BackupError {
@@ -112,7 +125,7 @@ function needed(needs: ReadonlyMap<string, readonly Need[]>, withDependents: boo
 	const kinds = new Set(Array.from(needs.values()).flatMap((all) => all.map(({ kind }) => kind)))
 	const advice = [
 		kinds.has('child') && !withDependents ? 'delete all that builds upon it too, with --with-dependents' : undefined,
-		kinds.has('hold') ? 'a hold ends at its time, or when its object in holds/ is deleted' : undefined,
+		kinds.has('hold') ? 'a hold ends at its time, or by ydbackup backup release ID' : undefined,
 		kinds.has('lease') ? 'wait until nobody uses it; the lease of a process that died ends by itself' : undefined,
 	]
 	return new BackupError('BACKUP_NEEDED', `${reasons.join('; ')}; nothing was deleted`, {

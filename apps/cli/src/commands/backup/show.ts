@@ -1,4 +1,4 @@
-import { chainPlaces, readProof, type Repository } from '@ydbackup/catalog'
+import { activeHold, chainPlaces, listHolds, readProof, type Repository } from '@ydbackup/catalog'
 import type { KeyProvider } from '@ydbackup/core'
 import type { Manifest, Proof } from '@ydbackup/format'
 import { YdbackupCommand } from '../../command.ts'
@@ -46,8 +46,13 @@ export default class BackupShow extends YdbackupCommand {
 		const manifest = keys.length === 0 ? await counted(stored, proof) : await named(repository, stored, keys, signal)
 		const entries = await repository.list({ signal })
 		const chain = shownChain(manifest.id, entries, chainPlaces(entries))
-		const shown = shownBackup(manifest, opened.location, chain, proof && new Date(proof.at))
-		this.show(flags, shownBackupText(shown, new Date()))
+		const now = new Date()
+		const hold = activeHold((await listHolds(repository.storage, { id: manifest.id, signal })).get(manifest.id), now)
+		const shown = {
+			...shownBackup(manifest, opened.location, chain, proof && new Date(proof.at)),
+			...(hold && { hold: { until: hold.until, reason: hold.reason, at: hold.at } }),
+		}
+		this.show(flags, shownBackupText(shown, now))
 		return shown
 	}
 }
