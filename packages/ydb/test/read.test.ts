@@ -385,13 +385,15 @@ describe('a stop', () => {
 	test.each(['CreateSession', 'StreamReadTable'])('while %s is not answered', async (method) => {
 		await using world = await startWorld()
 		await makeTable(world.direct.sink, 't', 5)
-		world.proxy.rules.set(method, ({ closed }) => closed)
 		const stop = new AbortController()
-		setTimeout(() => stop.abort(), 50)
+		world.proxy.rules.set(method, ({ closed }) => {
+			stop.abort()
+			return closed
+		})
 		const begun = performance.now()
 		const error = await errorOf(drained(world.ydb.sink.read('t', PLAIN_SCHEMA, {}, { signal: stop.signal })))
 		expect(error).toMatchObject({ code: 'INTERRUPTED', message: 'stopped while read table /local/t' })
-		expect(performance.now() - begun).toBeLessThan(1_000)
+		expect(performance.now() - begun).toBeLessThan(5_000)
 	})
 
 	test('in the middle of rows, and nothing comes after it', async () => {
