@@ -88,6 +88,10 @@ export interface Faults {
 	withoutChecksums: boolean
 	/** Exports write no permissions, as older servers do. */
 	withoutPermissions: boolean
+	/** Exports write no changefeeds, as older servers do. */
+	withoutChangefeeds: boolean
+	/** All that exports take (`table,view,topic`), as older servers have it; the names are those of `NodeKind`. */
+	exportedKinds: string | undefined
 	/** Exports write Float and Double so that they read back exactly; the server keeps 6 and 10 digits. */
 	exactFloats: boolean
 	/** Copies of an export stay until it is forgotten, as older servers let them. */
@@ -152,6 +156,8 @@ export function noFaults(): Faults {
 		exportPartBytes: 8 << 20,
 		withoutChecksums: false,
 		withoutPermissions: false,
+		withoutChangefeeds: false,
+		exportedKinds: undefined,
 		exactFloats: false,
 		keepExportCopies: false,
 		unknownProgress: false,
@@ -173,12 +179,13 @@ const FLAGS = new Set([
 	'alterMembers',
 	'withoutChecksums',
 	'withoutPermissions',
+	'withoutChangefeeds',
 	'exactFloats',
 	'keepExportCopies',
 	'unknownProgress',
 ])
 /** Switches whose value is a text. */
-const TEXTS = new Set(['unknownTypeOf', 'storagePools'])
+const TEXTS = new Set(['unknownTypeOf', 'storagePools', 'exportedKinds'])
 const SIGNED = new Set(['clockOffsetMs', 'stampOffsetMinutes'])
 const IN_PROCESS = new Set(['onCopyTables', 'onReadTable'])
 

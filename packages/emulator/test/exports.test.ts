@@ -152,6 +152,30 @@ test('every kind of object goes out and comes back the same', async () => {
 	expect(world.text('z/dir/full/permissions.pb')).not.toContain('bob')
 })
 
+test('an older server refuses kinds that it does not know by name, passes over them in directories, and leaves changefeeds out', async () => {
+	await using world = await World.start()
+	await world.run(...KINDS)
+	Object.assign(world.emulator.faults, { exportedKinds: 'table,view', withoutChangefeeds: true })
+	const refused = await world.startExport({
+		destinationPrefix: 'x',
+		items: [{ sourcePath: 'dir/topic', destinationPrefix: '' }],
+	})
+	expect([refused.status, refused.issues[0]?.message]).toEqual([
+		400_180,
+		'Item "/local/dir/topic" is not supported in export',
+	])
+	await world.export({ destinationPrefix: 'x' })
+	const files = world.keys('x/').filter((key) => /create_|scheme|changefeed/.test(key) && !key.endsWith('sha256'))
+	expect(files).toEqual([
+		'x/dir/full/scheme.pb',
+		'x/dir/other/create_view.sql',
+		'x/dir/view/create_view.sql',
+		'x/lone/scheme.pb',
+		'x/wide/scheme.pb',
+	])
+	expect(world.text('x/dir/full/metadata.json')).toContain('"changefeeds":[]')
+})
+
 const varint = (no: number, value: number): UnknownField => ({ no, wireType: 0, data: Uint8Array.of(value) })
 const text = (no: number, value: string): UnknownField => ({
 	no,

@@ -14,6 +14,7 @@ import type { Contents, Definition } from '../scheme/objects.ts'
 import type { Node } from '../scheme/tree.ts'
 import { asOptional, type Column, type Table } from '../scheme/table.ts'
 import { partitioningOf } from '../services/describe-table.ts'
+import { tokenize } from '../yql/lexer.ts'
 
 /** The columns of a table in the order of their numbers, which is that of the file, and where they stand in stored rows. */
 export function exportedColumns(table: Table): { readonly column: Column; readonly position: number }[] {
@@ -107,16 +108,42 @@ function statement(database: string, text: string): string {
 	return `-- database: "${database}"\n-- backup root: "${database}"\n${text.trimEnd().replace(/;$/, '')};\n`
 }
 
-/** The stored text of a view is its context and its query. The server passes the whole through its formatter; this one does not. */
+/**
+ * The stored text of a view is its context and its query: the last statement is the query. The server passes the whole through its formatter;
+ * this one does not. Source: SplitViewQuery of ydb/core/sys_view/show_create/create_view_formatter.cpp.
+ */
 export function viewText(database: string, name: string, { query }: Contents['view']): string {
-	const lines = query.split('\n')
-	const rest = lines.findIndex((line) => !/^\s*(--|PRAGMA\b)/i.test(line))
-	const context = lines.slice(0, rest).map((line) => `${line}\n`)
-	const body = lines.slice(rest).join('\n')
+	const { context, body } = splitView(query)
 	return statement(
 		database,
-		`${context.join('')}CREATE VIEW IF NOT EXISTS \`${name}\` WITH (security_invoker = TRUE) AS\n${body}`,
+		`${context}CREATE VIEW IF NOT EXISTS \`${name}\` WITH (security_invoker = TRUE) AS\n${body}`,
 	)
+}
+
+const DEPTH: Readonly<Record<string, number>> = { '(': 1, '[': 1, '{': 1, ')': -1, ']': -1, '}': -1 }
+
+function splitView(query: string): { readonly context: string; readonly body: string } {
+	const tokens = tokenize(query)
+	let depth = 0
+	let start = tokens[0]
+	for (const [at, { kind, text }] of tokens.entries()) {
+		if (kind === 'sign') depth += DEPTH[text] ?? 0
+		const next = tokens[at + 1]
+		if (
+			kind === 'sign' &&
+			text === ';' &&
+			depth === 0 &&
+			next !== undefined &&
+			next.kind !== 'end' &&
+			next.text !== ';'
+		)
+			start = next
+	}
+	if (start === undefined || start === tokens[0]) return { context: '', body: query }
+	const { row, column } = start.at
+	const above = query.split('\n').slice(0, row - 1)
+	const offset = above.reduce((sum, line) => sum + line.length + 1, column - 1)
+	return { context: `${query.slice(0, offset).trimEnd()}\n`, body: query.slice(offset) }
 }
 
 const WORDS = {
@@ -126,7 +153,20 @@ const WORDS = {
 	transfer: 'TRANSFER',
 } as const
 
-export function definitionText(database: string, name: string, kind: keyof typeof WORDS, { text }: Definition): string {
+/** What a transfer needs to be made again: its lambda without what YDB puts around it. Source: replication_utils.cpp of the CLI's dump. */
+function lambdaContext(lambda = ''): string {
+	const own = lambda
+		.split('\n')
+		.filter((line) => line !== 'PRAGMA OrderedColumns;' && !line.startsWith('$__ydb_transfer_lambda'))
+	return own.map((line) => `${line}\n`).join('')
+}
+
+export function definitionText(
+	database: string,
+	name: string,
+	kind: keyof typeof WORDS,
+	{ text, lambda }: Definition,
+): string {
 	const unless = kind === 'replication' || kind === 'transfer' ? '' : 'IF NOT EXISTS '
-	return statement(database, `CREATE ${WORDS[kind]} ${unless}\`${name}\` ${text}`)
+	return statement(database, `${lambdaContext(lambda)}CREATE ${WORDS[kind]} ${unless}\`${name}\` ${text}`)
 }

@@ -26,8 +26,10 @@ const EXPORTED = new Set<NodeKind>([
 /** Of the directories right below the database, those that expansion leaves out. `.backups` is not among them. Source: the same. */
 const SKIPPED = /^(?:~|\.sys|\.tmp|\.metadata|export-)/
 
-function isExported({ kind, table }: Node): boolean {
+/** `kinds` are all that an older server takes. */
+function isExported({ kind, table }: Node, kinds: string | undefined): boolean {
 	if (!EXPORTED.has(kind)) return false
+	if (kinds !== undefined && !kinds.split(',').includes(kind)) return false
 	return table?.spec.attributes['__async_replica'] !== 'true'
 }
 
@@ -98,7 +100,11 @@ interface Found {
 }
 
 /** The objects that a request names, directories expanded, by their absolute paths. Source: rpc_export.cpp. */
-export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): Map<string, Found> {
+export function expandedItems(
+	tree: SchemeTree,
+	settings: ExportToS3Settings,
+	kinds: string | undefined,
+): Map<string, Found> {
 	const { database } = tree
 	const root = settings.sourcePath === '' ? database : tree.absolute(settings.sourcePath)
 	const isExcluded = excluding(unknownTexts(settings, FIELD.excludeRegexps))
@@ -119,7 +125,7 @@ export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): M
 			const below = `${path}/${child.name}`
 			const place = destination === '' ? '' : `${destination}/${child.name}`
 			if (child.kind === 'directory') expand(below, child, place)
-			else if (isExported(child) && !isExcluded(relative(below)) && !found.has(below))
+			else if (isExported(child, kinds) && !isExcluded(relative(below)) && !found.has(below))
 				found.set(below, { destination: place })
 		}
 	}
@@ -128,7 +134,7 @@ export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): M
 		if (!node)
 			throw new YdbError('SCHEME_ERROR', `Cannot resolve path: path# ${path}, status# PathErrorUnknown`, 200200)
 		if (node.kind === 'directory') expand(path, node, destination)
-		else if (isExported(node)) found.set(path, { destination })
+		else if (isExported(node, kinds)) found.set(path, { destination })
 		else throw new YdbError('UNSUPPORTED', `Item "${path}" is not supported in export`)
 	}
 	if (found.size === 0) throw new YdbError('BAD_REQUEST', 'Nothing to export')
@@ -136,14 +142,19 @@ export function expandedItems(tree: SchemeTree, settings: ExportToS3Settings): M
 }
 
 /** Where each object goes; tables of indexes follow their table. Source: FillExportMetadata and FillItems of schemeshard_export__create.cpp. */
-export function exportItems(tree: SchemeTree, settings: ExportToS3Settings, iv: Buffer | undefined): Item[] {
+export function exportItems(
+	tree: SchemeTree,
+	settings: ExportToS3Settings,
+	iv: Buffer | undefined,
+	kinds: string | undefined,
+): Item[] {
 	const common = normalExportPrefix(settings.destinationPrefix)
 	const items: Item[] = []
 	const add = (path: string, prefix: string, more: Pick<Item, 'iv' | 'parent'> = {}): void => {
 		items.push({ path, prefix, ...more, state: 'preparing', partsTotal: 0, partsDone: 0 })
 	}
 	let number = 0
-	for (const [path, { destination }] of expandedItems(tree, settings)) {
+	for (const [path, { destination }] of expandedItems(tree, settings, kinds)) {
 		number++
 		const own = normalItemPrefix(destination)
 		const name = own !== '' ? own : iv ? anonymous(number) : objectPath(tree, settings, path)

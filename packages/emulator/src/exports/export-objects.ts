@@ -49,7 +49,7 @@ export async function writeTable(
 	const node = item.parent === undefined ? tree.find(item.path) : undefined
 	const source = node?.table
 	const indexes = source?.spec.indexes ?? []
-	const feeds = [...(source?.changefeeds.values() ?? [])]
+	const feeds = faults.withoutChangefeeds ? [] : [...(source?.changefeeds.values() ?? [])]
 	const isAnonymous = item.iv !== undefined
 	const feedPrefix = (feed: number): string => (isAnonymous ? anonymous(feed + 1) : feeds[feed]!.changefeed.name)
 	const metadata: ItemMetadata = {

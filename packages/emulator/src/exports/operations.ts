@@ -97,7 +97,7 @@ export class StoreOperations {
 		if (known) return told(known, this.#world.faults.unknownProgress)
 		checkExport(settings)
 		const iv = settings.encryptionSettings ? randomBytes(12) : undefined
-		const items = exportItems(this.#world.tree, settings, iv)
+		const items = exportItems(this.#world.tree, settings, iv, this.#world.faults.exportedKinds)
 		for (const { path } of items)
 			if (!this.#world.mayRead(user, path)) throw new YdbError('UNAUTHORIZED', `Access denied: path# ${path}`)
 		return this.#begin({

@@ -20,7 +20,8 @@ export function statementChanges(tree: SchemeTree, text: string, path: string): 
 		if (statement.kind === 'pragma') {
 			if (statement.name.toLowerCase() === 'tablepathprefix' && statement.value !== undefined)
 				scope.prefix = statement.value
-		} else if (statement.kind === 'object') changes.push(...schemeChanges(statement, scope))
+		} else if (statement.kind === 'named' || statement.kind === 'assign') scope.context.push(statement.text)
+		else if (statement.kind === 'object') changes.push(...schemeChanges(statement, scope))
 		else throw new ImportError(`cannot parse the statement of ${path}`)
 	}
 	return changes
