@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 
 import { chooseEngine, LARGE_BYTES } from '../src/cluster/choose-engine.ts'
 import { classify } from '../src/cluster/classify.ts'
+import { exportLadder } from '../src/cluster/export-kinds.ts'
 import { partsOf } from '../src/cluster/follow.ts'
 import { withProof } from '../src/index.ts'
 import { createWorld, TOOL } from './world.ts'
@@ -37,7 +38,11 @@ test('files of an export are known by their names, and nothing else has a place 
 	expect(roleOf('001/data_100.csv')).toEqual(['data', '001', 100, '001/data_100.csv'])
 	expect(roleOf('1000/scheme.pb')).toEqual(['scheme', '1000', undefined, '1000/scheme.pb'])
 	expect(roleOf('001/permissions.pb')).toEqual(['permissions', '001', undefined, '001/permissions.pb'])
-	expect(roleOf('001/feed/topic_description.pb')?.[0]).toBe('metadata')
+	expect(roleOf('001/feed/topic_description.pb')).toEqual(['topic', '001', undefined, '001/feed/topic_description.pb'])
+	expect(roleOf('001/002/changefeed_description.pb.enc')?.[0]).toBe('changefeed')
+	expect(roleOf('001/index/indexImplTable/scheme.pb')?.[0]).toBe('metadata')
+	expect(roleOf('002/create_view.sql.enc')).toEqual(['scheme', '002', undefined, '002/create_view.sql'])
+	expect(roleOf('003/create_topic.pb')?.[0]).toBe('scheme')
 	for (const name of [
 		'other',
 		'a/scheme.pb',
@@ -47,6 +52,17 @@ test('files of an export are known by their names, and nothing else has a place 
 		'001/feed/topic.pb.enc',
 	])
 		expect(roleOf(name), name).toBeUndefined()
+})
+
+test('a server that refuses is asked for one kind less each time, tables alone at last', () => {
+	const asked = exportLadder(new Set(['topic', 'view', 'external-table', 'coordination-node'] as const))
+	expect(asked.map((kinds) => [...kinds])).toEqual([
+		['view', 'topic', 'external-table'],
+		['view', 'topic'],
+		['view'],
+		[],
+	])
+	expect(exportLadder(new Set())).toEqual([new Set()])
 })
 
 test('parts of an operation are added up, and an object without parts is not done', () => {

@@ -32,7 +32,7 @@ export interface ClusterWorld extends AsyncDisposable {
 	readonly storage: Storage
 	readonly repository: Repository
 	readonly events: EngineEvent[]
-	readonly access: Pick<ClusterBackupOptions, 'transfers' | 'openStore' | 'isBridged' | 'isSecure'>
+	readonly access: Pick<ClusterBackupOptions, 'source' | 'transfers' | 'openStore' | 'isBridged' | 'isSecure'>
 	backup(options?: Partial<ClusterBackupOptions>): Promise<BackupResult>
 	restore(options?: Partial<RestoreOptions>): Promise<RestoreResult>
 	verify(options?: Partial<VerifyOptions>): Promise<VerifyReport>
@@ -77,8 +77,8 @@ export async function createClusterWorld({ through, ...options }: ClusterWorldOp
 	const onEvent = (event: EngineEvent): void => void events.push(event)
 	const isBridged = s3 === undefined
 	const openStore = isBridged ? bridgeTo(storage) : (): ReturnType<OpenClusterStore> => openServerSide(storage)
-	const access = { transfers: ydb.transfers, openStore, isBridged, isSecure: false }
-	const { source, sink } = ydb
+	const { source, sink, transfers } = ydb
+	const access = { source, transfers, openStore, isBridged, isSecure: false }
 	return {
 		emulator,
 		ydb,
@@ -87,7 +87,7 @@ export async function createClusterWorld({ through, ...options }: ClusterWorldOp
 		repository,
 		events,
 		access,
-		backup: (more) => clusterBackup({ ...access, source, sink, repository, tool: TOOL, onEvent, ...more }),
+		backup: (more) => clusterBackup({ ...access, sink, repository, tool: TOOL, onEvent, ...more }),
 		restore: (more) => restore({ sink, repository, id: 'latest', existing: 'fail', onEvent, ...more }),
 		verify: (more) => verify({ repository, id: 'latest', level: 'full', ...more }),
 		async keys(prefix = '') {

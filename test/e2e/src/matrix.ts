@@ -1,5 +1,12 @@
-import { protoField, type ProtoText, type ProtoValue, type SourceObject } from '@ydbackup/core'
-import { printProtoText } from '@ydbackup/format'
+import {
+	type DefinedKind,
+	protoField,
+	type ProtoText,
+	type ProtoValue,
+	type SchemeObject,
+	type SourceObject,
+} from '@ydbackup/core'
+import { parseProtoText, printProtoText } from '@ydbackup/format'
 import type { Ydb } from '@ydbackup/ydb'
 
 /** A kind of object, or a part of one, that a backup may carry. */
@@ -10,9 +17,13 @@ export interface MatrixObject {
 	readonly path: string
 	/** In the order in which they are run. */
 	readonly statements: readonly string[]
-	/** What must be the same after a restore; the whole object by default. */
-	readonly of?: 'rights' | readonly string[]
+	/** What no statement makes. */
+	readonly make?: ((sink: Ydb['sink']) => Promise<void>) | undefined
+	/** What must be the same after a restore: rights, parts (changefeeds, rate limiters), or fields of the scheme; the whole object by default. */
+	readonly of?: 'rights' | 'parts' | readonly string[]
 }
+
+const proto = (text: string): ProtoText => parseProtoText(text, 'matrix')
 
 /** The one list of what the matrix tries. Whoever teaches a kind to a backup adds it here. */
 export const MATRIX_OBJECTS: readonly MatrixObject[] = [
@@ -50,6 +61,15 @@ export const MATRIX_OBJECTS: readonly MatrixObject[] = [
 		],
 	},
 	{
+		title: 'asynchronous and unique indexes',
+		path: 'm/uniquely',
+		of: ['indexes'],
+		statements: [
+			'CREATE TABLE `m/uniquely` (id Uint64, n Utf8, PRIMARY KEY (id), INDEX one GLOBAL UNIQUE SYNC ON (n), INDEX later GLOBAL ASYNC ON (n))',
+			'UPSERT INTO `m/uniquely` (id, n) VALUES (1, "a"u), (2, "b"u)',
+		],
+	},
+	{
 		title: 'TTL',
 		path: 'm/ttl',
 		of: ['ttl_settings'],
@@ -74,6 +94,29 @@ export const MATRIX_OBJECTS: readonly MatrixObject[] = [
 			'CREATE TABLE `m/granted` (id Uint64, PRIMARY KEY (id))',
 			'GRANT "ydb.generic.read" ON `m/granted` TO `reader@builtin`',
 		],
+		make: (sink) => sink.setPermissions('m/granted', proto('actions { change_owner: "owner@builtin" }')),
+	},
+	{
+		title: 'attributes of a table',
+		path: 'm/attributed',
+		of: ['attributes'],
+		statements: [],
+		make: (sink) =>
+			sink.createTable(
+				'm/attributed',
+				proto(
+					'columns { name: "id" type { optional_type { item { type_id: UINT64 } } } } primary_key: "id" attributes { key: "team" value: "a b" }',
+				),
+			),
+	},
+	{
+		title: 'column families and other settings of a table',
+		path: 'm/settings',
+		of: ['column_families', 'key_bloom_filter', 'read_replicas_settings', 'partitioning_settings'],
+		statements: [
+			`CREATE TABLE \`m/settings\` (id Uint64, n Utf8 FAMILY cold, PRIMARY KEY (id), FAMILY cold (COMPRESSION = "lz4"))
+				WITH (KEY_BLOOM_FILTER = ENABLED, READ_REPLICAS_SETTINGS = "PER_AZ:1", AUTO_PARTITIONING_BY_LOAD = ENABLED, AUTO_PARTITIONING_MIN_PARTITIONS_COUNT = 2)`,
+		],
 	},
 	{
 		title: 'directory with grants',
@@ -85,11 +128,14 @@ export const MATRIX_OBJECTS: readonly MatrixObject[] = [
 		],
 	},
 	{
-		title: 'changefeed',
-		path: 'm/fed/feed',
+		title: 'changefeeds of a table, with consumers',
+		path: 'm/fed',
+		of: 'parts',
 		statements: [
 			'CREATE TABLE `m/fed` (id Uint64, PRIMARY KEY (id))',
 			"ALTER TABLE `m/fed` ADD CHANGEFEED feed WITH (MODE = 'UPDATES', FORMAT = 'JSON')",
+			"ALTER TABLE `m/fed` ADD CHANGEFEED keys WITH (MODE = 'KEYS_ONLY', FORMAT = 'JSON')",
+			'ALTER TOPIC `m/fed/feed` ADD CONSUMER billing WITH (important = TRUE), ADD CONSUMER search',
 		],
 	},
 	{
@@ -103,9 +149,26 @@ export const MATRIX_OBJECTS: readonly MatrixObject[] = [
 	{
 		title: 'view',
 		path: 'm/view',
-		statements: ['CREATE VIEW `m/view` WITH (security_invoker = TRUE) AS SELECT 1 AS one'],
+		statements: ['CREATE VIEW `m/view` WITH (security_invoker = TRUE) AS SELECT id FROM `/local/m/rows`'],
 	},
-	{ title: 'topic', path: 'm/topic', statements: ['CREATE TOPIC `m/topic` (CONSUMER reader)'] },
+	{
+		title: 'coordination node with rate limiters',
+		path: 'm/node',
+		statements: [],
+		async make(sink) {
+			const message = proto('config { self_check_period_millis: 2000 session_grace_period_millis: 9000 }')
+			await sink.createObject('m/node', 'coordination-node', { form: 'message', message })
+			for (const name of ['api', 'api/read']) {
+				const definition = proto('resource { hierarchical_drr { max_units_per_second: 7.5 } }')
+				await sink.createPart('m/node', { kind: 'rate-limiter', name, definition })
+			}
+		},
+	},
+	{
+		title: 'topic',
+		path: 'm/topic',
+		statements: ['CREATE TOPIC `m/topic` (CONSUMER reader) WITH (min_active_partitions = 2)'],
+	},
 	{
 		title: 'external data source',
 		path: 'm/source',
@@ -152,13 +215,32 @@ export async function look(ydb: Ydb, root = ''): Promise<Map<string, string>> {
 async function sight(ydb: Ydb, path: string, object: SourceObject, of: MatrixObject['of']): Promise<string> {
 	const rights = printProtoText(object.permissions)
 	if (of === 'rights') return rights
-	if (object.kind !== 'row-table' && object.kind !== 'column-table') return object.kind
+	if (object.kind !== 'row-table' && object.kind !== 'column-table')
+		return `${rights}${sightOf(await ydb.source.describe({ path, kind: object.kind as DefinedKind }))}`
+	if (of === 'parts') return sightOf(await ydb.source.describe({ path, kind: 'row-table' }))
 	const { scheme, schema } = await ydb.sink.describeTable(path)
 	let rows = ''
 	for await (const chunk of ydb.sink.read(path, schema, {})) rows += Buffer.from(chunk.bytes).toString('base64')
 	if (of === undefined) return JSON.stringify([object.kind, schema, rows])
 	const parts = of.map((name) => shown(name, protoField(scheme, name), scheme))
 	return JSON.stringify([parts, rows])
+}
+
+/** What makes an object, and its parts, as if it stood in the database that it is from. */
+function sightOf({ path, definition, parts }: SchemeObject): string {
+	// A view that went elsewhere says where its relative paths begin.
+	const statements =
+		definition?.form === 'statements' ? definition.text.replace(/^PRAGMA TablePathPrefix = .*;\n/u, '') : ''
+	const made = definition?.form === 'message' ? printProtoText(definition.message) : statements
+	const within = parts.map(({ name, definition: of, topic = [] }) => [name, printProtoText(of), consumersOf(topic)])
+	const root = path.slice(0, path.indexOf('/m/') + 1)
+	const text = JSON.stringify([made, within])
+	return root === '' ? text : text.replaceAll(root, '')
+}
+
+/** The cluster tells other settings of a changefeed's topic in an export than to those who ask it. */
+function consumersOf(topic: ProtoText): string {
+	return printProtoText(topic.filter(({ name }) => name === 'consumers' || name === 'retention_period'))
 }
 
 function shown(name: string, value: ProtoValue | undefined, scheme: ProtoText): string | undefined {

@@ -209,6 +209,7 @@ async function openDriver(endpoint: string, database: string): Promise<Driver> {
 
 const DROPS: Readonly<Record<number, string>> = {
 	2: 'TABLE',
+	13: 'TABLE',
 	16: 'ASYNC REPLICATION',
 	17: 'TOPIC',
 	18: 'EXTERNAL TABLE',

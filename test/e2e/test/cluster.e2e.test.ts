@@ -235,18 +235,20 @@ test('files that went missing or changed behind the export are found before it i
 	for (const change of ['missing', 'changed'] as const) {
 		const made = await world({ through: 's3' }, 20)
 		let isDone = false
-		const forgetting = made.access.transfers.operations
+		const following = made.access.transfers.operations
 		const operations = {
-			...forgetting,
-			async forget(id: string) {
-				await forgetting.forget(id)
+			...following,
+			async get(id: string) {
+				const found = await following.get(id)
+				if (found.state !== 'done') return found
 				const victim = (await made.keys('backups/')).find((key) =>
 					key.endsWith(change === 'missing' ? 'data_03.csv.zst' : 'scheme.pb'),
 				)
-				if (victim === undefined || isDone) return
+				if (victim === undefined || isDone) return found
 				isDone = true
 				if (change === 'missing') await made.storage.delete(victim)
 				else await made.storage.put(victim, Buffer.from('columns { name: "x" }'))
+				return found
 			},
 		}
 		const error = await made

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { isBackupError, type Storage } from '@ydbackup/core'
+import type { Storage } from '@ydbackup/core'
 import { backup, exportDump, restore, restoreFrom, type RestoreOutcome, verifyNative } from '@ydbackup/engine'
 import fs from '@ydbackup/storage-fs/driver'
 import s3 from '@ydbackup/storage-s3/driver'
@@ -17,7 +17,6 @@ const READERS = ['restore', 'import', '--from', 'checker'] as const
 /** What tells why something is missing: of the backup and of the restore. */
 type Notes = readonly { readonly path: string; readonly reason: string }[]
 
-const COLUMN = 'm/columns'
 const results = new Map<string, Map<string, string>>()
 const reasons: string[] = []
 
@@ -55,13 +54,22 @@ function problemsBelow(root: string, { problems }: RestoreOutcome): Notes {
 	}))
 }
 
-async function seed({ emulator }: ClusterWorld): Promise<void> {
+async function seed({ emulator, ydb }: ClusterWorld): Promise<void> {
 	await using queries = await openQueries(`grpc://127.0.0.1:${emulator.port}`, emulator.database)
-	for (const { statements } of MATRIX_OBJECTS) for (const statement of statements) await queries.run(statement)
+	for (const { statements, make } of MATRIX_OBJECTS) {
+		for (const statement of statements) await queries.run(statement)
+		await make?.(ydb.sink)
+	}
 }
 
 /** Reads a backup in every way, below a directory of its own for each. */
-async function readAll(world: ClusterWorld, writer: string, id: string, written: Notes, from: Storage): Promise<void> {
+async function readAll(
+	world: ClusterWorld,
+	writer: string,
+	id: string,
+	written: Notes,
+	from: readonly Storage[],
+): Promise<void> {
 	const { ydb, repository, access } = world
 	const { sink } = ydb
 	const before = await look(ydb)
@@ -71,26 +79,20 @@ async function readAll(world: ClusterWorld, writer: string, id: string, written:
 		...problemsBelow(`${writer}-restore`, restored),
 	])
 
-	const cluster = { sink, repository, id, existing: 'fail', to: `${writer}-import`, cluster: access } as const
-	const refused: { path: string; reason: string }[] = []
-	const imported = await restore(cluster).catch((error: unknown) => {
-		if (!isBackupError(error, 'UNSUPPORTED')) throw error
-		refused.push({ path: COLUMN, reason: error.message.replace(COLUMN, 'it') })
-		return restore({ ...cluster, exclude: [COLUMN] })
-	})
+	const imported = await restore({ sink, repository, id, existing: 'fail', to: `${writer}-import`, cluster: access })
 	judge(`${writer} import`, before, await look(ydb, `${writer}-import`), [
 		...written,
-		...refused,
 		...problemsBelow(`${writer}-import`, imported),
 	])
 
-	const foreign = await restoreFrom({ sink, storage: from, name: 'x', existing: 'fail', to: `${writer}-from` })
+	const foreign: { path: string; reason: string }[] = []
+	for (const opened of from) {
+		await using storage = opened
+		const outcome = await restoreFrom({ sink, storage, name: 'x', existing: 'fail', to: `${writer}-from` })
+		foreign.push(...problemsBelow(`${writer}-from`, outcome))
+	}
 	const left = [{ path: 'm/folder', reason: 'an export holds no directories and none of their rights' }]
-	judge(`${writer} --from`, before, await look(ydb, `${writer}-from`), [
-		...written,
-		...problemsBelow(`${writer}-from`, foreign),
-		...left,
-	])
+	judge(`${writer} --from`, before, await look(ydb, `${writer}-from`), [...written, ...foreign, ...left])
 
 	const checked = await verifyNative({ repository, id, level: 'full' })
 	expect({ writer, findings: checked.findings }).toEqual({ writer, findings: [] })
@@ -103,28 +105,23 @@ async function readAll(world: ClusterWorld, writer: string, id: string, written:
 	}
 }
 
-async function openAt(world: ClusterWorld, id: string, directory: string): Promise<Storage> {
+/** The exports of a backup: a cluster's has another one beside. */
+async function openExports(world: ClusterWorld, id: string, directory = ''): Promise<Storage[]> {
+	const places = [`backups/${id}`, `catalog/${id}/beside`]
+	const found = await Promise.all(
+		places.map(async (place) => ((await world.keys(`${place}/`)).length > 0 ? place : [])),
+	)
+	return Promise.all(found.flat().map((place) => openAt(world, place, directory)))
+}
+
+async function openAt(world: ClusterWorld, place: string, directory: string): Promise<Storage> {
 	const context = { writable: false, environment: {} }
-	if (world.s3 === undefined) return fs.open(new URL(`${pathToFileURL(directory).href}/backups/${id}`), context)
+	if (world.s3 === undefined) return fs.open(new URL(`${pathToFileURL(directory).href}/${place}`), context)
 	const { endpoint, credential } = world.s3
-	return s3.open(new URL(`s3://backups/ydb/backups/${id}?endpoint=${encodeURIComponent(endpoint)}`), {
+	return s3.open(new URL(`s3://backups/ydb/${place}?endpoint=${encodeURIComponent(endpoint)}`), {
 		writable: false,
 		environment: { AWS_ACCESS_KEY_ID: credential.accessKeyId, AWS_SECRET_ACCESS_KEY: credential.secretAccessKey },
 	})
-}
-
-/** By the cluster: what it refuses is left out, and stands among what is missing. */
-async function byCluster(world: ClusterWorld): Promise<{ readonly id: string; readonly notes: Notes }> {
-	const refusal = await world.backup().catch((error: unknown) => error)
-	if (!isBackupError(refusal, 'UNSUPPORTED')) throw refusal
-	const { id, notes } = await world.backup({ exclude: [COLUMN] })
-	return {
-		id,
-		notes: [
-			...notes.filter(({ kind }) => kind !== 'exclude'),
-			{ path: COLUMN, reason: refusal.message.replace(`: ${COLUMN}`, '') },
-		],
-	}
 }
 
 test(
@@ -139,11 +136,9 @@ test(
 			const before = await look(ydb)
 			expect([...before.keys()]).toEqual(MATRIX_OBJECTS.map(({ title }) => title))
 			const ours = await backup({ source: ydb.source, repository, tool: TOOL })
-			const theirs = await byCluster(world)
-			await using first = await openAt(world, ours.id, '')
-			await readAll(world, 'client', ours.id, ours.notes, first)
-			await using second = await openAt(world, theirs.id, '')
-			await readAll(world, 'cluster', theirs.id, theirs.notes, second)
+			const theirs = await world.backup()
+			await readAll(world, 'client', ours.id, ours.notes, await openExports(world, ours.id))
+			await readAll(world, 'cluster', theirs.id, theirs.notes, await openExports(world, theirs.id))
 
 			const dump = `${place.path}/dump`
 			const exported = await exportDump({ repository, id: ours.id, target: createDumpDirectory(dump) })
@@ -166,9 +161,8 @@ test(
 			})
 			await using world = await createClusterWorld({ through: 'bridge', storage })
 			await seed(world)
-			const { id, notes } = await byCluster(world)
-			await using from = await openAt(world, id, `${place.path}/repo`)
-			await readAll(world, 'bridge', id, notes, from)
+			const { id, notes } = await world.backup()
+			await readAll(world, 'bridge', id, notes, await openExports(world, id, `${place.path}/repo`))
 		}
 		const page = table()
 		if (process.env['WRITE_MATRIX'] === '1') await writeFile(PAGE, page)
@@ -196,9 +190,11 @@ Written by a test (\`WRITE_MATRIX=1 npx vitest run --project e2e test/e2e/test/m
 each object in the emulator, takes it with each writer, brings it back with each reader, and compares. **yes**: it is the same again. **no**: it is
 not, and the command has said so; the number leads to its words. What is lost in silence fails the test.
 
-- **restore**: \`ydbackup restore\`. **import**: \`ydbackup restore --engine cluster\`, which is the cluster's own import. **--from**: \`ydbackup restore --from\`
-  of the files alone, without our catalog. **checker**: \`backup verify --layout native\`, YDB's documented rules; it looks at files, so that *yes* means that
-  the object is among them and right.
+- **restore**: \`ydbackup restore\`. **import**: \`ydbackup restore --engine cluster\`: row tables by the cluster's own import, all else by ydbackup.
+  **--from**: \`ydbackup restore --from\` of the files alone, without our catalog. **checker**: \`backup verify --layout native\`, YDB's documented rules; it looks
+  at files, so that *yes* means that the object is among them and right.
+- A backup by the cluster (or the bridge) is two exports: \`backups/<id>/\`, which the cluster wrote, and \`catalog/<id>/beside/\`, which ydbackup wrote of
+  what the cluster does not export: column tables and coordination nodes, and kinds that an older server does not know. **--from** and **checker** read both.
 - A dump is read by \`--from\` alone: the cluster imports exports, and the checker knows no dumps.
 - Floats: the cluster's own export prints 6 digits of a Float and 10 of a Double. This page was made with an emulator that prints all.
 

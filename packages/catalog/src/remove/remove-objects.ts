@@ -40,8 +40,11 @@ export async function removeObjects(
 	]) {
 		for await (const { key, size } of storage.list(prefix, { signal })) found.set(key, size)
 	}
+	const roots = [root, `${layout.besidePrefix(id)}/`]
 	const isRoot = (key: string): boolean =>
-		key.startsWith(root) && (!key.slice(root.length).includes('/') || key.startsWith(`${root}SchemaMapping/`))
+		roots.some(
+			(of) => key.startsWith(of) && (!key.slice(of.length).includes('/') || key.startsWith(`${of}SchemaMapping/`)),
+		)
 	const manifest = layout.manifestKey(id)
 	const keys = [...found.keys()]
 	const steps = [

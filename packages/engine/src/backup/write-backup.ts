@@ -29,6 +29,7 @@ export async function writeBackup(
 ): Promise<Omit<BackupResult, 'warnings' | 'elapsedMs'>> {
 	const { options, reporter, ledger, id, concurrency, seal } = run
 	const { storage } = options.repository
+	const root = layout.backupPrefix(id)
 	const permissions = new Map(plan.tables.map((table) => [table.path, table.permissions]))
 	const meter = createMeter(reporter.emit, plan.tables.length)
 	if (run.increment && run.snapshot) run.link = run.increment.open(run.snapshot, () => meter.touch())
@@ -48,7 +49,7 @@ export async function writeBackup(
 		const isCounted = options.countRows ?? true
 		const countRows = isCounted && link?.countState === undefined
 		totals = await writeData({
-			id,
+			root,
 			storage,
 			snapshot,
 			jobs,
@@ -73,7 +74,7 @@ export async function writeBackup(
 	const { signal } = stalls
 	const requests = requestConcurrency(storage)
 	const schemes = await writeSchemes({
-		id,
+		root,
 		jobs,
 		permissions,
 		changefeeds: run.live.changefeeds,
@@ -86,7 +87,7 @@ export async function writeBackup(
 	const objectJobs = run.live.objects.map((object, at): ObjectJob => {
 		return { object, prefix: layout.itemPrefix(jobs.length + at + 1) }
 	})
-	await writeObjectItems(objectJobs, { id, ledger, isEncrypted: seal !== undefined, concurrency: requests, signal })
+	await writeObjectItems(objectJobs, { root, ledger, isEncrypted: seal !== undefined, concurrency: requests, signal })
 	const named = [
 		...jobs.map(({ table, prefix }) => ({ path: table.path, prefix })),
 		...objectJobs.map(({ object, prefix }) => ({ path: object.path, prefix })),
@@ -114,7 +115,7 @@ export async function writeBackup(
 
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
 	reporter.phase('commit', `committing ${id}`)
-	await writeRoot(id, named, run.compression, ledger, seal)
+	await writeRoot(root, named, run.compression, ledger, seal)
 	const known = new Set(before.map((file) => file.key))
 	const rootFiles = ledger.files().filter((file) => !known.has(file.key))
 	if (isReadBack === 'done') {

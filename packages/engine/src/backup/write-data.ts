@@ -37,7 +37,8 @@ export interface TableTotals {
 }
 
 export interface WriteDataOptions {
-	readonly id: string
+	/** Of the export: `backups/<id>`. */
+	readonly root: string
 	readonly storage: Storage
 	readonly snapshot: Snapshot
 	readonly jobs: readonly TableJob[]
@@ -103,8 +104,8 @@ async function writePart(
 	partition: number,
 	signal: AbortSignal,
 ): Promise<PartFacts> {
-	const { id, snapshot, compression, ledger, reporter } = options
-	const name = dataKey(id, prefix, partition, compression)
+	const { root, snapshot, compression, ledger, reporter } = options
+	const name = dataKey(root, prefix, partition, compression)
 	const place = { role: 'data', object: prefix, partition } as const
 	const encryptor = options.seal?.encryptor({ key: name, ...place })
 	const key = encryptor === undefined ? name : `${name}${layout.encryptedSuffix}`

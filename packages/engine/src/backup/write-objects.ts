@@ -13,7 +13,8 @@ export interface ObjectJob {
 }
 
 export interface WriteItemOptions {
-	readonly id: string
+	/** Of the export: `backups/<id>`. */
+	readonly root: string
 	readonly ledger: Ledger
 	readonly isEncrypted: boolean
 }
@@ -33,7 +34,8 @@ export async function writeObjectItems(
 	})
 }
 
-interface ItemFile {
+/** A file of an item, by its name in the item's folder. */
+export interface ItemFile {
 	readonly role: SmallFile['role']
 	readonly name: string
 	readonly bytes: Uint8Array
@@ -45,7 +47,7 @@ export async function writeItem(
 	prefix: string,
 	own: readonly ItemFile[],
 	{ permissions, parts }: { readonly permissions: ProtoText; readonly parts: readonly ObjectPart[] },
-	{ id, ledger, isEncrypted }: WriteItemOptions,
+	{ root, ledger, isEncrypted }: WriteItemOptions,
 	signal: AbortSignal,
 ): Promise<void> {
 	const grants = printProtoText(permissions)
@@ -65,7 +67,7 @@ export async function writeItem(
 		}),
 	})
 	for (const { role, name, bytes, partition } of files) {
-		const key = itemKey(id, prefix, name)
+		const key = itemKey(root, prefix, name)
 		await ledger.putSmall({ key, role, object: prefix, partition, bytes }, signal)
 		await ledger.putSmall(checksumOf(key, sha256Hex(bytes), { object: prefix }), signal)
 	}
@@ -76,7 +78,8 @@ function folderOf(at: number): string {
 	return layout.itemPrefix(at + 1)
 }
 
-function filesOf({ kind, definition, topic }: ObjectPart, at: number): ItemFile[] {
+/** The files of a part, the number of which is that of its folder. */
+export function filesOf({ kind, definition, topic }: ObjectPart, at: number): ItemFile[] {
 	const file = (role: SmallFile['role'], name: string, tree: ProtoText): ItemFile => ({
 		role,
 		name: `${folderOf(at)}/${name}`,

@@ -57,7 +57,7 @@ export async function writeObjects({
 
 /** The files without which YDB's own import finds nothing: written when all else is durable, the root file last. */
 export async function writeRoot(
-	id: string,
+	root: string,
 	placed: readonly { readonly path: string; readonly prefix: string }[],
 	compression: Compression,
 	ledger: Ledger,
@@ -74,7 +74,7 @@ export async function writeRoot(
 		['metadata', 'metadata.json', layout.rootMetadata({ compression, encryption: seal?.algorithm })],
 	]
 	for (const [role, name, bytes] of files) {
-		const key = rootKey(id, name)
+		const key = `${root}/${name}`
 		await ledger.putSmall(checksumOf(key, sha256Hex(bytes), {}), undefined)
 		await ledger.putSmall({ key, role, bytes }, undefined)
 	}

@@ -16,7 +16,8 @@ import { writeItem } from './write-objects.ts'
 import type { TableJob } from './write-data.ts'
 
 export interface WriteSchemesOptions {
-	readonly id: string
+	/** As `WriteItemOptions.root`. */
+	readonly root: string
 	readonly jobs: readonly TableJob[]
 	/** Owner and grants by path. */
 	readonly permissions: ReadonlyMap<string, ProtoText>

@@ -1,3 +1,4 @@
+import { DEFINED_KINDS } from '@ydbackup/core'
 import { dumpLayout, layout, type ManifestFile } from '@ydbackup/format'
 
 /** An object that the cluster wrote, by its key. */
@@ -9,8 +10,12 @@ export interface WrittenObject {
 	readonly role: ManifestFile['role']
 	/** The folder of the object it belongs to. */
 	readonly object?: string | undefined
+	/** Of data; of a changefeed it is known when the object's metadata is. */
 	readonly partition?: number | undefined
 }
+
+const DEFINITIONS: ReadonlySet<string> = new Set(DEFINED_KINDS.map(layout.definitionName))
+const PARTS = { [layout.partName('changefeed')]: 'changefeed', [layout.partTopicName]: 'topic' } as const
 
 /** What a file of an export is, by its name. `name` is relative to the backup; undefined for what has no place in one. */
 export function classify(key: string, name: string, size: number): WrittenObject | undefined {
@@ -27,11 +32,15 @@ export function classify(key: string, name: string, size: number): WrittenObject
 	if (object === 'SchemaMapping') return { ...found, role: isChecksum ? 'checksum' : 'mapping' }
 	if (!/^\d{3,16}$/u.test(object)) return undefined
 	if (isChecksum) return { ...found, role: 'checksum', object }
-	// Of a changefeed. What such a file is encrypted with is not known here.
-	if (parts.length > 2) return open === name ? { ...found, role: 'metadata', object } : undefined
+	if (parts.length > 2) {
+		const role = PARTS[file]
+		if (parts.length === 3 && role !== undefined) return { ...found, role, object }
+		// What another such file is encrypted with is not known here.
+		return open === name ? { ...found, role: 'metadata', object } : undefined
+	}
 	const data = dumpLayout.readDataName(file)
 	if (data !== undefined) return { ...found, role: 'data', object, partition: data.number }
-	if (file === dumpLayout.SCHEME) return { ...found, role: 'scheme', object }
+	if (file === dumpLayout.SCHEME || DEFINITIONS.has(file)) return { ...found, role: 'scheme', object }
 	if (file === dumpLayout.PERMISSIONS) return { ...found, role: 'permissions', object }
 	return file === dumpLayout.METADATA ? { ...found, role: 'metadata', object } : undefined
 }

@@ -1,31 +1,37 @@
-import { type ClusterOperation, type ClusterTransfers, throwIfInterrupted } from '@ydbackup/core'
 import {
-	encryption,
-	layout,
-	type Manifest,
-	type ManifestFile,
-	type ManifestObject,
-	parseProtoText,
-} from '@ydbackup/format'
+	type AccountAdmin,
+	type ClusterOperation,
+	type ClusterTransfers,
+	type SnapshotSource,
+	throwIfInterrupted,
+} from '@ydbackup/core'
+import { encryption, layout, parseProtoText } from '@ydbackup/format'
 
 import type { Note } from '../backup/backup-plan.ts'
 import type { BackupResult } from '../backup/backup-options.ts'
 import type { BackupRun } from '../backup/backup-run.ts'
 import { createLedger } from '../backup/ledger.ts'
+import { type LiveObjects, readLiveObjects } from '../backup/live-objects.ts'
+import { readBack } from '../backup/read-back.ts'
+import { countsOf } from '../backup/write-backup.ts'
 import { writeObjects } from '../backup/write-root.ts'
-import { createSeal, encryptionOf, type Seal } from '../encryption/seal.ts'
+import { createSeal, type Seal } from '../encryption/seal.ts'
 import { sealedNames, sealManifest } from '../encryption/seal-manifest.ts'
 import { createUnseal } from '../encryption/unseal.ts'
+import { requestConcurrency } from '../flow/concurrency.ts'
+import { addLacking } from './add-lacking.ts'
 import type { ClusterStore } from './cluster-store.ts'
 import { readExportIv } from './export-iv.ts'
-import type { ExportPlan } from './export-plan.ts'
+import { manifestOf, resultOf } from './export-manifest.ts'
+import type { ExportedPath, ExportPlan } from './export-plan.ts'
 import { follow, forget } from './follow.ts'
+import { type Beside, writeBeside } from './write-beside.ts'
 import { readWritten, type Written } from './written-files.ts'
 
 /** A run whose data the cluster writes. */
 export interface ExportRun extends Pick<
 	BackupRun,
-	'id' | 'createdAt' | 'reporter' | 'workDirectory' | 'lease' | 'now' | 'end'
+	'id' | 'createdAt' | 'reporter' | 'workDirectory' | 'lease' | 'isResumed' | 'now' | 'end'
 > {
 	readonly options: Pick<BackupRun['options'], 'repository' | 'signal' | 'tool' | 'stallLimitMs'>
 	readonly database: string
@@ -35,29 +41,91 @@ export interface ExportRun extends Pick<
 export interface CompleteOptions {
 	readonly run: ExportRun
 	readonly transfers: ClusterTransfers
+	/** For what the cluster does not export. */
+	readonly source: SnapshotSource
+	/** Where users and groups are asked for. */
+	readonly accounts?: AccountAdmin | undefined
 	readonly store: ClusterStore
 	readonly plan: ExportPlan
+	/** As it was read when the export began; read anew where another process began it. */
+	readonly live?: LiveObjects | undefined
 	readonly operation: ClusterOperation
 	readonly key: Pick<Seal, 'key' | 'algorithm'> | undefined
 }
 
 const STALL_LIMIT_MS = 30 * 60_000
 
-/** Follows an export to its end, looks at all that it has written, and makes it a backup. */
+/** Follows an export to its end, writes what it leaves out, looks at all of it, and makes it a backup. */
 export async function completeExport(options: CompleteOptions): Promise<Omit<BackupResult, 'warnings' | 'elapsedMs'>> {
-	const { run, transfers, store, plan, operation, key } = options
+	const { run, transfers, source, plan, operation, key } = options
 	const { id, reporter } = run
 	const { repository, signal } = run.options
 	const { storage } = repository
-	const { operations } = transfers
-	reporter.phase('data', `the cluster exports ${plan.tables.length} tables`)
+	let copiedBy = await followExport(options)
+	const exportedBy = run.now()
+
+	// Drawn anew by whoever goes on: what is read now is not what was read before.
+	const seal = key && createSeal(key.key, key.algorithm)
+	const ledger = createLedger(storage, { seal, isResumed: run.isResumed })
+	const live = options.live ?? (await readLive(options))
+	const limitMs = run.options.stallLimitMs ?? STALL_LIMIT_MS
+	const beside = await writeBeside({ run, source, plan, live, seal, ledger, limitMs })
+	if (beside.jobs.length > 0) copiedBy = run.now()
+	const accounts = plan.accounts ? await options.accounts?.read({ signal }) : undefined
+
+	reporter.phase('read-back', 'looking at what the cluster has written')
+	const { written, exportIv } = await lookAtExport(options)
+	for (const name of written.strange) reporter.warn(`${name} is nothing that this version knows: it stays where it is`)
+	if (!written.hasChecksums)
+		reporter.warn('the cluster wrote no checksums: only a full verification can prove this backup')
+	const changefeeds = await addLacking({ id, plan, live, written, ledger, signal })
+	throwIfInterrupted(signal, 'looking at what the cluster has written')
+
+	const notes = [...plan.notes, ...momentNotes(beside)]
+	const named = [
+		...[...plan.tables, ...plan.exported].map(({ path }) => ({ path, prefix: written.prefixes.get(path)! })),
+		...beside.jobs.map(({ table: { path }, prefix }) => ({ path, prefix })),
+		...beside.objectJobs.map(({ object: { path }, prefix }) => ({ path, prefix })),
+	]
+	await writeObjects({
+		id,
+		directories: plan.directories.map((directory) => ({ ...parsed(directory), kind: 'directory' as const })),
+		schemes: beside.schemes,
+		links: undefined,
+		accounts,
+		parts: Object.fromEntries([...changefeeds, ...limitersOf(beside)]),
+		sealed: seal && sealedNames(named, { paths: plan.paths, notes }),
+		ledger,
+		signal,
+	})
+	await readBack({ storage, files: ledger.files(), concurrency: requestConcurrency(storage), signal })
+	throwIfInterrupted(signal, 'reading back')
+	run.lease.assertHeld()
+
+	reporter.phase('commit', `committing ${id}`)
+	run.stage = 'committing'
+	const files = [...written.files, ...ledger.files()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
+	const facts = { written, beside, files, changefeeds, notes, copiedBy, exportedBy, readAt: live.readAt }
+	const full = manifestOf(options, facts)
+	const manifest = await repository.commit(seal === undefined ? full : sealManifest(full, seal, exportIv))
+	await forget(transfers.operations, operation.id, reporter)
+	return resultOf(options, facts, full, manifest, countsOf(accounts))
+}
+
+/** Gives the time by which the tables had been copied. */
+async function followExport(options: CompleteOptions): Promise<Date> {
+	const { run, transfers, store, plan, operation } = options
+	const { reporter } = run
+	const { signal, stallLimitMs = STALL_LIMIT_MS } = run.options
+	const others = plan.exported.length === 0 ? '' : ` and ${plan.exported.length} other objects`
+	reporter.phase('data', `the cluster exports ${plan.tables.length} tables${others}`)
 	let copiedBy: Date | undefined
 	await follow({
-		operations,
+		operations: transfers.operations,
 		operation,
 		what: 'the export',
 		reporter,
-		limitMs: run.options.stallLimitMs ?? STALL_LIMIT_MS,
+		limitMs: stallLimitMs,
 		bytes: async () => store.movedBytes?.() ?? storedBytes(options),
 		onState({ progress, state }) {
 			// Its copies are made while it prepares.
@@ -65,58 +133,7 @@ export async function completeExport(options: CompleteOptions): Promise<Omit<Bac
 		},
 		signal,
 	})
-	await forget(operations, operation.id, reporter)
-
-	reporter.phase('read-back', 'looking at what the cluster has written')
-	const exportIv = key && (await readExportIv(storage, id, key, signal))
-	const seal = key && exportIv && createSeal(key.key, key.algorithm, exportIv)
-	const iv = exportIv && encryption.ivHex(exportIv)
-	const unseal = key && iv && createUnseal(key.key, { algorithm: key.algorithm, keyId: key.key.id, iv })
-	const { tables } = plan
-	const written = await readWritten({
-		storage,
-		id,
-		tables,
-		unseal: unseal || undefined,
-		written: store.written,
-		signal,
-	})
-	for (const name of written.strange) reporter.warn(`${name} is nothing that this version knows: it stays where it is`)
-	if (!written.hasChecksums)
-		reporter.warn('the cluster wrote no checksums: only a full verification can prove this backup')
-	throwIfInterrupted(signal, 'looking at what the cluster has written')
-
-	reporter.phase('commit', `committing ${id}`)
-	const ledger = createLedger(storage, { seal })
-	const notes = [...plan.notes, ...written.changefeeds.map(feedNote)]
-	for (const { path, reason } of notes.slice(plan.notes.length)) reporter.warn(reason, path)
-	const named = tables.map((path) => ({ path, prefix: written.prefixes.get(path)! }))
-	await writeObjects({
-		id,
-		directories: plan.directories.map(({ path, permissions }) => ({
-			path,
-			kind: 'directory' as const,
-			permissions: parseProtoText(permissions, path),
-		})),
-		schemes: {},
-		links: undefined,
-		accounts: undefined,
-		parts: {},
-		sealed: seal && sealedNames(named, { paths: plan.paths, notes }),
-		ledger,
-		signal: undefined,
-	})
-	run.stage = 'committing'
-	const files = [...written.files, ...ledger.files()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
-	const full = { ...manifestOf(options, written, files, copiedBy ?? run.now()), notes }
-	const manifest = await repository.commit(seal === undefined ? full : sealManifest(full, seal))
-	return resultOf(options, full, manifest)
-}
-
-function feedNote(path: string): Note {
-	const reason =
-		'the cluster has exported it: its own import makes it again, and a restore by the client engine does not'
-	return { path, kind: 'changefeed', reason }
+	return copiedBy ?? run.now()
 }
 
 /** What has arrived so far. The cluster does not say it, and we have not written it: the one listing of data that a backup makes. */
@@ -127,93 +144,50 @@ async function storedBytes({ run }: CompleteOptions): Promise<number> {
 	return sum
 }
 
-function manifestOf(
-	{ run, plan }: CompleteOptions,
-	{ prefixes }: Written,
-	files: readonly ManifestFile[],
-	copiedBy: Date,
-): Omit<Manifest, 'sha256' | 'mac'> {
-	const directories = plan.directories.map(({ path }): ManifestObject => ({ path, kind: 'directory' }))
-	const tables = plan.tables.map((path): ManifestObject => {
-		const prefix = prefixes.get(path)!
-		const parts = files.filter(({ role, object }) => role === 'data' && object === prefix)
-		const plainBytes = plainOf(parts)
-		return {
-			path,
-			kind: 'row-table',
-			prefix,
-			partitions: parts.length,
-			countedByServer: false,
-			...(plainBytes !== undefined && { plainBytes }),
-		}
-	})
-	const plainBytes = plainOf(files)
-	return {
-		ydbackup: 'manifest',
-		version: 1,
-		id: run.id,
-		repository: run.options.repository.header.id,
-		kind: 'full',
-		createdAt: run.createdAt.toISOString(),
-		finishedAt: run.now().toISOString(),
-		tool: run.options.tool,
-		source: { database: run.database },
-		snapshotAfter: run.createdAt.toISOString(),
-		snapshotBefore: copiedBy.toISOString(),
-		clock: 'client',
-		layout: 'native-export-1',
-		compression: plan.compression,
-		readBack: 'done',
-		labels: plan.labels,
-		paths: plan.paths,
-		objects: [...directories, ...tables],
-		files,
-		counts: {
-			tables: tables.length,
-			directories: directories.length,
-			...(plainBytes !== undefined && { plainBytes }),
-			storedBytes: files.reduce((sum, { size }) => sum + size, 0),
-			files: files.length,
-		},
-		notes: plan.notes,
-	}
+/** In a run that another process began: its notes of what was not read then stand in the plan. */
+async function readLive({ run, source, plan }: CompleteOptions): Promise<LiveObjects> {
+	const { reporter, now } = run
+	const objects = plan.objects.map((object) => ({ ...parsed(object), kind: object.kind }))
+	const tables = plan.tables.map((table) => ({ ...parsed(table), kind: 'row-table' as const }))
+	const taken = { objects, tables, changefeeds: plan.changefeeds }
+	return readLiveObjects({ source, plan: taken, reporter, now, signal: run.options.signal })
 }
 
-/** Undefined as soon as one file does not say it. */
-function plainOf(files: readonly ManifestFile[]): number | undefined {
-	return files.reduce<number | undefined>(
-		(sum, { plainSize }) => (sum === undefined || plainSize === undefined ? undefined : sum + plainSize),
-		0,
+async function lookAtExport(
+	options: CompleteOptions,
+): Promise<{ readonly written: Written; readonly exportIv: Uint8Array | undefined }> {
+	const { run, plan, store, key } = options
+	const { repository, signal } = run.options
+	const { storage } = repository
+	const exportIv = key && (await readExportIv(storage, run.id, key, signal))
+	const unseal =
+		key &&
+		exportIv &&
+		createUnseal(key.key, { algorithm: key.algorithm, keyId: key.key.id, iv: encryption.ivHex(exportIv) })
+	const written = await readWritten({
+		storage,
+		id: run.id,
+		asked: [...plan.tables, ...plan.exported],
+		changefeeds: plan.changefeeds,
+		unseal,
+		written: store.written,
+		signal,
+	})
+	return { written, exportIv }
+}
+
+function parsed({ path, permissions }: ExportedPath): { path: string; permissions: ReturnType<typeof parseProtoText> } {
+	return { path, permissions: parseProtoText(permissions, path) }
+}
+
+function limitersOf({ objectJobs }: Beside): [string, readonly string[]][] {
+	return objectJobs.flatMap(({ object: { parts }, prefix }) =>
+		parts.length === 0 ? [] : [[prefix, parts.map(({ name }) => name)] as [string, readonly string[]]],
 	)
 }
 
-function resultOf(
-	{ run, plan, key }: CompleteOptions,
-	full: Omit<Manifest, 'sha256' | 'mac'>,
-	manifest: Manifest,
-): Omit<BackupResult, 'warnings' | 'elapsedMs'> {
-	const stored = new Map<string, number>()
-	for (const { object = '', role, size } of full.files)
-		if (role === 'data') stored.set(object, (stored.get(object) ?? 0) + size)
-	return {
-		id: run.id,
-		dryRun: false,
-		database: run.database,
-		tables: full.objects.flatMap(({ path, prefix, partitions = 0, plainBytes }) =>
-			prefix === undefined
-				? []
-				: [{ path, rows: undefined, partitions, plainBytes, storedBytes: stored.get(prefix) ?? 0 }],
-		),
-		objects: [],
-		directories: plan.directories.map(({ path }) => path),
-		encryption: encryptionOf(key),
-		keysUsed: [],
-		accounts: undefined,
-		notes: full.notes,
-		rows: undefined,
-		plainBytes: full.counts.plainBytes,
-		storedBytes: full.counts.storedBytes,
-		files: manifest.files.length,
-		manifest,
-	}
+function momentNotes({ jobs }: Beside): Note[] {
+	if (jobs.length === 0) return []
+	const reason = `${jobs.length} column tables were read as of one moment, after the export of the row tables by the cluster; all lie between snapshotAfter and snapshotBefore`
+	return [{ path: '', kind: 'consistency', reason }]
 }

@@ -1,4 +1,4 @@
-import { BackupError } from '@ydbackup/core'
+import { BackupError, DEFINED_KINDS, type DefinedKind } from '@ydbackup/core'
 import {
 	canonicalJson,
 	type Compression,
@@ -13,12 +13,30 @@ import {
 
 import type { Note } from '../backup/backup-plan.ts'
 
-/** What an export by the cluster takes: fixed when it begins, so that whoever goes on with it writes the same bytes. */
+/** Its path is relative to the database; owner and grants are text. */
+export interface ExportedPath {
+	readonly path: string
+	readonly permissions: string
+}
+
+export interface ExportedObject extends ExportedPath {
+	readonly kind: DefinedKind
+}
+
+/** What a backup by the cluster takes: fixed when its export begins, for whoever goes on with it. */
 export interface ExportPlan {
-	/** Relative to the database, in the order in which the cluster is asked for them. */
-	readonly tables: readonly string[]
-	/** With owner and grants as text. */
-	readonly directories: readonly { readonly path: string; readonly permissions: string }[]
+	/** Row tables, in the order in which the cluster is asked for them. */
+	readonly tables: readonly ExportedPath[]
+	/** What it is asked for behind them. */
+	readonly exported: readonly ExportedObject[]
+	/** What is written beside the export by us, for the cluster does not export it. */
+	readonly columnTables: readonly ExportedPath[]
+	readonly objects: readonly ExportedObject[]
+	/** Whether the changefeeds of the tables are taken too. */
+	readonly changefeeds: boolean
+	/** Whether users and groups are. */
+	readonly accounts: boolean
+	readonly directories: readonly ExportedPath[]
 	readonly notes: readonly Note[]
 	/** What was asked for. */
 	readonly paths: readonly string[]
@@ -60,11 +78,13 @@ export async function decodePlan(
 		seal === undefined ? stored : await encryption.decryptWhole(stored, { ...seal, iv: undefined, name: where })
 	const fields = open(bytes, where)
 	return {
-		tables: fields.texts('tables', { max: 16_384 }),
-		directories: fields.list('directories').map((directory) => ({
-			path: directory.text('path', { max: 16_384 }),
-			permissions: directory.text('permissions', { max: 64 << 20 }),
-		})),
+		tables: fields.list('tables').map(readPath),
+		exported: fields.list('exported').map(readObject),
+		columnTables: fields.list('columnTables').map(readPath),
+		objects: fields.list('objects').map(readObject),
+		changefeeds: fields.flag('changefeeds'),
+		accounts: fields.flag('accounts'),
+		directories: fields.list('directories').map(readPath),
 		notes: fields.list('notes').map((note) => ({
 			path: note.text('path', { max: 16_384 }),
 			kind: note.text('kind'),
@@ -74,6 +94,17 @@ export async function decodePlan(
 		labels: fields.textRecord('labels', { max: 4096 }),
 		compression: parseCompression(fields.text('compression')),
 	}
+}
+
+function readPath(fields: Fields): ExportedPath {
+	return { path: fields.text('path', { max: 16_384 }), permissions: fields.text('permissions', { max: 64 << 20 }) }
+}
+
+function readObject(fields: Fields): ExportedObject {
+	const name = fields.text('kind')
+	const kind = DEFINED_KINDS.find((known) => known === name)
+	if (kind === undefined) throw fields.bad('kind', 'is not known', name)
+	return { ...readPath(fields), kind }
 }
 
 export function encodeState(state: ExportState): Uint8Array {

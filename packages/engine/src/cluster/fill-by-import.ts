@@ -11,11 +11,14 @@ import { layout, type Manifest } from '@ydbackup/format'
 
 import type { StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
-import { openScheme } from '../part/contents.ts'
+import { openPermissions, openScheme } from '../part/contents.ts'
 import { compareRows } from '../restore/compare-rows.ts'
-import { createDirectories } from '../restore/create-objects.ts'
+import { createDirectories, createTables, grant } from '../restore/create-objects.ts'
+import { finishTables, switchTtlOn } from '../restore/finish-tables.ts'
+import { addPart } from '../restore/restore-objects.ts'
 import type { RestoreSettings } from '../restore/restore-options.ts'
 import type { RestoreRun, TableWork } from '../restore/restore-run.ts'
+import { writeRows } from '../restore/write-rows.ts'
 import type { ClusterStore, OpenClusterStore } from './cluster-store.ts'
 import { cancel, follow, forget } from './follow.ts'
 
@@ -49,14 +52,8 @@ export function assertImportSettings(options: RestoreSettings): void {
 	}
 }
 
-/** Errors: `UNSUPPORTED` for an increment, and for column tables: the cluster's import knows whole row tables alone. */
-export function assertImportable({ id, objects }: Manifest, backups: number, chosen: ReadonlySet<string>): void {
-	const column = objects.find(({ path, kind }) => kind === 'column-table' && chosen.has(path))
-	if (column !== undefined) {
-		throw new BackupError('UNSUPPORTED', `${column.path} is a column table, and the cluster imports row tables`, {
-			advice: `leave it out with --exclude, or ${ADVICE}`,
-		})
-	}
+/** Errors: `UNSUPPORTED` for an increment: the cluster's import knows whole tables alone. */
+export function assertImportable({ id }: Manifest, backups: number): void {
 	if (backups === 1) return
 	throw new BackupError(
 		'UNSUPPORTED',
@@ -67,21 +64,41 @@ export function assertImportable({ id, objects }: Manifest, backups: number, cho
 	)
 }
 
-/** Lets the cluster import all tables, follows it to its end, and compares what came with what the manifest says. */
+/** Lets the cluster import all row tables, brings back by ourselves what it does not import, and compares what came with what the manifest says. */
 export async function fillByImport(
 	run: RestoreRun,
 	{ transfers }: ClusterRestore,
 	store: ClusterStore,
-	{ id, key }: { readonly id: string; readonly key: ClusterKey | undefined },
+	{ manifest, key }: { readonly manifest: Manifest; readonly key: ClusterKey | undefined },
 	stalls: StallWatch,
 ): Promise<void> {
-	const { reporter, options, tables } = run
-	const { operations } = transfers
 	const { signal } = stalls
 	await createDirectories(run, signal)
+	const [columnTables = [], rowTables = []] = [true, false].map((isColumn) =>
+		run.tables.filter(({ stored }) => (stored.object.kind === 'column-table') === isColumn),
+	)
+	if (rowTables.length > 0)
+		await importTables({ ...run, tables: rowTables }, transfers, store, { manifest, key }, stalls)
+	for (const work of rowTables) await addLeftOut(run, work, manifest, signal)
+	if (columnTables.length === 0) return
+	const ours = { ...run, tables: columnTables }
+	await createTables(ours, signal)
+	await writeRows(ours, stalls)
+	await finishTables(ours, signal)
+	await switchTtlOn(ours, signal)
+}
+
+async function importTables(
+	run: RestoreRun,
+	{ operations, startImport }: ClusterTransfers,
+	store: ClusterStore,
+	{ manifest: { id }, key }: { readonly manifest: Manifest; readonly key: ClusterKey | undefined },
+	{ signal }: StallWatch,
+): Promise<void> {
+	const { reporter, options, tables } = run
 	reporter.phase('data', `the cluster imports ${tables.length} tables`)
 	const begun = await begin(run, () =>
-		transfers.startImport({
+		startImport({
 			place: store.place,
 			prefix: `${store.prefix}${layout.backupPrefix(id)}`,
 			items: tables.map(({ stored, target }) => ({ prefix: stored.prefix, target })),
@@ -109,6 +126,25 @@ export async function fillByImport(
 	for (const work of tables) work.stage = 'created'
 	reporter.phase('compare', `counting the rows of ${tables.length} tables`)
 	await runAll(tables, COUNTED_AT_ONCE, signal, async (work, stop) => prove(run, work, stop))
+}
+
+/** The import brings changefeeds and rights of its table; not those that the export had left out, which stand beside it. */
+async function addLeftOut(
+	run: RestoreRun,
+	work: TableWork,
+	{ id, files }: Manifest,
+	signal: AbortSignal,
+): Promise<void> {
+	const { stored, target, createdParts } = work
+	const added = files.filter(
+		({ object, key }) => object === stored.prefix && key.startsWith(`${layout.addedPrefix(id)}/`),
+	)
+	if (added.some(({ role }) => role === 'permissions')) await grant(run, target, openPermissions(stored), signal)
+	const left = new Set(added.flatMap(({ role, partition }) => (role === 'changefeed' ? (partition ?? []) : [])))
+	for (const [number, part] of stored.changefeeds.entries()) {
+		if (!left.has(number)) createdParts.push(part.name)
+		else if (run.withChangefeeds) await addPart(run, work, part, signal)
+	}
 }
 
 /** Until it is known to have been refused, tables may come to be. */

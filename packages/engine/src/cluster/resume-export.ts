@@ -1,5 +1,11 @@
 import { readRunFiles, type Repository, takeLease } from '@ydbackup/catalog'
-import { BackupError, type ClusterTransfers, type KeyProvider } from '@ydbackup/core'
+import {
+	type AccountAdmin,
+	BackupError,
+	type ClusterTransfers,
+	type KeyProvider,
+	type SnapshotSource,
+} from '@ydbackup/core'
 import { layout } from '@ydbackup/format'
 
 import type { BackupResult } from '../backup/backup-options.ts'
@@ -9,24 +15,31 @@ import type { EventHandler } from '../events/event.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import { abandonExport, discardExport } from './abandon-export.ts'
-import { assertKeyMayGo, BRIDGED_RUN, startExport } from './cluster-backup.ts'
+import { BRIDGED_RUN } from './cluster-backup.ts'
 import type { OpenClusterStore } from './cluster-store.ts'
 import { completeExport, type ExportRun } from './complete-export.ts'
 import {
 	decodeOperation,
 	decodePlan,
 	decodeState,
+	type ExportPlan,
 	type ExportState,
 	OPERATION_FILE,
 	PLAN_FILE,
 	STATE_FILE,
 } from './export-plan.ts'
+import { forget } from './follow.ts'
+import { assertKeyMayGo, startExport } from './start-export.ts'
 
 export interface ResumeExportOptions {
 	readonly repository: Repository
 	/** Of the run, which is the id of the backup to be. */
 	readonly id: string
 	readonly transfers: ClusterTransfers
+	/** For what the cluster does not export. */
+	readonly source: SnapshotSource
+	/** Where the run was asked for users and groups. */
+	readonly accounts?: AccountAdmin | undefined
 	readonly openStore: OpenClusterStore
 	readonly keys?: readonly KeyProvider[] | undefined
 	readonly isSecure: boolean
@@ -62,38 +75,77 @@ export async function resumeExport(options: ResumeExportOptions): Promise<Backup
 			},
 		)
 	}
-	const run = await openRun(options, reporter, new Date(record.startedAt))
-	let known: string | undefined
+	const { startedAt: at, workDirectory } = record
+	const run = await openRun(options, reporter, { startedAt: new Date(at), workDirectory, isExclusive: true })
+	const discarding = { run, transfers, isBridged: false, discardOnInterrupt: options.discardOnInterrupt === true }
 	try {
-		const files = new Map(
-			(await readRunFiles(repository.storage, id, '', { signal })).map(({ name, bytes }) => [name, bytes]),
-		)
-		const saved = files.get(STATE_FILE)
-		const state = saved && decodeState(saved, layout.runFileKey(id, STATE_FILE))
-		const began = files.get(OPERATION_FILE)
-		known = began && decodeOperation(began, layout.runFileKey(id, OPERATION_FILE))
-		const key = await keyOf(options, state)
-		assertKeyMayGo(options, key)
-		const stored = files.get(PLAN_FILE)
-		if (stored === undefined) {
-			throw new BackupError('UNSUPPORTED', `run ${id} had not begun its export`, { advice: 'begin a new backup' })
+		const { key, plan, known } = await readBegun(options)
+		await assertUnfinished(run, transfers, known)
+		if (plan === undefined) {
+			const error = new BackupError('UNSUPPORTED', `run ${id} had not begun its export`, {
+				advice: 'begin a new backup',
+			})
+			throw await abandonExport({ ...discarding, operation: known }, error)
 		}
-		const plan = await decodePlan(stored, layout.runFileKey(id, PLAN_FILE), key)
 		await using store = await options.openStore({ prefixes: [`${layout.backupPrefix(id)}/`], isWritable: true })
-		const operation =
-			known === undefined
-				? await startExport(options, store, id, plan, key)
-				: await transfers.operations.get(known, { signal })
-		known = operation.id
-		const result = await completeExport({ run, transfers, store, plan, operation, key })
-		await run.end()
-		return { ...result, warnings: reporter.warnings, elapsedMs: Math.round(performance.now() - startedAt) }
-	} catch (error) {
-		const { discardOnInterrupt = false } = options
-		throw await abandonExport({ run, transfers, operation: known, isBridged: false, discardOnInterrupt }, error)
+		let began = known
+		try {
+			const operation =
+				known === undefined
+					? await startExport({ transfers, store, id, key, signal }, plan)
+					: await transfers.operations.get(known, { signal })
+			began = operation.id
+			const { source, accounts } = options
+			const result = await completeExport({ run, transfers, source, accounts, store, plan, operation, key })
+			await run.end()
+			return { ...result, warnings: reporter.warnings, elapsedMs: Math.round(performance.now() - startedAt) }
+		} catch (error) {
+			throw await abandonExport({ ...discarding, operation: began }, error)
+		}
 	} finally {
 		await run.lease.release()
 	}
+}
+
+interface Begun {
+	readonly key: Pick<Seal, 'key' | 'algorithm'> | undefined
+	/** Undefined in a run that had not come so far. */
+	readonly plan: ExportPlan | undefined
+	/** The operation, when it was written down. */
+	readonly known: string | undefined
+}
+
+/** What the run has written down. A key that is missing, or the wrong one, leaves everything as it is. */
+async function readBegun(options: ResumeExportOptions): Promise<Begun> {
+	const { repository, id, signal } = options
+	const files = new Map(
+		(await readRunFiles(repository.storage, id, '', { signal })).map(({ name, bytes }) => [name, bytes]),
+	)
+	const where = (name: string): string => layout.runFileKey(id, name)
+	const [state, operation, plan] = [files.get(STATE_FILE), files.get(OPERATION_FILE), files.get(PLAN_FILE)]
+	const key = await keyOf(options, state && decodeState(state, where(STATE_FILE)))
+	assertKeyMayGo(options, key)
+	return {
+		key,
+		plan: plan && (await decodePlan(plan, where(PLAN_FILE), key)),
+		known: operation && decodeOperation(operation, where(OPERATION_FILE)),
+	}
+}
+
+/** A process may die between the manifest and the end of its run: what is listed is not written to again. Errors: `RUN_NOT_FOUND`. */
+async function assertUnfinished(
+	run: ExportRun,
+	{ operations }: ClusterTransfers,
+	operation: string | undefined,
+): Promise<void> {
+	const { id, options, reporter } = run
+	const { storage } = options.repository
+	if ((await storage.stat(layout.manifestKey(id), { signal: options.signal })) === undefined) return
+	if (operation !== undefined) await forget(operations, operation, reporter)
+	await run.end()
+	throw new BackupError('RUN_NOT_FOUND', `backup ${id} was complete already; what its run had left is removed`, {
+		advice: `nothing is left to do: see ydbackup backup show ${id}`,
+	})
 }
 
 /** Ends an export that nobody goes on with, in the cluster and on storage. False, with a warning, when something is left. */
@@ -102,7 +154,7 @@ export async function giveUpExport(
 ): Promise<boolean> {
 	const { repository, id, transfers, signal } = options
 	const reporter = createReporter(options.onEvent)
-	const run = await openRun(options, reporter, new Date())
+	const run = await openRun(options, reporter, { startedAt: new Date(), workDirectory: '', isExclusive: false })
 	try {
 		const [saved] = await readRunFiles(repository.storage, id, OPERATION_FILE, { signal })
 		const operation = saved && decodeOperation(saved.bytes, layout.runFileKey(id, OPERATION_FILE))
@@ -119,16 +171,19 @@ async function openRun(
 		readonly stallLimitMs?: number | undefined
 	},
 	reporter: Reporter,
-	createdAt: Date,
+	begun: { readonly startedAt: Date; readonly workDirectory: string; readonly isExclusive: boolean },
 ): Promise<ExportRun> {
 	const { repository, id, transfers, signal, tool, stallLimitMs } = options
 	const now = options.clock ?? ((): Date => new Date())
-	const lease = await takeLease(repository.storage, { purpose: 'backup', backups: [id], clock: now, signal })
+	const { startedAt, workDirectory, isExclusive } = begun
+	const purpose = 'backup'
+	const lease = await takeLease(repository.storage, { purpose, backups: [id], isExclusive, clock: now, signal })
 	return {
 		id,
-		createdAt,
+		createdAt: startedAt,
+		isResumed: true,
 		reporter,
-		workDirectory: '',
+		workDirectory,
 		database: transfers.database,
 		stage: 'working',
 		options: { repository, signal, tool, stallLimitMs },

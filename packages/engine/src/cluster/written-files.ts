@@ -1,28 +1,29 @@
-import { BackupError, isBackupError, type Storage } from '@ydbackup/core'
+import { BackupError, type DefinedKind, type Storage } from '@ydbackup/core'
 import {
 	layout,
 	type ManifestFile,
-	parseChecksumFile,
 	parseProtoText,
 	partitionRangesOf,
-	sha256Hex,
+	type ReadItemMetadata,
 	tableSchemaOf,
 } from '@ydbackup/format'
 
 import type { Unseal } from '../encryption/unseal.ts'
-import { requestConcurrency } from '../flow/concurrency.ts'
-import { runAll } from '../flow/run-all.ts'
+import { readDefinition } from '../objects/definition-text.ts'
 import { objectDamaged, objectMissing } from '../part/damage.ts'
 import { rootKey, sidecarKey } from '../part/keys.ts'
-import { readWhole } from '../part/read-object.ts'
 import { classify, type WrittenObject } from './classify.ts'
 import type { ClusterStore } from './cluster-store.ts'
+import { checkSidecars, placeOf, readSmallFiles, sidecarOf, type SmallFiles } from './read-small-files.ts'
+import { checkFeeds, feedsOf } from './written-parts.ts'
 
 export interface WrittenOptions {
 	readonly storage: Storage
 	readonly id: string
-	/** Paths of the tables that were asked for. */
-	readonly tables: readonly string[]
+	/** What the cluster was asked for: tables have no kind. */
+	readonly asked: readonly { readonly path: string; readonly kind?: DefinedKind | undefined }[]
+	/** Whether changefeeds are of the backup. */
+	readonly changefeeds: boolean
 	readonly unseal: Unseal | undefined
 	readonly written: ClusterStore['written']
 	readonly signal: AbortSignal | undefined
@@ -30,17 +31,15 @@ export interface WrittenOptions {
 
 export interface Written {
 	readonly files: readonly ManifestFile[]
-	/** Folders of tables, by their paths. */
+	/** Folders of what was asked for, by their paths. */
 	readonly prefixes: ReadonlyMap<string, string>
 	/** Objects that have no place in an export: they are named, and stay. */
 	readonly strange: readonly string[]
-	/** Changefeeds of tables, relative to the database: their files are there for the cluster's own import alone. */
-	readonly changefeeds: readonly string[]
-	/** Whether the cluster wrote checksums. */
+	/** Names of changefeeds, in the order of their numbers, by the folder of their table. */
+	readonly changefeeds: ReadonlyMap<string, readonly string[]>
+	/** Whether the cluster wrote checksums of tables. */
 	readonly hasChecksums: boolean
 }
-
-const LARGEST_SMALL = 64 << 20
 
 /**
  * Looks at everything that the cluster has written into a backup: small files are read and compared with their checksums, data files by
@@ -57,92 +56,95 @@ export async function readWritten(options: WrittenOptions): Promise<Written> {
 		else objects.push(found)
 	}
 	const byKey = new Map(objects.map((object) => [object.openKey, object]))
-	const texts = new Map<string, Uint8Array>()
-	const files: ManifestFile[] = []
+	const byFolder = Map.groupBy(objects, ({ object = '' }) => object)
+	const small: SmallFiles = { files: [], texts: new Map() }
+	const isPart = ({ role }: WrittenObject): boolean => role === 'changefeed' || role === 'topic'
+	const others = objects.filter((object) => object.role !== 'data' && !isPart(object))
+	await readSmallFiles(others, storage, unseal, signal, small)
 
-	const small = objects.filter(({ role }) => role !== 'data')
-	await runAll(small, requestConcurrency(storage), signal, async (object, stop) => {
-		const { key, openKey, size, role } = object
-		if (size > LARGEST_SMALL) throw objectDamaged(key, `it has ${size} bytes`)
-		const bytes = await readWhole({ storage, key, size, signal: stop })
-		const plain = await opened(object, bytes, unseal)
-		texts.set(openKey, plain)
-		const sha256 = sha256Hex(bytes)
-		const plainSha256 = plain === bytes ? sha256 : sha256Hex(plain)
-		files.push({
-			...placeOf(object),
-			size,
-			sha256,
-			plainSize: plain.length,
-			plainSha256,
-			role,
-			provenance: 'read-back',
-		})
-	})
+	const prefixes = mappedPrefixes(options, small.texts)
+	const metadata = new Map(Array.from(prefixes.values(), (prefix) => [prefix, metadataOf(`${root}${prefix}/`, small)]))
+	const feeds = new Map(
+		Array.from(prefixes.values(), (prefix) => [prefix, feedsOf(`${root}${prefix}/`, metadata.get(prefix)!, byKey)]),
+	)
+	const parts = Array.from(feeds.values()).flatMap((each) => each.flatMap(({ files }) => files))
+	await readSmallFiles(options.changefeeds ? parts : unasked(parts), storage, unseal, signal, small)
+	checkSidecars(small)
 
-	const sidecarOf = (openKey: string): string | undefined => {
-		const bytes = texts.get(sidecarKey(openKey))
-		return bytes && parseChecksumFile(bytes, sidecarKey(openKey))
-	}
-	for (const { key, role, plainSha256 } of files) {
-		if (role === 'checksum') continue
-		const expected = sidecarOf(key)
-		if (expected !== undefined && expected !== plainSha256) throw objectDamaged(key, `its SHA-256 is not ${expected}`)
-	}
-	const prefixes = mappedPrefixes(options, texts)
-	const folders = new Set(prefixes.values())
+	const data: ManifestFile[] = []
 	let hasChecksums = true
-	const changefeeds: string[] = []
-	for (const [path, prefix] of prefixes) {
-		const data = objects.filter(({ role, object }) => role === 'data' && object === prefix)
-		checkParts(id, prefix, data, texts)
-		const metadata = `${root}${prefix}/metadata.json`
-		const said = texts.get(metadata)
-		if (said === undefined) throw objectMissing(metadata)
-		const { checksums, permissions, changefeeds: feeds = [] } = layout.readItemMetadata(said, metadata)
-		changefeeds.push(...feeds.map(({ name }) => `${path}/${name}`))
-		hasChecksums &&= checksums
+	for (const { path, kind } of options.asked) {
+		const prefix = prefixes.get(path)!
+		const { checksums, permissions } = metadata.get(prefix)!
 		const granted = `${root}${prefix}/permissions.pb`
 		if (permissions === true && !byKey.has(granted)) throw objectMissing(granted)
-		for (const object of data)
-			files.push(dataFile(object, checksums ? sidecarOf(object.openKey) : undefined, checksums, options))
+		if (kind !== undefined) {
+			checkDefinition(`${root}${prefix}/${layout.definitionName(kind)}`, kind, small)
+			continue
+		}
+		hasChecksums &&= checksums
+		const own = (byFolder.get(prefix) ?? []).filter(({ role }) => role === 'data')
+		checkParts(id, prefix, own, small.texts)
+		if (options.changefeeds) checkFeeds(feeds.get(prefix)!, small)
+		for (const object of own)
+			data.push(dataFile(object, checksums ? sidecarOf(object.openKey, small) : undefined, checksums, options))
 	}
-	const others = objects.filter(({ object }) => object !== undefined && !folders.has(object)).map(({ key }) => key)
+	const known = new Set(prefixes.values())
+	const claimed = new Set(parts.map(({ key }) => key))
+	const isOther = (object: WrittenObject): boolean =>
+		(object.object !== undefined && !known.has(object.object)) || (isPart(object) && !claimed.has(object.key))
 	return {
-		files: files.filter(({ object }) => object === undefined || folders.has(object)),
+		files: [...small.files.filter(({ object }) => object === undefined || known.has(object)), ...data],
 		prefixes,
-		strange: [...strange, ...others],
-		changefeeds,
+		strange: [...strange, ...objects.filter(isOther).map(({ key }) => key)],
+		changefeeds: new Map(
+			options.changefeeds ? Array.from(feeds, ([prefix, each]) => [prefix, each.map(({ name }) => name)]) : [],
+		),
 		hasChecksums,
 	}
 }
 
-function placeOf({ key, object, partition }: WrittenObject): Pick<ManifestFile, 'key' | 'object' | 'partition'> {
-	return { key, ...(object !== undefined && { object }), ...(partition !== undefined && { partition }) }
+/** Changefeeds that were not asked for: only the cluster's own import wants them. */
+function unasked(parts: readonly WrittenObject[]): WrittenObject[] {
+	return parts
+		.filter(({ key, openKey }) => key === openKey)
+		.map((file) => ({ ...file, role: 'metadata', partition: undefined }))
 }
 
-async function opened(object: WrittenObject, bytes: Uint8Array, unseal: Unseal | undefined): Promise<Uint8Array> {
-	if (unseal === undefined || object.key === object.openKey) return bytes
+function metadataOf(folder: string, { texts }: SmallFiles): ReadItemMetadata {
+	const key = `${folder}metadata.json`
+	const said = texts.get(key)
+	if (said === undefined) throw objectMissing(key)
+	return layout.readItemMetadata(said, key)
+}
+
+/** What a restore could not use must be found now. */
+function checkDefinition(key: string, kind: DefinedKind, { texts }: SmallFiles): void {
+	const text = texts.get(key)
+	if (text === undefined) throw objectMissing(key)
 	try {
-		return await unseal.decryptWhole(object, bytes)
-	} catch (error) {
-		if (isBackupError(error, 'FORMAT_INVALID')) throw objectDamaged(object.key, error.message, error)
-		throw error
+		readDefinition(text, kind, key)
+	} catch (cause) {
+		throw new BackupError('FORMAT_INVALID', `this version does not understand what the cluster wrote: ${key}`, {
+			advice: `leave such objects to this process: take the backup with --exclude-kind ${kind}, or with --engine client`,
+			cause,
+		})
 	}
 }
 
-/** Where each table that was asked for is. Errors: `OBJECT_MISSING`, `FORMAT_INVALID`. */
-function mappedPrefixes({ id, tables }: WrittenOptions, texts: ReadonlyMap<string, Uint8Array>): Map<string, string> {
+/** Where each object that was asked for is. Errors: `OBJECT_MISSING`, `FORMAT_INVALID`. */
+function mappedPrefixes({ id, asked }: WrittenOptions, texts: ReadonlyMap<string, Uint8Array>): Map<string, string> {
 	const key = rootKey(id, 'SchemaMapping/mapping.json')
 	for (const name of ['metadata.json', 'SchemaMapping/metadata.json', 'SchemaMapping/mapping.json']) {
 		if (!texts.has(rootKey(id, name))) throw objectMissing(rootKey(id, name))
 	}
 	const mapped = new Map(layout.readSchemaMapping(texts.get(key)!, key).map((item) => [item.path, item.exportPrefix]))
 	const prefixes = new Map<string, string>()
-	for (const path of tables) {
+	for (const { path } of asked) {
 		const prefix = mapped.get(path)
 		if (prefix === undefined) throw objectDamaged(key, `it does not name ${path}, which was asked for`)
-		if (!/^\d{3,16}$/u.test(prefix)) throw objectDamaged(key, `it has ${path} in ${prefix}, which is no folder of ours`)
+		if (!/^\d{3,16}$/u.test(prefix) || Number(prefix) > asked.length)
+			throw objectDamaged(key, `it has ${path} in ${prefix}, which is no folder of ours`)
 		prefixes.set(path, prefix)
 	}
 	const other = [...mapped.keys()].find((path) => !prefixes.has(path))

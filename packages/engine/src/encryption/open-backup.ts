@@ -1,6 +1,6 @@
 import { readProof } from '@ydbackup/catalog'
 import { BackupError, isBackupError, type Storage } from '@ydbackup/core'
-import { decodeObjects, encryption, type Manifest, type ManifestFile, sha256Hex } from '@ydbackup/format'
+import { decodeObjects, encryption, isTable, type Manifest, type ManifestFile, sha256Hex } from '@ydbackup/format'
 
 import { objectDamaged, objectMissing } from '../part/damage.ts'
 import { readWhole } from '../part/read-object.ts'
@@ -55,7 +55,7 @@ export async function openBackup(
 
 /** With what a full verification has found out since it was committed, where the manifest leaves something open. */
 export async function proven(storage: Storage, manifest: Manifest, signal: AbortSignal | undefined): Promise<Manifest> {
-	const isOpen = manifest.objects.some(({ prefix, rows }) => prefix !== undefined && rows === undefined)
+	const isOpen = manifest.objects.some((object) => isTable(object) && object.rows === undefined)
 	const proof = isOpen ? await readProof(storage, manifest, { signal }) : undefined
 	return proof === undefined ? manifest : withProof(manifest, proof)
 }

@@ -18,18 +18,21 @@ export function sealedNames(
 	return { names: Object.fromEntries(tables.map(({ path, prefix }) => [prefix, path])), paths, notes }
 }
 
-/** The manifest as it is stored: without names, and with the mark of the key. */
+/** The manifest as it is stored: without names, and with the mark of the key. `clusterIv`: of an export that the cluster wrote. */
 export function sealManifest(
 	manifest: Omit<Manifest, 'sha256' | 'mac'>,
 	{ key, algorithm, exportIv }: Pick<Seal, 'key' | 'algorithm' | 'exportIv'>,
+	clusterIv?: Uint8Array,
 ): Omit<Manifest, 'sha256'> {
+	const own = encryption.ivHex(exportIv)
+	const ivs = clusterIv === undefined ? { iv: own } : { iv: encryption.ivHex(clusterIv), besideIv: own }
 	const objects = manifest.objects.flatMap((object): ManifestObject[] =>
 		object.prefix === undefined ? [] : [{ ...object, path: object.prefix }],
 	)
 	return authenticateManifest(
 		{
 			...manifest,
-			encryption: { algorithm, keyId: key.id, iv: encryption.ivHex(exportIv) },
+			encryption: { algorithm, keyId: key.id, ...ivs },
 			objects,
 			paths: [],
 			notes: [],

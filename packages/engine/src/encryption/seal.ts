@@ -25,15 +25,12 @@ export function encryptionOf(
 
 /**
  * The IV is new with every call: two runs never share a nonce, whatever they write and however the first one ended. Whoever goes on with
- * a run that was cut off makes a new seal and writes its files anew: the MACs that allow a retry die with the process. Only of an export by
- * the cluster the IV is given: the cluster drew it, and what we add to it are the same bytes whenever we write them.
+ * a run that was cut off makes a new seal and writes its files anew: the MACs that allow a retry die with the process. What is written beside
+ * an export by the cluster has a seal of its own: the cluster has drawn an IV for the export.
  */
-export function createSeal(
-	key: EncryptionKey,
-	algorithm: EncryptionAlgorithm,
-	exportIv: Uint8Array = encryption.newExportIv(),
-): Seal {
+export function createSeal(key: EncryptionKey, algorithm: EncryptionAlgorithm): Seal {
 	encryption.assertFits(key, algorithm)
+	const exportIv = encryption.newExportIv()
 	const used = new Set<string>()
 	return {
 		key,

@@ -108,7 +108,7 @@ function createForeignCipher(key: EncryptionKey, algorithm: EncryptionAlgorithm,
 	return {
 		keyId: key.id,
 		unseal: {
-			exportIv,
+			exportIvOf: () => exportIv,
 			decrypt: (file, stored) => encryption.decryptFile(stored, optionsOf(openName(file))),
 			decryptWhole: (file, stored) => encryption.decryptWhole(stored, optionsOf(openName(file))),
 		},

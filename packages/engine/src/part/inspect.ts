@@ -79,7 +79,7 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 			if (sha256Hex(bytes) !== file.sha256) throw objectDamaged(file.key, `its SHA-256 is not ${file.sha256}`)
 			if (level === 'stored' && file.key.endsWith(layout.encryptedSuffix)) return
 			const plain = await decryptSmall(file, bytes, unseal)
-			checkNative(file, plain, { manifest, plainHashes, exportIv: unseal?.exportIv })
+			checkNative(file, plain, { manifest, plainHashes, exportIvOf: unseal?.exportIvOf })
 			if (severity === 'data') texts.set(file.key, plain)
 		} catch (error) {
 			findings.push(findingOf(error, file.key, severity, pathOf.get(file.object ?? '')))
@@ -97,7 +97,9 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
 				const one = readStoredObject(object, item)
 				if (one !== undefined) found.push(one)
 			} catch (error) {
-				findings.push(findingOf(error, itemKey(manifest.id, object.prefix ?? '', ''), 'data', object.path))
+				findings.push(
+					findingOf(error, itemKey(layout.backupPrefix(manifest.id), object.prefix ?? '', ''), 'data', object.path),
+				)
 			}
 			continue
 		}

@@ -2,17 +2,17 @@ import { checksumFile, type Compression, layout } from '@ydbackup/format'
 
 import type { SmallFile } from '../backup/ledger.ts'
 
-/** Key of an object in the folder of one item: `backups/<id>/001/<name>`. */
-export function itemKey(id: string, prefix: string, name: string): string {
-	return `${layout.backupPrefix(id)}/${prefix}/${name}`
+/** Key of an object in the folder of one item: `<root>/001/<name>`. The root is that of an export, such as `backups/<id>`. */
+export function itemKey(root: string, prefix: string, name: string): string {
+	return `${root}/${prefix}/${name}`
 }
 
 export function rootKey(id: string, name: string): string {
 	return `${layout.backupPrefix(id)}/${name}`
 }
 
-export function dataKey(id: string, prefix: string, partition: number, compression: Compression): string {
-	return itemKey(id, prefix, layout.dataName(partition, compression))
+export function dataKey(root: string, prefix: string, partition: number, compression: Compression): string {
+	return itemKey(root, prefix, layout.dataName(partition, compression))
 }
 
 /** Key of the sidecar of a file: beside it, named after its plain bytes. */

@@ -1,4 +1,4 @@
-import type { Manifest, ManifestFile, ManifestObject, Proof } from '@ydbackup/format'
+import { isTable, type Manifest, type ManifestFile, type ManifestObject, type Proof } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
 /**
@@ -13,7 +13,7 @@ export function withProof(manifest: Manifest, proof: Proof): Manifest {
 		return { ...found, ...file, rows: found.rows, rowHash: found.rowHash }
 	})
 	const objects = manifest.objects.map((object) => counted(object, files))
-	const tables = objects.filter(({ prefix }) => prefix !== undefined)
+	const tables = objects.filter(isTable)
 	if (tables.some(({ rows }) => rows === undefined)) return manifest
 	return {
 		...manifest,
@@ -28,7 +28,7 @@ export function withProof(manifest: Manifest, proof: Proof): Manifest {
 }
 
 function counted(object: ManifestObject, files: readonly ManifestFile[]): ManifestObject {
-	if (object.prefix === undefined || object.rows !== undefined) return object
+	if (!isTable(object) || object.rows !== undefined) return object
 	const parts = files.filter(({ role, object: prefix }) => role === 'data' && prefix === object.prefix)
 	const hash = new RowHash({ columns: [], primaryKey: [] })
 	let plainBytes = 0

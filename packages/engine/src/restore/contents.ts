@@ -39,6 +39,6 @@ export interface Contents {
 	readonly problems: readonly Problem[]
 	/** Brings tables and rows back in another way than by writing them. */
 	readonly fill?: ((run: RestoreRun, stalls: StallWatch) => Promise<void>) | undefined
-	/** `fill` brings back also what comes after rows: indexes, sequences, settings, TTLs. */
+	/** `fill` brings back also what comes after rows: indexes, sequences, settings, changefeeds, TTLs. */
 	readonly fillsAll?: boolean | undefined
 }

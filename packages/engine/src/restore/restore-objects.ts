@@ -48,7 +48,7 @@ async function dropHalfMade(run: RestoreRun, work: TableWork, signal: AbortSigna
 	}
 }
 
-async function addPart(
+export async function addPart(
 	run: RestoreRun,
 	work: TableWork | ObjectWork,
 	part: ObjectPart,

@@ -49,9 +49,7 @@ async function fillByCluster(run: RestoreRun, fill: NonNullable<Contents['fill']
 	const { signal } = run.options
 	await restoreAccounts(run, signal)
 	await fillTables(run, fill, signal)
-	if (fillsAll) {
-		for (const work of run.tables) work.createdParts.push(...work.stored.changefeeds.map(({ name }) => name))
-	} else {
+	if (!fillsAll) {
 		await finishTables(run, signal)
 		await addChangefeeds(run, signal)
 	}

@@ -88,13 +88,11 @@ async function openBackup(
 	const acceptNativeDamage = options.acceptNativeDamage === true
 	const chain = await openChosen({ storage, backups, choice, acceptNativeDamage, reporter, signal })
 	const dryRun = options.dryRun === true
-	const chosen = new Set(choice.tables.map(({ path }) => path))
 	const importing =
 		cluster &&
 		(await openImport({
 			cluster,
 			manifest,
-			chosen,
 			backups: backups.length,
 			keyring,
 			dryRun,

@@ -1,5 +1,7 @@
 export {
+	addedPrefix,
 	backupPrefix,
+	besidePrefix,
 	catalogPrefix,
 	catalogRoot,
 	checksumName,

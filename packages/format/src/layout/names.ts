@@ -16,6 +16,16 @@ export function catalogPrefix(id: string): string {
 	return `catalog/${id}`
 }
 
+/** An export of its own, of what the cluster leaves out of the one that it writes; in the catalog, because `backups/<id>/` is the cluster's. */
+export function besidePrefix(id: string): string {
+	return `catalog/${id}/beside`
+}
+
+/** Files of items of {@link backupPrefix} that the cluster leaves out, below the items' own folders. */
+export function addedPrefix(id: string): string {
+	return `catalog/${id}/added`
+}
+
 export function manifestKey(id: string): string {
 	return `catalog/${id}/manifest.json`
 }

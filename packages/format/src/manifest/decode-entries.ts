@@ -1,6 +1,6 @@
 import { DEFINED_KINDS, isKey } from '@ydbackup/core'
 import type { Fields, TextRule } from '../json/fields.ts'
-import { backupPrefix, catalogPrefix } from '../layout/names.ts'
+import { addedPrefix, backupPrefix, besidePrefix, catalogPrefix } from '../layout/names.ts'
 import { isRelativePath } from '../layout/metadata.ts'
 import { FILE_ROLES, type ManifestFile, type ManifestObject, PROVENANCES } from './manifest.ts'
 
@@ -54,11 +54,13 @@ export function readFile(fields: Fields, id: string, oneOf: OneOf): ManifestFile
 	const key = fields.text('key')
 	const object = fields.textIf('object', PREFIX)
 	const role = oneOf('role', FILE_ROLES)
-	const home =
-		object === undefined
-			? `${role === 'objects' ? catalogPrefix(id) : backupPrefix(id)}/`
-			: `${backupPrefix(id)}/${object}/`
-	if (!isKey(key) || !key.startsWith(home)) throw fields.bad('key', `is no key below ${home}`, key)
+	const homes =
+		role === 'objects'
+			? [catalogPrefix(id)]
+			: [backupPrefix(id), besidePrefix(id), ...(object ? [addedPrefix(id)] : [])]
+	const within = object === undefined ? '/' : `/${object}/`
+	if (!isKey(key) || !homes.some((home) => key.startsWith(`${home}${within}`)))
+		throw fields.bad('key', `is no key below ${homes[0]}${within}`, key)
 	return dropAbsent({
 		key,
 		size: fields.count('size'),

@@ -147,8 +147,14 @@ function readEncryption(fields: Fields, where: string): Pick<Manifest, 'encrypti
 	const algorithm = readAlgorithm(name)
 	if (algorithm !== name) throw newer(where, `encryption ${JSON.stringify(name.slice(0, 80))}`)
 	const mac = fields.fields('mac')
+	const besideIv = encryption.textIf('besideIv', IV)
 	return {
-		encryption: { algorithm, keyId: encryption.text('keyId', KEY_ID), iv: encryption.text('iv', IV) },
+		encryption: {
+			algorithm,
+			keyId: encryption.text('keyId', KEY_ID),
+			iv: encryption.text('iv', IV),
+			...(besideIv !== undefined && { besideIv }),
+		},
 		mac: { over: mac.text('over', HEX), tag: mac.text('tag', HEX) },
 	}
 }

@@ -66,6 +66,8 @@ export interface ManifestEncryption {
 	readonly keyId: string
 	/** 24 upper-case hex digits: the IV of the export, from which those of all files are derived. */
 	readonly iv: string
+	/** The same for everything below `catalog/<id>/`, where the cluster wrote the export: it drew {@link iv}, and no nonce may be used twice. */
+	readonly besideIv?: string | undefined
 }
 
 export interface ManifestCounts {

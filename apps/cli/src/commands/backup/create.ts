@@ -57,7 +57,7 @@ export default class BackupCreate extends YdbackupCommand {
 			default: 'client' as const,
 			helpGroup: 'CLUSTER',
 			description:
-				'who reads the tables: this process, or the nodes of the cluster, which write to an S3 by themselves; auto lets the cluster do it where it can and the tables take 50 GiB or more',
+				'who reads the tables: this process, or the nodes of the cluster, which write to an S3 by themselves (what they do not export is written by this process); auto lets the cluster do it where it can and the tables take 50 GiB or more',
 		})(),
 		...clusterFlags,
 		path: Flags.string({
@@ -122,8 +122,7 @@ export default class BackupCreate extends YdbackupCommand {
 			onEvent: work.onEvent,
 			tool: this.tool,
 		}
-		const accountsUnsupported = flags['with-accounts'] ? 'it exports no users and groups' : undefined
-		const unsupported = flags.incremental ? 'it exports everything, and no increments' : accountsUnsupported
+		const unsupported = flags.incremental ? 'it exports everything, and no increments' : undefined
 		const choice =
 			flags.engine === 'auto'
 				? await decideEngine({ ...taken, ...access, transfers, storage: repository.storage, unsupported })

@@ -51,12 +51,13 @@ export default class BackupResume extends YdbackupCommand {
 			tool: this.tool,
 		}
 		const { concurrency } = flags
+		const { source, accounts } = ydb
 		const { kind = 'backup' } = await repository.run(args.id, { signal: work.signal })
 		const isExport = EXPORT_RUNS.has(kind)
 		const access = clusterAccess(flags, repository.storage, { endpoint: ydb.endpoint, concurrency })
 		const result = isExport
-			? asResumed(args.id, await resumeExport({ ...common, ...access, transfers: ydb.transfers }))
-			: await resumeBackup({ ...common, source: ydb.source, accounts: ydb.accounts, concurrency })
+			? asResumed(args.id, await resumeExport({ ...common, ...access, source, accounts, transfers: ydb.transfers }))
+			: await resumeBackup({ ...common, source, accounts, concurrency })
 		work.complete()
 		await noteKeys({ config: this.config, repo: flags.repo }, result.keysUsed, { backup: result.id, by: 'backup' })
 		const resumed = resumedBackup(result, { repository: opened.location, engine: isExport ? 'cluster' : 'client' })
