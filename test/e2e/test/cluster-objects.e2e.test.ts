@@ -31,11 +31,9 @@ const rowsOf = async ({ ydb }: ClusterWorld, path: string): Promise<string> => {
 }
 
 test.each([
-	['a server that exports all it can', 's3', {}, {}],
-	['a server that exports tables and views alone, without changefeeds and rights', 's3', OLDER(), {}],
 	['an older server, encrypted', 's3', OLDER(), SEALED],
 	['a newer server, encrypted', 's3', {}, SEALED],
-	['a bridge', 'bridge', OLDER(), {}],
+	['an older server, through a bridge', 'bridge', OLDER(), {}],
 ] as const)(
 	'every kind of object comes back from a backup by the cluster, restored by either engine: %s',
 	SLOW,
