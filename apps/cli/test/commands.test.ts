@@ -53,6 +53,7 @@ test('every command keeps its schema', async () => {
 		'restore latest --dry-run --to /local/dry',
 		'restore latest --to /local/copies/a --verify-data',
 		'restore latest --existing merge --include shop/orders',
+		`backup copy latest --to ${join(directory, 'copied')}`,
 		`backup export latest --to ${join(directory, 'dump')}`,
 		`restore --from ${join(directory, 'dump')} --to copies/b --dry-run`,
 		`restore --from ${join(directory, 'dump')} --to copies/b`,

@@ -8,6 +8,7 @@ export {
 	type PruneBackupsResult,
 	type PrunedBackup,
 } from './delete/prune-backups.ts'
+export { type CopiedBackup, copyBackup, type CopyBackupOptions, type CopyBackupResult } from './copy/copy-backup.ts'
 export { collectGarbage, type CollectGarbageOptions } from './garbage/collect-garbage.ts'
 export type { CollectGarbageResult, Garbage } from './garbage/garbage.ts'
 export type { GarbageDatabase } from './garbage/give-up-run.ts'

@@ -5,6 +5,7 @@ export type CommandClass = (new (argv: string[], config: Config) => YdbackupComm
 
 /** Every command by its words, loaded only when it is run: loading all of them costs more than running one. */
 export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ readonly default: CommandClass }>>> = {
+	'backup copy': () => import('./backup/copy.ts'),
 	'backup create': () => import('./backup/create.ts'),
 	'backup delete': () => import('./backup/delete.ts'),
 	'backup export': () => import('./backup/export.ts'),

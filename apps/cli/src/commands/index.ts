@@ -1,3 +1,4 @@
+import BackupCopy from './backup/copy.ts'
 import BackupCreate from './backup/create.ts'
 import BackupDelete from './backup/delete.ts'
 import BackupExport from './backup/export.ts'
@@ -31,6 +32,7 @@ import Restore from './restore.ts'
 
 /** What oclif reads for help and for its manifest. */
 export const COMMANDS = {
+	'backup:copy': BackupCopy,
 	'backup:create': BackupCreate,
 	'backup:delete': BackupDelete,
 	'backup:export': BackupExport,

@@ -54,8 +54,10 @@ export function listedRunText(run: ListedRun, now: Date): string {
 		collection !== undefined
 			? `the next collection ship ${printable(collection)} clears it away`
 			: kind === 'backup'
-				? `go on with ydbackup backup resume ${id}, or drop its copies in ${printable(`${run.database}/${run.workDirectory}`)}`
-				: `it is a run of kind ${printable(kind)}`
+				? `go on with ydbackup backup resume ${id}, or give it up with ydbackup backup gc`
+				: kind === 'copy'
+					? 'run the ydbackup backup copy again, or give it up with ydbackup backup gc'
+					: `it is a run of kind ${printable(kind)}`
 	const owner = `process ${pid} of ${printable(host)}`
 	const what = {
 		running: `goes on as ${owner}, or ended without a word and counts as such from ${spellTime(leaseEndsAt)}`,

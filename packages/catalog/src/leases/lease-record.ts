@@ -4,7 +4,7 @@ import { canonicalJson, Fields, parseJson } from '@ydbackup/format'
 import type { Owner } from './owner.ts'
 
 /** What its owner does: words for people, but for `delete`, which two may not do to one backup. */
-export type LeasePurpose = 'backup' | 'restore' | 'delete' | 'read'
+export type LeasePurpose = 'backup' | 'restore' | 'delete' | 'copy' | 'read'
 
 /** `leases/<token>/<renewal>.json`: who is at work with which backups. */
 export interface LeaseRecord {
@@ -17,6 +17,8 @@ export interface LeaseRecord {
 	/** It ends so long after the store wrote it. */
 	readonly ttlMs: number
 }
+
+const PURPOSES: readonly LeasePurpose[] = ['backup', 'restore', 'delete', 'copy']
 
 export const MAX_LEASE_BYTES: number = 1 << 20
 
@@ -45,7 +47,7 @@ export function decodeLease(bytes: Uint8Array, where: string): LeaseRecord {
 	const scope = owner.textIf('scope')
 	const purpose = fields.text('purpose')
 	return {
-		purpose: purpose === 'backup' || purpose === 'restore' || purpose === 'delete' ? purpose : 'read',
+		purpose: PURPOSES.find((known) => known === purpose) ?? 'read',
 		backups: fields.texts('backups', { max: 64 }),
 		owner: { host: owner.text('host'), pid: owner.count('pid'), ...(scope === undefined ? {} : { scope }) },
 		at: fields.text('at', { max: 40, like: [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/u, 'time'] }),

@@ -43,6 +43,12 @@ export function idTaken(id: string, cause: unknown): BackupError {
 	})
 }
 
+export function notACopy(location: string, found: string, wanted: string): BackupError {
+	return new BackupError('REPOSITORY_EXISTS', `${location} holds repository ${found}, and no copy of ${wanted}`, {
+		advice: 'give an empty place, or one that backups of this repository were copied to',
+	})
+}
+
 export function manifestTooLarge(key: string, size: number): BackupError {
 	return new BackupError('MANIFEST_INVALID', `${key} has ${size} bytes: no manifest is as large`, {
 		advice: 'the manifest is not what was committed; use another backup, or another copy of this one',

@@ -34,6 +34,7 @@ import {
 	locationTaken,
 	nothingBefore,
 	manifestTooLarge,
+	notACopy,
 	repositoryExists,
 	repositoryNotFound,
 	runNotFound,
@@ -90,6 +91,24 @@ export class Repository {
 			conflict: (_, cause) => repositoryExists(storage.location, cause),
 		})
 		return new Repository(header, storage)
+	}
+
+	/**
+	 * Opens the copy of a repository in another store, which has its id, so that manifests are as they are; makes it where the store is empty. Errors:
+	 * `REPOSITORY_EXISTS` for a store that holds another repository, or anything else.
+	 */
+	static async openCopy(storage: Storage, { header }: Repository, options: CallOptions = {}): Promise<Repository> {
+		const { signal } = options
+		if ((await storage.stat(layout.repositoryKey, { signal })) === undefined) {
+			await assertEmpty(storage, signal)
+			await writeNew(storage, layout.repositoryKey, encodeRepositoryHeader(header), {
+				signal,
+				conflict: (_, cause) => repositoryExists(storage.location, cause),
+			})
+		}
+		const copy = await Repository.open(storage, options)
+		if (copy.header.id === header.id) return copy
+		throw notACopy(storage.location, copy.header.id, header.id)
 	}
 
 	/** Errors: `REPOSITORY_NOT_FOUND`, `REPOSITORY_VERSION`, `REPOSITORY_DAMAGED`; what the store says. */
@@ -233,6 +252,28 @@ export class Repository {
 		})
 		await assertNotDeleted(this.storage, ancestors, { signal })
 		return decoded
+	}
+
+	/**
+	 * Makes a backup of another copy of this repository exist here, by the very bytes of its manifest. Demands and errors as of {@link commit};
+	 * `MANIFEST_INVALID` for bytes that are not those of its manifest.
+	 */
+	async adopt(
+		id: string,
+		bytes: Uint8Array,
+		{ ancestors = [], signal }: CallOptions & { readonly ancestors?: readonly string[] | undefined } = {},
+	): Promise<void> {
+		const key = layout.manifestKey(id)
+		const manifest = decodeManifest(bytes, key)
+		if (manifest.id !== id) throw misplaced(key, `it is of backup ${manifest.id}`)
+		if (manifest.repository !== this.header.id) throw misplaced(key, `it is of repository ${manifest.repository}`)
+		await assertNotDeleted(this.storage, ancestors, { signal })
+		await writeNew(this.storage, key, bytes, {
+			signal,
+			mayBeUnreadable: false,
+			conflict: (_, cause) => idTaken(id, cause),
+		})
+		await assertNotDeleted(this.storage, [...ancestors, id], { signal })
 	}
 
 	/** Notes that a run has begun, before it creates anything. `BACKUP_ID_CONFLICT` when another run has the id. */

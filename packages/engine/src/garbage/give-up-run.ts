@@ -10,6 +10,7 @@ import {
 import { type ClusterTransfers, isBackupError, type SnapshotSource } from '@ydbackup/core'
 import { layout } from '@ydbackup/format'
 
+import { COPY_RUN } from '../copy/copy-backup.ts'
 import { EXPORT_RUNS } from '../cluster/cluster-backup.ts'
 import { giveUpExport } from '../cluster/resume-export.ts'
 import type { EventHandler } from '../events/event.ts'
@@ -37,7 +38,8 @@ export function reasonToKeep(run: ListedRun, { repository, database }: GiveUpOpt
 	const { record } = run
 	if (record === undefined) return `its record cannot be read: ${run.error.message}`
 	const { kind = 'backup' } = record
-	if (kind !== 'backup' && !EXPORT_RUNS.has(kind)) return `it is a run of kind ${kind}, which is not given up here`
+	if (kind !== 'backup' && kind !== COPY_RUN && !EXPORT_RUNS.has(kind))
+		return `it is a run of kind ${kind}, which is not given up here`
 	if (!leavesInDatabase(record)) return undefined
 	const place = `${record.database}/${record.workDirectory}`
 	if (!isOurs(record.workDirectory, repository)) return `its copies would be in ${place}, which is no place of ours`
