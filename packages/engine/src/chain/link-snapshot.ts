@@ -16,10 +16,10 @@ import { changes as changeFormat, type ManifestNote, printProtoText, type Stored
 import { chunkFromFrames, concatBytes, createKeyReader, keyColumns, RowHash, typeToText } from '@ydbackup/rows'
 
 import { Balance, type RowTotals } from '../changes/balance.ts'
-import { diffRows, type OrderedRows, sameColumns } from '../changes/diff-rows.ts'
+import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
 import { openScheme } from '../part/contents.ts'
 import type { ChainTable, OpenedChain } from './open-chain.ts'
-import { readChainTable } from './read-chain-table.ts'
+import { readChainTable, totalsOf } from './read-chain-table.ts'
 
 /** A snapshot whose tables hold what changed since a backup, and what is known of the tables themselves. */
 export interface LinkSnapshot extends Snapshot {
@@ -106,7 +106,7 @@ export function linkSnapshot(
 		async *read(table: SnapshotTable, _range: KeyRange, options: ReadRowsOptions = {}) {
 			const now = original(table.path)
 			const parentTable = parentOf(now)
-			const totals = parentTable && totalsOf(parentTable, now.schema)
+			const totals = parentTable && totalsOf(parentTable.stored, now.schema)
 			const balance = totals && new Balance(now.schema)
 			const past = rowsBefore(parentTable, now.schema, balance !== undefined, options.signal)
 			const write = changeFormat.createChangeWriter(table.schema, changeFormat.freshColumnMap(table.schema))
@@ -151,12 +151,6 @@ function sameKey(a: TableSchema, b: TableSchema): boolean {
 			.map((index) => `${schema.columns[index]!.name} ${spellType(schema.columns[index]!.type)}`)
 			.join(', ')
 	return spell(a) === spell(b)
-}
-
-/** All rows of the table as its last backup counted and hashed them; undefined when it did not, or when its rows have other columns now. */
-function totalsOf({ stored }: ChainTable, schema: TableSchema): RowTotals | undefined {
-	const { rows, rowHash } = stored
-	return rowHash !== undefined && sameColumns(openScheme(stored).schema, schema) ? { rows, rowHash } : undefined
 }
 
 /** A `CreateTableRequest` of columns and key alone. */

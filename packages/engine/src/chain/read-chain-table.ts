@@ -1,11 +1,13 @@
-import { BackupError, type RowChunk, type Storage } from '@ydbackup/core'
+import { BackupError, type RowChunk, type Storage, type TableSchema } from '@ydbackup/core'
 import { changes as changeFormat } from '@ydbackup/format'
 import { RowHash } from '@ydbackup/rows'
 
+import { Balance, type RowTotals } from '../changes/balance.ts'
 import type { ChangeRows } from '../changes/change-cursor.ts'
+import { sameColumns } from '../changes/diff-rows.ts'
 import { rowsAtLink } from '../changes/rows-at-link.ts'
 import type { Meter } from '../events/meter.ts'
-import { openScheme } from '../part/contents.ts'
+import { openScheme, type StoredTable } from '../part/contents.ts'
 import { partsOf } from '../part/parts.ts'
 import { readPart, type ReadPartOptions } from '../part/read-part.ts'
 import type { ChainTable, Layer, LinkLayer } from './open-chain.ts'
@@ -27,41 +29,63 @@ export interface ReadChainTableOptions {
  * error must not be trusted. Errors: as `readPart`; `CHAIN_BROKEN` when the layers do not add up.
  */
 export async function* readChainTable(options: ReadChainTableOptions): AsyncGenerator<RowChunk, void, undefined> {
-	const { table, storage, meter, signal, onlyStored, onEnd } = options
+	const { table, onlyStored, onEnd } = options
+	const { path, rows, rowHash } = table.stored
+	if (onlyStored === true) return yield* mergedRows(options, undefined)
 	const { schema } = openScheme(table.stored)
 	const hash = new RowHash(schema)
-	const rowsOf = ({ table: stored, manifest }: Layer, how: Partial<PartContext> = {}): AsyncGenerator<RowChunk> =>
-		readParts({ storage, meter, signal, onlyStored, compression: manifest.compression, ...how }, stored)
-	if (table.full !== undefined && table.links.length === 0) {
-		// They pass as they are, and are hashed while they are read.
-		yield* rowsOf(table.full, { onRead: (found) => hash.addDigest(found.rowHash, found.rows) })
-	} else {
-		const full = table.full && { schema: openScheme(table.full.table).schema, chunks: rowsOf(table.full) }
-		const links = table.links.map((link) => ({
-			schema: link.schema,
-			changes: changesOf(link, rowsOf(link, { isOneOfMany: true })),
-		}))
-		for await (const chunk of rowsAtLink(table.stored.path, full, links, schema)) {
-			if (onlyStored !== true) hash.add(chunk)
-			yield chunk
-		}
+	const before = table.full && totalsOf(table.full.table, schema)
+	const balance = before && new Balance(schema)
+	for await (const chunk of mergedRows(options, balance)) {
+		hash.add(chunk)
+		yield chunk
 	}
-	if (onlyStored === true) return
-	const { path, rows, rowHash } = table.stored
 	const found = { rows: hash.rows, rowHash: hash.digest() }
+	if (before !== undefined && !balance!.isEven(before, found)) {
+		throw notThose(
+			path,
+			`the rows that were read of ${table.full!.manifest.id} are not those that it counted and hashed`,
+		)
+	}
 	onEnd?.(found)
 	if (rowHash === undefined || (found.rows === rows && found.rowHash === rowHash)) return
-	throw new BackupError(
-		'CHAIN_BROKEN',
-		`${path}: the chain gives ${hash.rows} rows, and ${rows}${hash.rows === rows ? ' others' : ''} were there when its last link was taken`,
-		{ reason: 'gap', advice: 'use another link, and report this: each of the files is whole' },
-	)
+	const others = `${rows}${found.rows === rows ? ' others' : ''} were there when its last link was taken`
+	throw notThose(path, `the chain gives ${found.rows} rows, and ${others}`)
 }
 
-type PartContext = Pick<
-	ReadPartOptions,
-	'storage' | 'signal' | 'compression' | 'isOneOfMany' | 'onlyStored' | 'onRead'
-> &
+/** With a balance, which proves its rows, of the full backup no more than the stored bytes is compared. */
+function mergedRows(
+	{ table, storage, meter, signal, onlyStored }: ReadChainTableOptions,
+	balance: Balance | undefined,
+): AsyncGenerator<RowChunk, void, undefined> {
+	const partsOfLayer = (layer: Layer, how: Pick<ReadPartOptions, 'isOneOfMany' | 'onlyStored'>) =>
+		readParts({ storage, meter, signal, compression: layer.manifest.compression, ...how }, layer.table)
+	const { schema } = openScheme(table.stored)
+	const full = table.full && {
+		schema: openScheme(table.full.table).schema,
+		chunks: partsOfLayer(table.full, { onlyStored: onlyStored === true || balance !== undefined }),
+	}
+	const links = table.links.map((link) => ({
+		schema: link.schema,
+		changes: changesOf(link, partsOfLayer(link, { isOneOfMany: true, onlyStored })),
+	}))
+	return rowsAtLink(table.stored.path, full, links, schema, balance)
+}
+
+/** All rows of the table as a backup counted and hashed them; undefined when it did not, or when they have other columns than `schema`. */
+export function totalsOf(stored: StoredTable, schema: TableSchema): RowTotals | undefined {
+	const { rows, rowHash } = stored
+	return rowHash !== undefined && sameColumns(openScheme(stored).schema, schema) ? { rows, rowHash } : undefined
+}
+
+function notThose(path: string, what: string): BackupError {
+	return new BackupError('CHAIN_BROKEN', `${path}: ${what}`, {
+		reason: 'gap',
+		advice: 'use another link, and report this: each of the files is whole',
+	})
+}
+
+type PartContext = Pick<ReadPartOptions, 'storage' | 'signal' | 'compression' | 'isOneOfMany' | 'onlyStored'> &
 	Pick<ReadChainTableOptions, 'meter'>
 
 /** A table's data files, one after the other. */

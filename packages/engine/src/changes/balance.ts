@@ -7,7 +7,7 @@ export interface RowTotals {
 	readonly rowHash: string
 }
 
-/** Proves a comparison by what it found: all rows before and those that came are all rows after and those that went. */
+/** Proves what was made of rows by what was done to them: all rows before and those that came are all rows after and those that went. */
 export class Balance {
 	readonly #schema: TableSchema
 	readonly #went: RowHash

@@ -63,6 +63,11 @@ export class RowMerge {
 		this.#setCells(this.#fromKey, key, 0, key.length)
 	}
 
+	/** Whether the row is there, after all that was laid over it. */
+	get exists(): boolean {
+		return this.#exists
+	}
+
 	/** Writes the row if it is there. Returns the chunk before it when that is full. */
 	close(out: RowOutput): RowChunk | undefined {
 		if (!this.#exists) return undefined

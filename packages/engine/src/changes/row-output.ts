@@ -9,9 +9,20 @@ export class RowOutput {
 	#bytes: Uint8Array = new Uint8Array()
 	#used = 0
 	#rows = 0
+	/** Where the rows begin that {@link makeRoom} made room for last. */
+	at = 0
 
 	constructor(schema: TableSchema) {
 		this.#keys = createKeyReader(schema)
+	}
+
+	get bytes(): Uint8Array {
+		return this.#bytes
+	}
+
+	/** Where those rows end. */
+	get end(): number {
+		return this.#used
 	}
 
 	/** Copies the frames of rows. Returns the chunk before them when that is full. */
@@ -29,13 +40,6 @@ export class RowOutput {
 		this.#used += length
 		this.#rows += rows
 		return ready
-	}
-
-	/** Where the rows begin that {@link makeRoom} made room for. */
-	at = 0
-
-	get bytes(): Uint8Array {
-		return this.#bytes
 	}
 
 	flush(): RowChunk | undefined {

@@ -1,5 +1,6 @@
 import { BackupError, type KeyBytes, type RowChunk, type TableSchema } from '@ydbackup/core'
 import { createKeyComparator, createKeyReader, keyTypes } from '@ydbackup/rows'
+import type { Balance } from './balance.ts'
 import { ChangeCursor, type ChangeRows } from './change-cursor.ts'
 import { ChunkRows } from './chunk-rows.ts'
 import type { OrderedRows } from './diff-rows.ts'
@@ -19,7 +20,7 @@ export interface LinkOfTable {
  * them, read once side by side. `full` is undefined for a table that joined the chain later. Columns are those of `wanted`.
  *
  * Memory: one chunk of the full backup and one batch of each link. Where the columns are those of the full backup, chunks that no change
- * falls into pass untouched, and in the others the rows between changes are copied as they lie. Errors: `ROWS_OUT_OF_ORDER`;
+ * falls into pass untouched, and in the others the rows between changes are copied as they lie. `balance` is told of all other rows. Errors: `ROWS_OUT_OF_ORDER`;
  * `CHAIN_BROKEN` (`gap`) when a row would lack a value that it must have, so that a change is missing somewhere.
  */
 export async function* rowsAtLink(
@@ -27,6 +28,7 @@ export async function* rowsAtLink(
 	full: OrderedRows | undefined,
 	links: readonly LinkOfTable[],
 	wanted: TableSchema,
+	balance?: Balance,
 ): AsyncGenerator<RowChunk> {
 	const compare = createKeyComparator(keyTypes(wanted))
 	const columns = mergedColumns([full?.schema, ...links.map(({ schema }) => schema)], wanted)
@@ -46,7 +48,12 @@ export async function* rowsAtLink(
 	/** What links say of their lowest key, laid over what was opened. */
 	const mergeNext = (): RowChunk | undefined => {
 		layers.take(({ layer, change }) => merge.lay(layer, change))
-		return merge.close(out)
+		return close()
+	}
+	const close = (): RowChunk | undefined => {
+		const ready = merge.close(out)
+		if (merge.exists) balance?.came(out.bytes, out.at, out.end)
+		return ready
 	}
 
 	if (full !== undefined) {
@@ -65,6 +72,10 @@ export async function* rowsAtLink(
 				continue
 			}
 			rows.open(chunk)
+			const open = (at: number): void => {
+				merge.open(chunk.bytes, rows.payloadOf(at), rows.frameOf(at + 1))
+				balance?.went(chunk.bytes, rows.frameOf(at), rows.frameOf(at + 1))
+			}
 			for (let at = 0; at < rows.count;) {
 				const key = layers.key
 				const next = key === undefined ? rows.count : rows.seek(at, key)
@@ -74,16 +85,13 @@ export async function* rowsAtLink(
 					at = next
 				}
 				for (; at < next; at++) {
-					merge.open(chunk.bytes, rows.payloadOf(at), rows.frameOf(at + 1))
-					const ready = merge.close(out)
+					open(at)
+					const ready = close()
 					if (ready) yield ready
 				}
 				if (at === rows.count) break
 				if (compare(key!, rows.keyOf(at)) < 0) merge.open()
-				else {
-					merge.open(chunk.bytes, rows.payloadOf(at), rows.frameOf(at + 1))
-					at++
-				}
+				else open(at++)
 				const ready = mergeNext()
 				if (ready) yield ready
 				if (layers.isWaiting) await layers.load()
