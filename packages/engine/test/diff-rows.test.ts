@@ -207,6 +207,12 @@ test('many changes come in bounded batches, and both sides are closed when the r
 		break
 	}
 	expect(closed).toBe(2)
+	const wide = new Map(Array.from({ length: 20 }, (_, id) => [id, { name: `text_value: "${'x'.repeat(100_000)}"` }]))
+	const none = { schema: BEFORE, chunks: chunks(BEFORE, new Map(), 1) }
+	const sizes: number[] = []
+	for await (const { length } of diffRows('t', none, { schema: BEFORE, chunks: chunks(BEFORE, wide, 7) }))
+		sizes.push(length)
+	expect(sizes).toEqual([3, 3, 3, 3, 3, 3, 2])
 })
 
 test('another key is a broken chain, and rows out of order are refused', async () => {

@@ -17,7 +17,7 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 }
 async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
 	const parts: Uint8Array[] = []
-	for await (const part of stream) parts.push(part)
+	for await (const part of stream) parts.push(Buffer.from(part))
 	return Buffer.concat(parts)
 }
 async function plain(stored: Uint8Array, limits?: DecompressLimits, size = 65_536): Promise<Buffer> {

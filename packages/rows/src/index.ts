@@ -17,6 +17,7 @@ export {
 	findField,
 	lengthDelimited,
 	readVarint,
+	releaseBytes,
 	skipField,
 	type Span,
 	TAG_ITEMS,

@@ -150,3 +150,14 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 	}
 	return out
 }
+
+/** Below this size memory may be a slice of a pool that others hold too. */
+const SURELY_OWN = 64 << 10
+
+/**
+ * Gives memory back at once: left to the collector, large pieces make it run for nothing else. Only for pieces that have a memory of their
+ * own and that nobody else holds; small ones are left to the collector.
+ */
+export function releaseBytes({ buffer, byteLength }: Uint8Array): void {
+	if (byteLength >= SURELY_OWN && buffer instanceof ArrayBuffer) buffer.transfer(0)
+}

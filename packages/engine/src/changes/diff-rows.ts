@@ -30,12 +30,13 @@ export interface OrderedRows {
 }
 
 const BATCH = 512
+const BATCH_BYTES = 256 << 10
 const NULL_VALUE = Uint8Array.of(0x50, 0)
 
 /**
- * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 512 changes: new rows as
+ * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 512 changes and not much more than 256 KiB: new rows as
  * `replace`, rows that are gone as `erase`, others as `upsert` of the columns that differ. Both sides are read once, side by side,
- * in bounded memory. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
+ * in bounded memory; chunks of the old rows are given up to it. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
  * it is not NULL; one that was dropped is not spoken of. `balance` is told of all rows that are not the same bytes on both sides.
  *
  * Errors: `CHAIN_BROKEN` (`schema-changed`) when the key is another one; `ROWS_OUT_OF_ORDER` when a side does not rise.
@@ -52,9 +53,11 @@ export async function* diffRows(
 	const nowKeys = createKeyReader(after.schema)
 	const readChange = columnsThatDiffer(before.schema, after.schema)
 	const isSameShape = sameColumns(before.schema, after.schema)
-	await using old = new RowCursor(before.chunks)
+	await using old = new RowCursor(before.chunks, true)
 	await using now = new RowCursor(after.chunks)
 	let batch: Change[] = []
+	/** Bytes of the rows that its changes were read from: no less than theirs. */
+	let size = 0
 
 	/** The key of the row, which must stand behind the one before. */
 	function keyOf({ bytes, start, end, lastBytes, lastStart, lastEnd }: RowCursor, keys: KeyReader): KeyBytes {
@@ -82,9 +85,11 @@ export async function* diffRows(
 				if (order > 0) batch.push({ op: 'replace', key: key!, columns })
 				else if (columns.length > 0) batch.push({ op: 'upsert', key: key!, columns })
 			}
-			if (batch.length === BATCH) {
-				yield batch
+			if (order >= 0) size += now.end - now.start
+			if (batch.length === BATCH || size >= BATCH_BYTES) {
+				if (batch.length > 0) yield batch
 				batch = []
+				size = 0
 			}
 		}
 		if (order <= 0 && !old.next()) hasOld = await old.load()

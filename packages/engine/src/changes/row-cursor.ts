@@ -1,9 +1,10 @@
 import { BackupError, type RowChunk } from '@ydbackup/core'
-import { readVarint, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
+import { readVarint, releaseBytes, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
 
 /** The rows of a stream of chunks, one at a time, as places in bytes: nothing is copied, and nothing waits but for the next chunk. */
 export class RowCursor implements AsyncDisposable {
 	readonly #chunks: AsyncIterator<RowChunk>
+	readonly #isGivenUp: boolean
 	bytes: Buffer = Buffer.alloc(0)
 	/** Where the row's tag lies, its payload, and where that ends. */
 	frame = 0
@@ -14,14 +15,18 @@ export class RowCursor implements AsyncDisposable {
 	lastStart = 0
 	lastEnd = 0
 
-	constructor(chunks: AsyncIterable<RowChunk>) {
+	/** `isGivenUp`: nobody else holds the chunks, and each may be given back when the next one is there. */
+	constructor(chunks: AsyncIterable<RowChunk>, isGivenUp = false) {
+		this.#isGivenUp = isGivenUp
 		this.#chunks = chunks[Symbol.asyncIterator]()
 	}
 
 	/** Goes to the next row of the chunk at hand; false when there is none. */
 	next(): boolean {
 		if (this.end === this.bytes.length) return false
-		this.#keepLast()
+		this.lastBytes = this.bytes
+		this.lastStart = this.start
+		this.lastEnd = this.end
 		this.#open(this.end)
 		return true
 	}
@@ -32,7 +37,10 @@ export class RowCursor implements AsyncDisposable {
 			const { done, value } = await this.#chunks.next()
 			if (done === true) return false
 			if (value.bytes.length === 0) continue
-			this.#keepLast()
+			this.lastBytes = Buffer.from(this.bytes.subarray(this.start, this.end))
+			this.lastStart = 0
+			this.lastEnd = this.lastBytes.length
+			if (this.#isGivenUp) releaseBytes(this.bytes)
 			const { buffer, byteOffset, byteLength } = value.bytes
 			this.bytes = Buffer.from(buffer, byteOffset, byteLength)
 			this.#open(0)
@@ -54,12 +62,6 @@ export class RowCursor implements AsyncDisposable {
 		}
 		this.#open(frame)
 		return true
-	}
-
-	#keepLast(): void {
-		this.lastBytes = this.bytes
-		this.lastStart = this.start
-		this.lastEnd = this.end
 	}
 
 	#open(p: number): void {

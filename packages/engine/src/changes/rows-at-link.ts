@@ -1,5 +1,5 @@
 import { BackupError, type KeyBytes, type RowChunk, type TableSchema } from '@ydbackup/core'
-import { createKeyComparator, createKeyReader, keyTypes } from '@ydbackup/rows'
+import { createKeyComparator, createKeyReader, keyTypes, releaseBytes } from '@ydbackup/rows'
 import type { Balance } from './balance.ts'
 import { ChangeCursor, type ChangeRows } from './change-cursor.ts'
 import { ChunkRows } from './chunk-rows.ts'
@@ -19,7 +19,7 @@ export interface LinkOfTable {
  * The rows of a table as they were at the end of a chain's link, in key order: the full backup's, with the changes of every link laid over
  * them, read once side by side. `full` is undefined for a table that joined the chain later. Columns are those of `wanted`.
  *
- * Memory: one chunk of the full backup and one batch of each link. Where the columns are those of the full backup, chunks that no change
+ * Memory: one chunk of the full backup and one of each link; chunks of the full backup are given up to it. Where the columns are those of the full backup, chunks that no change
  * falls into pass untouched, and in the others the rows between changes are copied as they lie. `balance` is told of all other rows. Errors: `ROWS_OUT_OF_ORDER`;
  * `CHAIN_BROKEN` (`gap`) when a row would lack a value that it must have, so that a change is missing somewhere.
  */
@@ -96,6 +96,7 @@ export async function* rowsAtLink(
 				if (ready) yield ready
 				if (layers.isWaiting) await layers.load()
 			}
+			releaseBytes(chunk.bytes)
 		}
 	}
 	while (layers.key !== undefined) {

@@ -1,6 +1,6 @@
 import type { RowChunk, TableSchema } from '@ydbackup/core'
 import { type Compression, compressFrame, createCsvEncoder, createSha256, type FileEncryptor } from '@ydbackup/format'
-import { RowHash } from '@ydbackup/rows'
+import { releaseBytes, RowHash } from '@ydbackup/rows'
 
 import type { PartMeter } from '../events/meter.ts'
 import { ahead } from '../flow/ahead.ts'
@@ -29,20 +29,11 @@ export interface EncodePartOptions {
 /** Frames that may be compressed at once for one part: about as many MiB of memory, twice. */
 const FRAMES_AHEAD = 3
 
-/** Gives a frame's memory back at once: left to the collector, frames make it run for nothing else. Nobody else may hold the frame. */
-function release(frame: Uint8Array): void {
-	const { buffer } = frame
-	if (buffer instanceof ArrayBuffer) buffer.transfer(0)
-}
-
-/** Below this size a buffer may be a slice of one that others hold too. */
-const SURELY_OWN = 64 << 10
-
 /** Gives blocks back when the next one is asked for: an encrypted block is a copy. */
 async function* released(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
 	for await (const block of blocks) {
 		yield block
-		if (block.length >= SURELY_OWN) release(block)
+		releaseBytes(block)
 	}
 }
 
@@ -79,7 +70,7 @@ export async function* encodePart(
 
 	async function compressed(frame: Uint8Array): Promise<Uint8Array> {
 		const bytes = await compressFrame(frame, compression)
-		if (bytes !== frame) release(frame)
+		if (bytes !== frame) releaseBytes(frame)
 		return bytes
 	}
 

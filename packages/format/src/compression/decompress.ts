@@ -3,6 +3,8 @@ import { promisify } from 'node:util'
 import { constants, createZstdDecompress, zstdDecompress } from 'node:zlib'
 
 import { BackupError, isBackupError } from '@ydbackup/core'
+import { releaseBytes } from '@ydbackup/rows'
+
 import { ByteSource } from './byte-source.ts'
 import { type Compression, zstdLevel } from './compression.ts'
 import { BlockWalk, type FrameHeader, LONGEST_HEADER, readFrameHeader } from './frame-walk.ts'
@@ -28,7 +30,8 @@ const unpack = promisify(zstdDecompress)
 /**
  * The plain bytes of a data file, of any number of zstd frames by any tool. Errors: `FORMAT_INVALID` for truncation (except between
  * frames: compare sizes), anything between or behind frames that is no frame, damage, and content that is larger than it says or than
- * the limit: it never asks for memory that the limits do not allow. Errors of `stream` come through as they are.
+ * the limit: it never asks for memory that the limits do not allow. Errors of `stream` come through as they are. A piece is the
+ * reader's until it asks for the next one: then its memory is given back.
  */
 export async function* decompress(
 	stream: AsyncIterable<Uint8Array>,
@@ -68,10 +71,12 @@ async function* unpackFrames(
 	/** What all frames so far say that they hold. */
 	let promised = 0
 	let aheadBytes = 0
-	async function next(): Promise<Uint8Array> {
+	async function* next(): AsyncGenerator<Uint8Array, void, undefined> {
 		const { size, content } = ahead.shift()!
 		aheadBytes -= size
-		return content
+		const bytes = await content
+		yield bytes
+		releaseBytes(bytes)
 	}
 
 	try {
@@ -90,18 +95,18 @@ async function* unpackFrames(
 
 			const whole = size <= maxFrame ? await takeWhole(source, frame, maxFrame) : frame
 			if (whole instanceof Uint8Array) {
-				while (ahead.length >= FRAMES_AHEAD || (ahead.length > 0 && aheadBytes + size > maxFrame)) yield next()
+				while (ahead.length >= FRAMES_AHEAD || (ahead.length > 0 && aheadBytes + size > maxFrame)) yield* next()
 				const content = unpackWhole(whole, size, start)
 				// It is awaited later, or never when something else fails first.
 				content.catch(() => undefined)
 				ahead.push({ size, content })
 				aheadBytes += size
 			} else {
-				while (ahead.length > 0) yield next()
+				while (ahead.length > 0) yield* next()
 				yield* unpackStream(source, whole)
 			}
 		}
-		while (ahead.length > 0) yield next()
+		while (ahead.length > 0) yield* next()
 	} finally {
 		await source.close()
 	}
@@ -180,6 +185,7 @@ async function unpackWhole(frame: Uint8Array, contentSize: number, start: number
 	} catch (error) {
 		throw damaged(start, reasonOf(error), error)
 	}
+	releaseBytes(frame)
 	if (content.length !== contentSize) {
 		throw damaged(start, `it holds ${content.length} bytes or more and says ${contentSize}`)
 	}
