@@ -147,7 +147,10 @@ test(
 		}
 		expect(killed + finished).toBeGreaterThan(0)
 		world.emulator.faults.delayOperationsMs = 0
-		const left = (await names(world)).map((path) => path.replace('/local/', ''))
+		// The notes of a restore that had made nothing yet are in nobody's way.
+		const left = (await names(world))
+			.map((path) => path.replace('/local/', ''))
+			.filter((path) => !path.startsWith('~ydbackup-restore-'))
 		const again = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace'])
 		expect(again).toMatchObject({ code: 0 })
 		const warned = new Set(again.result.warnings.map(({ path }: { path: string }) => path))

@@ -116,29 +116,33 @@ const byOrder = (a: PlannedObject, b: PlannedObject): number =>
  * then what it thinks of that.
  */
 export function orderObjects(objects: readonly PlannedObject[]): PlannedObject[] {
-	const targets = new Set(objects.map(({ target }) => target))
-	const waits = objects.flatMap((object) =>
-		Array.from(new Set(object.needs))
-			.filter((need) => need !== object.target && targets.has(need))
-			.map((need) => ({ need, object })),
-	)
-	const waiting = Map.groupBy(waits, ({ need }) => need)
-	const open = new Map(objects.map((object) => [object, 0]))
-	for (const { object } of waits) open.set(object, (open.get(object) ?? 0) + 1)
-	const ordered = new Set<PlannedObject>()
-	for (let wave = objects.filter((object) => open.get(object) === 0); wave.length > 0;) {
-		const next: PlannedObject[] = []
-		for (const done of wave.toSorted(byOrder)) {
-			ordered.add(done)
-			for (const { object } of waiting.get(done.target) ?? []) {
-				const left = (open.get(object) ?? 0) - 1
-				open.set(object, left)
-				if (left === 0) next.push(object)
-			}
+	const sorted = objects.toSorted(byOrder)
+	const places = new Map(sorted.map(({ target }, place) => [target, place]))
+	const waiting = new Map<number, number[]>()
+	const open = sorted.map(({ needs }, place) => {
+		const own = new Set(
+			needs.map((need) => places.get(need)).filter((need): need is number => need !== undefined && need !== place),
+		)
+		for (const need of own) {
+			const others = waiting.get(need)
+			if (others === undefined) waiting.set(need, [place])
+			else others.push(place)
 		}
-		wave = next
+		return own.size
+	})
+	// Places that wait for nothing, the first one at the end.
+	const ready = open.flatMap((left, place) => (left === 0 ? [place] : [])).toReversed()
+	const ordered: PlannedObject[] = []
+	for (let place = ready.pop(); place !== undefined; place = ready.pop()) {
+		ordered.push(sorted[place]!)
+		for (const next of waiting.get(place) ?? []) {
+			open[next]!--
+			if (open[next] !== 0) continue
+			const at = ready.findLastIndex((other) => other > next)
+			ready.splice(at + 1, 0, next)
+		}
 	}
-	return [...ordered, ...objects.filter((object) => !ordered.has(object)).toSorted(byOrder)]
+	return [...ordered, ...sorted.filter((_, place) => open[place]! > 0)]
 }
 
 /** Objects that need each other in a circle, each as one fragment. */
