@@ -398,6 +398,30 @@ test("a link of a chain and another tool's files are gone on with too", { timeou
 	}
 })
 
+test("rows of a chain's table that were written are read again, and not written again", async () => {
+	const chain = await createWorld()
+	const full = await chain.backup({ clock: () => new Date(Date.UTC(2026, 10, 23)) })
+	chain.database.putRows('dir/sub/split', [rowFrame([150, 'changed', 1]), rowFrame([5000, 'new', 2])])
+	const link = await chain.backup({ clock: () => new Date(Date.UTC(2026, 10, 24)), parent: full.id })
+	const asked = { id: link.id, include: ['dir/sub/split'], noteEveryBytes: 2000, verifyData: true, ...AGAIN }
+	const unbroken = new FakeDatabase()
+	await chain.restore(unbroken, asked)
+	const target = new FakeDatabase()
+	let writes = 0
+	target.faults.before = (call, path) => {
+		if (call === 'write' && !path.startsWith('~') && ++writes > 3) throw new BackupError('DATABASE_UNREACHABLE', 'dead')
+	}
+	await chain.restore(target, asked).catch(() => undefined)
+	target.faults = {}
+	const before = target.rowCount('dir/sub/split')
+	expect(before).toBeGreaterThan(40)
+	target.calls.length = 0
+	expect(await chain.restore(target, asked)).toMatchObject({ outcome: 'complete' })
+	expect(target.picture()).toEqual(unbroken.picture())
+	const isWrite = (call: string): boolean => call === 'write dir/sub/split'
+	expect(target.calls.filter(isWrite).length).toBeLessThanOrEqual(unbroken.calls.filter(isWrite).length - 3)
+})
+
 test('a checkpoint that cannot be read is named, whatever lies in it', async () => {
 	const junk = [
 		[['request', '{']],

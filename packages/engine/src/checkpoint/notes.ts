@@ -33,6 +33,8 @@ export interface TableNote {
 	readonly rows: number
 	readonly rowHash?: string | undefined
 	readonly changefeeds: readonly string[]
+	/** Hex: of a table whose rows come in key order, all up to this key are in the database. */
+	readonly reached?: string | undefined
 }
 
 export interface ObjectNote {
@@ -130,6 +132,7 @@ function decodeTable(fields: Fields): TableNote {
 		rows: fields.count('rows'),
 		rowHash: fields.textIf('rowHash'),
 		changefeeds: fields.texts('changefeeds', PATH),
+		reached: fields.textIf('reached', { max: 4 << 20, like: [/^(?:[0-9a-f]{2})+$/u, 'key in hex'] }),
 	}
 }
 

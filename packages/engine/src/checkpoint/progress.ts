@@ -197,6 +197,7 @@ export function noteOf(work: TableWork): TableNote {
 		rows: expected.rows,
 		rowHash: expected.rowHash,
 		changefeeds: createdParts,
+		reached: work.reached && Buffer.from(work.reached).toString('hex'),
 	}
 }
 

@@ -76,6 +76,7 @@ async function takeUpTable(
 	work.identity = note.identity
 	work.createdParts.push(...note.changefeeds)
 	work.isCompared = note.isCompared
+	if (note.reached !== undefined) work.reached = Buffer.from(note.reached, 'hex')
 	if (note.stage === 'filled') {
 		work.stage = 'filled'
 		work.expected = { rows: note.rows, rowHash: note.rowHash }

@@ -56,6 +56,7 @@ export function createRun({ options, contents, found, accounts, stamp, left, rep
 			identity: replaces === undefined ? found.get(target)?.identity : undefined,
 			createdParts: [],
 			isCompared: false,
+			reached: undefined,
 			read: new Map(),
 		}
 	})

@@ -88,6 +88,8 @@ export interface RestoreSettings {
 	 * none. `restart`: drop its tables that are not complete, and begin anew. Default `refuse`.
 	 */
 	readonly unfinished?: 'refuse' | 'resume' | 'restart' | undefined
+	/** How many bytes of rows of a chain's table are written before it is noted how far they go. Default 64 MiB. */
+	readonly noteEveryBytes?: number | undefined
 	/** A process of which nothing is known is taken for dead when it gives no sign of life for this long. Default 35 seconds. */
 	readonly silenceMs?: number | undefined
 	/** The run fails when no row moves for this long while rows are written. Default 30 minutes. */

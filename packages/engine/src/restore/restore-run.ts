@@ -1,4 +1,4 @@
-import type { ProtoText, SnapshotSink, Storage } from '@ydbackup/core'
+import type { KeyBytes, ProtoText, SnapshotSink, Storage } from '@ydbackup/core'
 import type { Compression } from '@ydbackup/format'
 
 import type { AccountWork } from '../accounts/restore-accounts.ts'
@@ -44,6 +44,8 @@ export interface TableWork {
 	isCompared: boolean
 	/** Rows that its TTL would delete at once, where that was counted. */
 	expired?: number | undefined
+	/** Of a table that a chain gives, in key order: all rows up to this key are written. */
+	reached: KeyBytes | undefined
 	/** By key: the files of a foreign table that were read to their ends. */
 	readonly read: Map<string, RowFacts>
 }

@@ -1,5 +1,5 @@
-import { BackupError, type RowChunk, throwIfInterrupted } from '@ydbackup/core'
-import { RowHash } from '@ydbackup/rows'
+import { BackupError, type RowChunk, type TableWriter, throwIfInterrupted } from '@ydbackup/core'
+import { createKeyComparator, keyTypes, RowHash } from '@ydbackup/rows'
 
 import { readChainTable } from '../chain/read-chain-table.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
@@ -10,6 +10,8 @@ import { readPart, type RowFacts } from '../part/read-part.ts'
 import { compareRows, type ExpectedRows } from './compare-rows.ts'
 import { addProblem } from './create-objects.ts'
 import type { RestoreRun, TableWork } from './restore-run.ts'
+
+const NOTE_EVERY_BYTES = 64 << 20
 
 /**
  * Writes the rows of all tables, part by part, and proves each table as soon as its last part is written: by the server's count,
@@ -161,25 +163,46 @@ async function check(unit: Unit, signal: AbortSignal): Promise<void> {
 }
 
 async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<void> {
-	const { target, place } = unit.work
-	const writer = await run.sink.openWriter(place, unit.scheme.schema, {
-		signal,
-		onWritten: () => run.meter.touch(),
-		onRetry: (reason) => run.reporter.retry(`writing ${target}`, reason),
-	})
+	const { work, key, scheme } = unit
+	const { target, place } = work
+	const open = (): Promise<TableWriter> =>
+		run.sink.openWriter(place, scheme.schema, {
+			signal,
+			onWritten: () => run.meter.touch(),
+			onRetry: (reason) => run.reporter.retry(`writing ${target}`, reason),
+		})
+	const isWritten = writtenBefore(work, scheme)
+	const segment = key === undefined ? (run.options.noteEveryBytes ?? NOTE_EVERY_BYTES) : Number.POSITIVE_INFINITY
+	let writer = await open()
+	let bytes = 0
 	try {
 		for await (const chunk of unit.read(signal)) {
 			throwIfInterrupted(signal, `writing ${target}`)
+			if (isWritten(chunk)) continue
 			await run.progress.assertHeld()
 			await writer.write(chunk)
+			bytes += chunk.bytes.length
+			if (bytes < segment || !run.progress.isKept) continue
+			await writer.finish()
+			work.reached = Uint8Array.from(chunk.lastKey)
+			await run.progress.changed(run, work)
+			writer = await open()
+			bytes = 0
 		}
 		await writer.finish()
 	} catch (error) {
 		writer.abort(error)
 		throw error
 	}
-	const facts = unit.key === undefined ? undefined : unit.work.read.get(unit.key)
-	if (unit.key !== undefined && facts !== undefined) await run.progress.part(unit.key, facts)
+	const facts = key === undefined ? undefined : work.read.get(key)
+	if (key !== undefined && facts !== undefined) await run.progress.part(key, facts)
+}
+
+/** Rows of a chain's table that an earlier process has written; they are read all the same, because all rows together prove the chain. */
+function writtenBefore({ chain, reached }: TableWork, { schema }: TableScheme): (chunk: RowChunk) => boolean {
+	if (reached === undefined || chain.links.length === 0) return () => false
+	const compare = createKeyComparator(keyTypes(schema))
+	return (chunk) => compare(chunk.lastKey, reached) <= 0
 }
 
 async function prove(run: RestoreRun, work: TableWork, table: TableScheme, signal: AbortSignal): Promise<void> {
