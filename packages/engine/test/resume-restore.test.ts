@@ -263,13 +263,19 @@ test('while its process gives signs of life nobody goes on with a restore; one t
 	await expect(world.restore(target, { id, ...AGAIN, silenceMs: 2000 })).rejects.toMatchObject({ code: 'LEASED' })
 	expect(target.picture()[path]).not.toEqual(beat)
 
-	// It is silent: somebody else takes over and ends it.
-	target.faults = {}
-	await world.restore(target, { id, ...AGAIN })
-	const after = wholePicture(target)
-	gate.resolve()
-	expect(await first).toMatchObject({ code: 'LEASE_LOST' })
-	expect(wholePicture(target)).toEqual(after)
+	// It is silent: somebody else takes over, and the first one learns of it while the second is at work.
+	const second = Promise.withResolvers<void>()
+	target.faults.before = async (call) => {
+		if (call !== 'alterTable') return
+		gate.resolve()
+		expect(await first).toMatchObject({ code: 'LEASE_LOST' })
+		second.resolve()
+	}
+	expect(await world.restore(target, { id, ...AGAIN })).toMatchObject({ outcome: 'complete' })
+	await second.promise
+	const unbroken = new FakeDatabase()
+	await world.restore(unbroken, { id })
+	expect(wholePicture(target)).toEqual(wholePicture(unbroken))
 })
 
 function ownerFrame(beat: number): Uint8Array {
@@ -341,6 +347,16 @@ test('what is begun anew drops tables that are not complete, and what nobody can
 	const anew = { id, unfinished: 'restart', silenceMs: 0, existing: 'merge' } as const
 	expect(await world.restore(target, anew)).toMatchObject({ outcome: 'complete' })
 	expect(target.rowCount('plain')).toBe(120)
+
+	// None of them is complete: nothing is in the way.
+	const early = new FakeDatabase()
+	const first = new AbortController()
+	early.faults.before = (call, path) => {
+		if (call === 'write' && !path.startsWith('~')) first.abort(new Error('Ctrl-C'))
+	}
+	await world.restore(early, { id, concurrency: 1, signal: first.signal }).catch(() => undefined)
+	early.faults = {}
+	expect(await world.restore(early, { id, unfinished: 'restart', silenceMs: 0 })).toMatchObject({ outcome: 'complete' })
 
 	// Somebody has dropped all that it had made.
 	const cleared = new FakeDatabase()
