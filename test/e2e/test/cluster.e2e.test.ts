@@ -1,12 +1,13 @@
 import { putProof } from '@ydbackup/catalog'
 import { isBackupError, type KeyProvider } from '@ydbackup/core'
-import { collectGarbage, resumeExport, verifyNative } from '@ydbackup/engine'
+import { collectGarbage, type EngineEvent, resumeExport, verifyNative } from '@ydbackup/engine'
 import { beforeEach, expect, test } from 'vitest'
 import { below, differences } from '../../../tools/demo/picture.ts'
 import { ourPicture } from '../../../tools/demo/our-reader.ts'
 import { load } from '../../../tools/seed/load.ts'
 import { seedTables } from '../../../tools/seed/tables.ts'
 import { type ClusterWorld, type ClusterWorldOptions, createClusterWorld, TOOL } from '../src/cluster-world.ts'
+import { openQueries } from '../src/queries.ts'
 
 const KEY: KeyProvider = { name: 'test', getKey: async () => Buffer.from('Key is big enough to be 32 bytes') }
 /** Many calls on machines that have other things to do. */
@@ -169,6 +170,52 @@ test(
 		await expect(resumeExport(options)).rejects.toThrow(failsWith('RUN_NOT_FOUND'))
 	},
 )
+
+test(
+	'a run that is stopped when its export is over writes the rest anew; without its key it stays as it is',
+	SLOW,
+	async () => {
+		const made = await world({ through: 's3' }, 5)
+		const { repository, access, emulator, ydb } = made
+		await using queries = await openQueries(`grpc://127.0.0.1:${emulator.port}`, emulator.database)
+		await queries.run('CREATE TABLE wide (id Utf8 NOT NULL, n Utf8, PRIMARY KEY (id)) WITH (STORE = COLUMN)')
+		await queries.run('UPSERT INTO wide (id, n) VALUES ("1"u, "a"u)')
+		const stop = new AbortController()
+		const onEvent = (event: EngineEvent): void => {
+			if (event.type === 'phase' && event.name === 'read-back') stop.abort(new Error('stop'))
+		}
+		const sealed = { encryption: { keys: [KEY] }, sendKeyInClear: true, accounts: ydb.accounts }
+		await expect(made.backup({ ...sealed, signal: stop.signal, onEvent })).rejects.toThrow(failsWith('INTERRUPTED'))
+		const [run] = await repository.runs()
+		const { id } = run!
+		const before = await made.keys(`catalog/${id}/beside/`)
+		expect(before.filter((key) => key.includes('/data_00.csv'))).toHaveLength(2)
+		const first = await stored(made, before)
+		// What is read now is not what was read then.
+		await queries.run('UPSERT INTO wide (id, n) VALUES ("2"u, "b"u)')
+		const options = { ...access, repository, id, tool: TOOL, sendKeyInClear: true, accounts: ydb.accounts }
+		await expect(resumeExport(options)).rejects.toThrow(failsWith('KEY_REQUIRED'))
+		expect(await repository.runs()).toHaveLength(1)
+		const resumed = await resumeExport({ ...options, keys: [KEY] })
+		expect(resumed).toMatchObject({ id, accounts: { users: 0, groups: 0 } })
+		expect(resumed.tables.find(({ path }) => path === 'wide')).toMatchObject({ rows: 2 })
+		expect(await made.verify({ keys: [KEY] })).toMatchObject({ ok: true, findings: [] })
+		// Under another IV: no file of the first try is there any more.
+		const again = await stored(made, before)
+		for (const key of before.filter((one) => one.endsWith('.enc'))) expect(again.get(key), key).not.toBe(first.get(key))
+		expect(await ydb.transfers.operations.list('export/s3')).toEqual([])
+	},
+)
+
+async function stored({ storage }: ClusterWorld, keys: readonly string[]): Promise<Map<string, string>> {
+	const found = new Map<string, string>()
+	for (const key of keys) {
+		const pieces: Uint8Array[] = []
+		for await (const piece of (await storage.get(key)).bytes) pieces.push(piece)
+		found.set(key, Buffer.concat(pieces).toString('hex'))
+	}
+	return found
+}
 
 test('an export whose starter died before it wrote down what it began is found by its id', SLOW, async () => {
 	const made = await world({ through: 's3', emulator: { faults: { slowPartMs: 100 } } }, 20)
