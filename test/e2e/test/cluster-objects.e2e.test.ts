@@ -1,5 +1,7 @@
+import { Repository } from '@ydbackup/catalog'
 import type { KeyProvider } from '@ydbackup/core'
-import { verifyNative } from '@ydbackup/engine'
+import { copyBackup, verify, verifyNative } from '@ydbackup/engine'
+import { openMemory } from '@ydbackup/storage'
 import { expect, test } from 'vitest'
 import { type ClusterWorld, createClusterWorld } from '../src/cluster-world.ts'
 import { describeAll, lose, makeEveryKind } from '../src/objects.ts'
@@ -67,6 +69,11 @@ test.each([
 		expect(await world.verify({ keys })).toMatchObject({ ok: true, checked: 'contents', findings: [] })
 		const native = await verifyNative({ repository: world.repository, id: made.id, level: 'full', keys })
 		expect(native.findings).toEqual([])
+		// A copy has what is beside, too.
+		await using elsewhere = Object.assign(openMemory(), { location: 'memory:elsewhere' })
+		await copyBackup({ repository: world.repository, id: made.id, to: elsewhere })
+		const copied = await Repository.open(elsewhere)
+		expect(await verify({ repository: copied, id: made.id, level: 'full', keys })).toMatchObject({ ok: true })
 
 		for (const cluster of [undefined, { ...world.access, sendKeyInClear: true }]) {
 			await lose(endpoint, database, 'dir')

@@ -30,21 +30,16 @@ export async function removeObjects(
 	options: RemoveObjectsOptions = {},
 ): Promise<Removed> {
 	const { beforeBatch, onDeleted, signal } = options
-	const root = `${layout.backupPrefix(id)}/`
 	const found = new Map<string, number>()
 	for (const prefix of [
-		root,
+		`${layout.backupPrefix(id)}/`,
 		`${layout.catalogPrefix(id)}/`,
 		`${layout.runsRoot}${id}/`,
 		`${layout.holdsRoot}${id}/`,
 	]) {
 		for await (const { key, size } of storage.list(prefix, { signal })) found.set(key, size)
 	}
-	const roots = [root, `${layout.besidePrefix(id)}/`]
-	const isRoot = (key: string): boolean =>
-		roots.some(
-			(of) => key.startsWith(of) && (!key.slice(of.length).includes('/') || key.startsWith(`${of}SchemaMapping/`)),
-		)
+	const isRoot = (key: string): boolean => layout.isRootKey(id, key)
 	const manifest = layout.manifestKey(id)
 	const keys = [...found.keys()]
 	const steps = [

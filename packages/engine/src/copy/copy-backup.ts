@@ -183,9 +183,7 @@ async function copyFiles(
 	const from = options.repository.storage
 	const proof = await readProof(from, manifest, { signal })
 	const { files } = proof === undefined ? manifest : withProof(manifest, proof)
-	const root = `${layout.backupPrefix(manifest.id)}/`
-	const isRoot = ({ key }: ManifestFile): boolean =>
-		key.startsWith(root) && (!key.slice(root.length).includes('/') || key.startsWith(`${root}SchemaMapping/`))
+	const isRoot = ({ key }: ManifestFile): boolean => layout.isRootKey(manifest.id, key)
 	let objects = 0
 	for (const step of [files.filter((file) => !isRoot(file)), files.filter(isRoot)]) {
 		await runAll(step, concurrency, signal, async (file, stop) => {

@@ -9,6 +9,7 @@ export {
 	encryptedSuffix,
 	holdKey,
 	holdsRoot,
+	isRootKey,
 	itemPrefix,
 	keysRoot,
 	keyUseKey,

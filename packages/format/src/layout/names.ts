@@ -26,6 +26,13 @@ export function addedPrefix(id: string): string {
 	return `catalog/${id}/added`
 }
 
+/** Whether a key is of a file without which YDB's own import finds nothing in a backup: written last, and deleted first. */
+export function isRootKey(id: string, key: string): boolean {
+	return [`${backupPrefix(id)}/`, `${besidePrefix(id)}/`].some((root) => {
+		return key.startsWith(root) && (!key.slice(root.length).includes('/') || key.startsWith(`${root}SchemaMapping/`))
+	})
+}
+
 export function manifestKey(id: string): string {
 	return `catalog/${id}/manifest.json`
 }
