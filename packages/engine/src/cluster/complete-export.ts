@@ -54,6 +54,8 @@ export interface CompleteOptions {
 }
 
 const STALL_LIMIT_MS = 30 * 60_000
+/** Each listing of what has arrived reads all of its names. */
+const LISTED_EVERY_MS = 60_000
 
 /** Follows an export to its end, writes what it leaves out, looks at all of it, and makes it a backup. */
 export async function completeExport(options: CompleteOptions): Promise<Omit<BackupResult, 'warnings' | 'elapsedMs'>> {
@@ -127,6 +129,7 @@ async function followExport(options: CompleteOptions): Promise<Date> {
 		reporter,
 		limitMs: stallLimitMs,
 		bytes: async () => store.movedBytes?.() ?? storedBytes(options),
+		...(store.movedBytes === undefined && { bytesEveryMs: LISTED_EVERY_MS }),
 		onState({ progress, state }) {
 			// Its copies are made while it prepares.
 			if (progress !== 'PREPARING' && progress !== 'UNSPECIFIED' && state !== 'failed') copiedBy ??= run.now()

@@ -13,8 +13,10 @@ export interface FollowOptions {
 	readonly reporter: Reporter
 	/** It fails when nothing of it moves for this long. */
 	readonly limitMs: number
-	/** Bytes that have arrived; asked once in a while. */
+	/** Bytes that have arrived; asked every 10 s at first. */
 	readonly bytes?: (() => Promise<number>) | undefined
+	/** How rarely they are asked at last, where that costs something; 10 s by default. */
+	readonly bytesEveryMs?: number | undefined
 	readonly onState?: ((operation: ClusterOperation) => void) | undefined
 	readonly signal: AbortSignal | undefined
 }
@@ -36,11 +38,13 @@ export async function follow(options: FollowOptions): Promise<ClusterOperation> 
 	let movedAt = startedAt
 	let storedBytes = 0
 	let askedAt = Number.NEGATIVE_INFINITY
+	let askEvery = BYTES_EVERY_MS
 	for (;;) {
 		onState?.(operation)
 		if (operation.state === 'failed') throw failureOf(operation, what)
 		const now = performance.now()
-		if (options.bytes !== undefined && (now - askedAt >= BYTES_EVERY_MS || operation.state === 'done')) {
+		if (options.bytes !== undefined && (now - askedAt >= askEvery || operation.state === 'done')) {
+			if (askedAt > 0) askEvery = Math.min(askEvery * 1.5, options.bytesEveryMs ?? BYTES_EVERY_MS)
 			askedAt = now
 			storedBytes = await options.bytes()
 		}
