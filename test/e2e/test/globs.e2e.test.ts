@@ -66,6 +66,8 @@ test('a pattern that includes nothing ends the command before it does anything, 
 	const restored = await world.runOnDatabase(['restore', 'latest', '--to', '/local/copy', ...asked])
 	expect(restored).toMatchObject({ code: 4, error: { code: 'PATH_NOT_FOUND' } })
 	expect(restored.error.message).toContain(`nothing in backup ${result.id} matches GEO,`)
+	const alone = await world.runOnDatabase(['restore', 'latest', '--to', '/local/copy', '--include', 'Geo'])
+	expect(alone.error).toMatchObject({ code: 'PATH_NOT_FOUND', message: `nothing in backup ${result.id} matches Geo` })
 	const elsewhere = await world.runOnDatabase(['backup', 'create', '--include', '/other/geo'])
 	expect(elsewhere).toMatchObject({ code: 2, error: { code: 'CONFIG_INVALID' } })
 })

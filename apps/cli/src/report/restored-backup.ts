@@ -61,7 +61,8 @@ function problemsText(problems: RestoredBackup['problems']): string[] {
 }
 
 function plannedText(restored: RestoredBackup): string {
-	const { database, tables, objects, directories, rows, plainBytes, problems } = restored
+	const { database, tables, objects, directories, problems } = restored
+	const sum = (of: readonly (number | undefined)[]): number => of.reduce<number>((all, one = 0) => all + one, 0)
 	const planned = [
 		...directories.map(({ action, target, path }) => ({ action, kind: 'directory', target, path, rows: '' })),
 		...tables.map(({ action, target, path, rows }) => ({
@@ -94,7 +95,7 @@ function plannedText(restored: RestoredBackup): string {
 			{ title: 'FROM', cell: ({ path }) => path },
 		]),
 		'',
-		`${spellCount(rows)} rows, ${spellBytes(plainBytes)} of data`,
+		`${spellCount(sum(tables.map(({ rows }) => rows)))} rows, ${spellBytes(sum(tables.map(({ plainBytes }) => plainBytes)))} of data`,
 		...ttlText(tables),
 		...storageText(tables),
 		...(restored.accounts ? ['', `accounts: ${accountsText(restored.accounts)}`] : []),

@@ -48,7 +48,7 @@ export async function checkTies(
 	if (fixed.length > 0) {
 		throw new BackupError('PATH_EXISTS', `cannot be replaced in ${sink.database}: ${shown(fixed)}`, {
 			advice:
-				'nothing was written: YDB does not rename such tables. Drop what hangs on them first, restore to another path, or merge rows',
+				'nothing was written: YDB does not rename such tables, or what writes to them would go on with the former ones. Drop what hangs on them first, restore to another path, or merge rows',
 		})
 	}
 	if (replicas.length > 0) {

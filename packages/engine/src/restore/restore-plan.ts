@@ -55,13 +55,13 @@ export function chooseRestore(
 	const needed = new Set([...tables, ...defined, ...chosen].flatMap((item) => ancestorsOf(item.target)))
 	const directories = items.filter((item) => item.kind === 'directory' && (chosen.has(item) || needed.has(item.target)))
 
+	if (items.length > 0) assertIncluded(selection, title)
 	if (tables.length + defined.length + directories.length === 0 && items.length > 0) {
 		throw new BackupError('PATH_NOT_FOUND', `nothing in ${title} matches`, {
 			advice: `it holds ${objects.length} objects: look at them with backup show, or with a dry run of all`,
 		})
 	}
 	assertTargets([...directories, ...tables, ...defined])
-	if (items.length > 0) assertIncluded(selection, title)
 	return {
 		tables: tables.map(itemOf).toSorted(byTarget),
 		objects: defined.map((item) => ({ ...itemOf(item), kind: item.kind })).toSorted(byTarget),
