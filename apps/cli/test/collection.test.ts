@@ -58,7 +58,7 @@ async function changeTable(path: string, list: readonly Change[]): Promise<void>
 	const schema = tableSchemaOf(scheme, path)
 	await ydb.sink.createDirectory(path.split('/').slice(0, -1).join('/'))
 	await ydb.sink.createTable(path, scheme)
-	const write = format.createChangeWriter(schema, format.freshColumnMap(schema))
+	const write = format.createChangeWriter(schema, format.freshColumnMap(schema)).row
 	const frames = list.map((change) => write(change))
 	const writer = await ydb.sink.openWriter(path, schema)
 	if (frames.length > 0) {

@@ -79,7 +79,7 @@ interface Step {
 function linkOf(schema: TableSchema, all: readonly Change[], size: number, onEnd = (): void => {}): LinkOfTable {
 	const table = changeFormat.changeTableSchema(schema)
 	const map = changeFormat.freshColumnMap(table)
-	const write = changeFormat.createChangeWriter(table, map)
+	const write = changeFormat.createChangeWriter(table, map).row
 	async function* tableChunks(): AsyncGenerator<RowChunk> {
 		try {
 			for (let at = 0; at < all.length; at += size) {

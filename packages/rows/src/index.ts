@@ -14,6 +14,7 @@ export {
 	after as varintEnd,
 	concatBytes,
 	copyBytes,
+	copyInto,
 	findField,
 	lengthDelimited,
 	readVarint,

@@ -1,6 +1,5 @@
 import {
 	BackupError,
-	type Change,
 	type KeyRange,
 	type ProtoField,
 	type ProtoText,
@@ -13,10 +12,11 @@ import {
 	type TableSchema,
 } from '@ydbackup/core'
 import { changes as changeFormat, type ManifestNote, printProtoText, type StoredLink } from '@ydbackup/format'
-import { chunkFromFrames, concatBytes, createKeyReader, keyColumns, RowHash, typeToText } from '@ydbackup/rows'
+import { keyColumns, RowHash, typeToText } from '@ydbackup/rows'
 
 import { Balance, type RowTotals } from '../changes/balance.ts'
 import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
+import { RowOutput } from '../changes/row-output.ts'
 import { openScheme } from '../part/contents.ts'
 import type { ChainTable, OpenedChain } from './open-chain.ts'
 import { readChainTable, totalsOf } from './read-chain-table.ts'
@@ -109,14 +109,19 @@ export function linkSnapshot(
 			const totals = parentTable && totalsOf(parentTable.stored, now.schema)
 			const balance = totals && new Balance(now.schema)
 			const past = rowsBefore(parentTable, now.schema, balance !== undefined, options.signal)
-			const write = changeFormat.createChangeWriter(table.schema, changeFormat.freshColumnMap(table.schema))
-			const keys = createKeyReader(table.schema)
+			const writer = changeFormat.createChangeWriter(table.schema, changeFormat.freshColumnMap(table.schema))
+			const out = new RowOutput(table.schema)
 			states.delete(now.path)
 			const next = { schema: now.schema, chunks: rowsNow(now, options) }
 			for await (const batch of diffRows(now.path, past, next, balance)) {
-				const frames = batch.map((change: Change) => write(change))
-				yield chunkFromFrames(concatBytes(frames), frames.length, keys)
+				for (const change of batch) {
+					const ready = out.makeRoom(writer.open(change), 1)
+					writer.write(out.bytes, out.at)
+					if (ready) yield ready
+				}
 			}
+			const rest = out.flush()
+			if (rest) yield rest
 			if (totals === undefined || balance!.isEven(totals, states.get(now.path)!)) return
 			throw new BackupError(
 				'CHAIN_BROKEN',

@@ -31,12 +31,12 @@ export interface OrderedRows {
 
 const BATCH = 512
 const BATCH_BYTES = 256 << 10
-const NULL_VALUE = Uint8Array.of(0x50, 0)
+const TAG_NULL = 0x50
 
 /**
  * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 512 changes and not much more than 256 KiB: new rows as
  * `replace`, rows that are gone as `erase`, others as `upsert` of the columns that differ. Both sides are read once, side by side,
- * in bounded memory; chunks of the old rows are given up to it. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
+ * in bounded memory; chunks of the old rows are given up to it, and are spelt as our readers spell rows. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
  * it is not NULL; one that was dropped is not spoken of. `balance` is told of all rows that are not the same bytes on both sides.
  *
  * Errors: `CHAIN_BROKEN` (`schema-changed`) when the key is another one; `ROWS_OUT_OF_ORDER` when a side does not rise.
@@ -59,10 +59,16 @@ export async function* diffRows(
 	/** Bytes of the rows that its changes were read from: no less than theirs. */
 	let size = 0
 
-	/** The key of the row, which must stand behind the one before. */
-	function keyOf({ bytes, start, end, lastBytes, lastStart, lastEnd }: RowCursor, keys: KeyReader): KeyBytes {
+	/** Keys are read of rows that are not the same bytes on both sides. */
+	let oldKey: KeyBytes | undefined
+	let nowKey: KeyBytes | undefined
+	let lastOldKey: KeyBytes | undefined
+	let lastNowKey: KeyBytes | undefined
+
+	/** The key of the row, which must stand behind the last one that was read. */
+	function keyOf({ bytes, start, end }: RowCursor, keys: KeyReader, last: KeyBytes | undefined): KeyBytes {
 		const key = keys.read(bytes, start, end)
-		if (lastEnd > 0 && compare(keys.read(lastBytes, lastStart, lastEnd), key) >= 0) {
+		if (last !== undefined && compare(last, key) >= 0) {
 			throw new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
 		}
 		return key
@@ -74,16 +80,16 @@ export async function* diffRows(
 		let order = 0
 		const same = isSameShape && hasOld && hasNow ? sameBytes(old, now) : 0
 		if (same === 0 || !old.pass(same) || !now.pass(same)) {
-			const key = hasNow ? keyOf(now, nowKeys) : undefined
-			const oldKey = hasOld ? keyOf(old, oldKeys) : undefined
-			order = oldKey === undefined ? 1 : key === undefined ? -1 : compare(oldKey, key)
+			if (hasNow) nowKey ??= keyOf(now, nowKeys, lastNowKey)
+			if (hasOld) oldKey ??= keyOf(old, oldKeys, lastOldKey)
+			order = !hasOld ? 1 : !hasNow ? -1 : compare(oldKey!, nowKey!)
 			if (order <= 0) balance?.went(old.bytes, old.frame, old.end)
 			if (order >= 0) balance?.came(now.bytes, now.frame, now.end)
 			if (order < 0) batch.push({ op: 'erase', key: oldKey! })
 			else {
 				const columns = readChange(order === 0 ? old : undefined, now)
-				if (order > 0) batch.push({ op: 'replace', key: key!, columns })
-				else if (columns.length > 0) batch.push({ op: 'upsert', key: key!, columns })
+				if (order > 0) batch.push({ op: 'replace', key: nowKey!, columns })
+				else if (columns.length > 0) batch.push({ op: 'upsert', key: nowKey!, columns })
 			}
 			if (order >= 0) size += now.end - now.start
 			if (batch.length === BATCH || size >= BATCH_BYTES) {
@@ -92,8 +98,16 @@ export async function* diffRows(
 				size = 0
 			}
 		}
-		if (order <= 0 && !old.next()) hasOld = await old.load()
-		if (order >= 0 && !now.next()) hasNow = await now.load()
+		if (order <= 0) {
+			lastOldKey = oldKey ?? lastOldKey
+			oldKey = undefined
+			if (!old.next()) hasOld = await old.load()
+		}
+		if (order >= 0) {
+			lastNowKey = nowKey ?? lastNowKey
+			nowKey = undefined
+			if (!now.next()) hasNow = await now.load()
+		}
 	}
 	if (batch.length > 0) yield batch
 }
@@ -164,12 +178,9 @@ function columnsThatDiffer(
 		if (old !== undefined) oldCells.open(old)
 		const found: ChangedColumn[] = []
 		for (const { name, at, oldAt, shape } of columns) {
-			if (old !== undefined && oldAt !== undefined && cells.sameBytes(at, oldCells, oldAt)) continue
+			if (old !== undefined && oldAt !== undefined && cells.isSame(at, oldCells, oldAt)) continue
 			const value = cells.value(at, shape)
-			if (old !== undefined) {
-				const was = oldAt === undefined ? NULL_VALUE : oldCells.value(oldAt, shape)
-				if (Buffer.compare(was, value) === 0) continue
-			}
+			if (old !== undefined && (oldAt === undefined ? value[0] === TAG_NULL : oldCells.holds(oldAt, value))) continue
 			found.push({ name, value })
 		}
 		return found
@@ -203,12 +214,18 @@ class Cells {
 		this.#bytes = bytes
 	}
 
-	sameBytes(at: number, other: Cells, otherAt: number): boolean {
+	isSame(at: number, other: Cells, otherAt: number): boolean {
+		return this.#is(at, other.#bytes, other.#starts[otherAt]!, other.#ends[otherAt]!)
+	}
+
+	holds(at: number, value: Uint8Array): boolean {
+		return this.#is(at, value, 0, value.length)
+	}
+
+	#is(at: number, value: Uint8Array, from: number, to: number): boolean {
 		const start = this.#starts[at]!
-		const end = this.#ends[at]!
-		const from = other.#starts[otherAt]!
-		if (other.#ends[otherAt]! - from !== end - start) return false
-		for (let p = start; p < end; p++) if (this.#bytes[p] !== other.#bytes[from + p - start]) return false
+		if (this.#ends[at]! - start !== to - from) return false
+		for (let p = from; p < to; p++) if (this.#bytes[start + p - from] !== value[p]) return false
 		return true
 	}
 

@@ -10,10 +10,6 @@ export class RowCursor implements AsyncDisposable {
 	frame = 0
 	start = 0
 	end = 0
-	/** The payload of the row before, perhaps in another chunk; `lastEnd` is 0 at the first one. */
-	lastBytes: Buffer = this.bytes
-	lastStart = 0
-	lastEnd = 0
 
 	/** `isGivenUp`: nobody else holds the chunks, and each may be given back when the next one is there. */
 	constructor(chunks: AsyncIterable<RowChunk>, isGivenUp = false) {
@@ -24,9 +20,6 @@ export class RowCursor implements AsyncDisposable {
 	/** Goes to the next row of the chunk at hand; false when there is none. */
 	next(): boolean {
 		if (this.end === this.bytes.length) return false
-		this.lastBytes = this.bytes
-		this.lastStart = this.start
-		this.lastEnd = this.end
 		this.#open(this.end)
 		return true
 	}
@@ -37,9 +30,6 @@ export class RowCursor implements AsyncDisposable {
 			const { done, value } = await this.#chunks.next()
 			if (done === true) return false
 			if (value.bytes.length === 0) continue
-			this.lastBytes = Buffer.from(this.bytes.subarray(this.start, this.end))
-			this.lastStart = 0
-			this.lastEnd = this.lastBytes.length
 			if (this.#isGivenUp) releaseBytes(this.bytes)
 			const { buffer, byteOffset, byteLength } = value.bytes
 			this.bytes = Buffer.from(buffer, byteOffset, byteLength)

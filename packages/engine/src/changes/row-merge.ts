@@ -1,6 +1,6 @@
 import { BackupError, type RowChunk, type TableSchema } from '@ydbackup/core'
 import { changes as changeFormat } from '@ydbackup/format'
-import { readVarint, TAG_ITEMS, varintEnd, varintLength, writeVarint } from '@ydbackup/rows'
+import { copyInto, readVarint, TAG_ITEMS, varintEnd, varintLength, writeVarint } from '@ydbackup/rows'
 import type { MergedColumn } from './merge-columns.ts'
 import type { RowOutput } from './row-output.ts'
 
@@ -82,10 +82,7 @@ export class RowMerge {
 			const end = this.#ends[index]!
 			bytes[p] = TAG_ITEMS
 			p = writeVarint(bytes, p + 1, end - start)
-			// A call costs more than a few bytes.
-			if (end - start > 128) bytes.set(value.subarray(start, end), p)
-			else for (let at = start; at < end; at++) bytes[p + at - start] = value[at]!
-			p += end - start
+			p = copyInto(bytes, p, value, start, end)
 		}
 		return ready
 	}

@@ -1,5 +1,6 @@
 import { BackupError, type Change, type Column, type TableSchema } from '@ydbackup/core'
 import {
+	copyInto,
 	keyColumns,
 	lengthDelimited,
 	readVarint,
@@ -38,62 +39,89 @@ export function freshColumnMap(schema: TableSchema): ColumnMap {
 	)
 }
 
-/** Writes a change as a row (tag 0x62 and all) of a change table with `schema`, as YDB's own writer does for the same change. */
-export function createChangeWriter(schema: TableSchema, map: ColumnMap): (change: Change) => Uint8Array {
+/** Writes changes as rows (tag 0x62 and all) of a change table, as YDB's own writer does for the same changes. */
+export interface ChangeWriter {
+	row(change: Change): Uint8Array
+	/** Bytes of the row of a change, which {@link write} writes next. */
+	open(change: Change): number
+	write(bytes: Uint8Array, at: number): void
+}
+
+export function createChangeWriter(schema: TableSchema, map: ColumnMap): ChangeWriter {
 	const keys = keyColumns(schema)
 	const indexOf = new Map(schema.columns.map(({ name }, index) => [name, index]))
 	const metadataAt = indexOf.get(METADATA_COLUMN)
 	if (metadataAt === undefined) throw new BackupError('INTERNAL', `a change table needs the column ${METADATA_COLUMN}`)
 	const states = [...map].map(([tag, name]) => ({ tag, at: indexOf.get(name) }))
 	const metadata = metadataTemplate(states.map(({ tag }) => tag))
-	/** `Ydb.Value`s; undefined for columns that the change does not name. */
-	const values: (Uint8Array | undefined)[] = schema.columns.map(() => undefined)
+	/** Where the `Ydb.Value` of each column lies. */
+	const values: Uint8Array[] = schema.columns.map(() => NULL_VALUE)
+	const starts = new Int32Array(schema.columns.length)
+	const ends = new Int32Array(schema.columns.length)
+	let payload = 0
 
-	function open(change: Change): void {
-		values.fill(undefined)
+	function set(column: number, bytes: Uint8Array, start: number, end: number): void {
+		values[column] = bytes
+		starts[column] = start
+		ends[column] = end
+	}
+
+	function setCells(change: Change): void {
+		for (let column = 0; column < values.length; column++) set(column, NULL_VALUE, 0, NULL_VALUE.length)
+		const { key } = change
 		let p = 0
 		for (const column of keys) {
-			const length = readVarint(change.key, p + 1, change.key.length)
-			p = varintEnd + length
-			values[column] = change.key.subarray(varintEnd, p)
+			const length = readVarint(key, p + 1, key.length)
+			const start = varintEnd
+			p = start + length
+			set(column, key, start, p)
 		}
 		if (change.op === 'erase') return
 		for (const { name, value } of change.columns) {
 			const at = indexOf.get(name)
 			if (at === undefined)
 				throw new BackupError('INTERNAL', `a change names the column ${name}, which its table has not`)
-			values[at] = value
+			set(at, value, 0, value.length)
 		}
 	}
 
-	return (change) => {
-		open(change)
-		for (const [index, { at }] of states.entries()) {
-			const value = at === undefined ? undefined : values[at]
-			const isChanged = value !== undefined || change.op !== 'upsert'
-			metadata.setState(index, isChanged && (value === undefined || value[0] === TAG_NULL), isChanged)
+	function open(change: Change): number {
+		setCells(change)
+		for (let index = 0; index < states.length; index++) {
+			const { at } = states[index]!
+			const value = at === undefined ? NULL_VALUE : values[at]!
+			const isChanged = value !== NULL_VALUE || change.op !== 'upsert'
+			metadata.setState(index, isChanged && value[0] === TAG_NULL, isChanged)
 		}
 		metadata.setDeleted(change.op === 'erase')
-		values[metadataAt] = metadata.value
-		let length = 0
-		for (const value of values) length += sizeOfCell(value ?? NULL_VALUE)
-		const row = new Uint8Array(1 + varintLength(length) + length)
-		row[0] = TAG_ITEMS
-		let p = writeVarint(row, 1, length)
-		for (const value of values) p = writeCell(row, p, value ?? NULL_VALUE)
-		return row
+		set(metadataAt!, metadata.value, 0, metadata.value.length)
+		payload = 0
+		for (let column = 0; column < values.length; column++) {
+			const length = ends[column]! - starts[column]!
+			payload += 1 + varintLength(length) + length
+		}
+		return 1 + varintLength(payload) + payload
 	}
-}
 
-function sizeOfCell({ length }: Uint8Array): number {
-	return 1 + varintLength(length) + length
-}
+	function write(bytes: Uint8Array, at: number): void {
+		bytes[at] = TAG_ITEMS
+		let p = writeVarint(bytes, at + 1, payload)
+		for (let column = 0; column < values.length; column++) {
+			bytes[p] = TAG_ITEMS
+			p = writeVarint(bytes, p + 1, ends[column]! - starts[column]!)
+			p = copyInto(bytes, p, values[column]!, starts[column]!, ends[column]!)
+		}
+	}
 
-function writeCell(row: Uint8Array, p: number, value: Uint8Array): number {
-	row[p] = TAG_ITEMS
-	const start = writeVarint(row, p + 1, value.length)
-	row.set(value, start)
-	return start + value.length
+	return {
+		open,
+		write,
+		row(change) {
+			const row = new Uint8Array(open(change))
+			write(row, 0)
+			return row
+		},
+	}
 }
 
 /** The `Ydb.Value` of metadata about columns of these ids, made once and filled in for each change: all of its fields have a fixed size. */

@@ -358,7 +358,7 @@ test('what is written of a change and read again leaves the same row', () => {
 	const before = { a: 'aa', b: 'bb', c: 'cc' }
 	fc.assert(
 		fc.property(fc.array(change, { minLength: 1, maxLength: 20 }), fc.constantFrom(fresh, map), (changes, ids) => {
-			const write = createChangeWriter(changeTable, ids)
+			const write = createChangeWriter(changeTable, ids).row
 			const written = chunk(changes.map((each) => write(each)))
 			const reader = createChangeReader('t', changeTable, ids)
 			const read = reader.read(written)
