@@ -81,6 +81,8 @@ async function* unpackFrames(
 
 	try {
 		while ((await source.peek()).length > 0) {
+			// One more like it would be too much: the next frame is not even taken.
+			while (ahead.length > 0 && 2 * aheadBytes > maxFrame) yield* next()
 			const frame = await openFrame(source)
 			const { header, start } = frame
 			if (header.kind === 'skippable') {
