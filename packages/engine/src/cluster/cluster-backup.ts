@@ -41,10 +41,10 @@ export async function clusterBackup(options: ClusterBackupOptions): Promise<Back
 	assertKeyMayGo(options, key)
 	const compression = parseCompression(options.compression ?? 'zstd-1')
 	const listed = await makePlan(options, reporter)
-	if (options.dryRun === true) {
-		const accounts = await options.accounts?.read({ signal })
-		return dryResult(options, listed, { seal: key, accounts, reporter, startedAt })
-	}
+	// They are read when the export is over: who may not read them must know it now.
+	const found = await options.accounts?.read({ signal })
+	if (found && key === undefined) reporter.warn('it will hold hashes of passwords, and it is not encrypted')
+	if (options.dryRun === true) return dryResult(options, listed, { seal: key, accounts: found, reporter, startedAt })
 	const { isBridged } = options
 	const run: ExportRun = Object.assign(
 		await createRun({ options, reporter, compression, concurrency: 1, kind: isBridged ? BRIDGED_RUN : EXPORT_RUN }),
