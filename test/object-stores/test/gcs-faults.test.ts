@@ -185,7 +185,8 @@ test.concurrent('tokens that live for a short time are renewed before they end',
 test.concurrent('a store that never answers is given up after the time-out; a signal ends the wait at once', async () => {
 	await using place = await room({ query: '&timeout=0.4' })
 	const { server, storage } = place
-	await storage.put('k', Buffer.from('k'))
+	const other = await place.again({ query: '&timeout=60' })
+	await other.put('k', Buffer.from('k'))
 	for (const on of ['stat', 'read', 'upload', 'list', 'delete'] as const)
 		server.fail({ on, fault: { hang: true }, times: 50 })
 	for (const call of [
@@ -197,7 +198,6 @@ test.concurrent('a store that never answers is given up after the time-out; a si
 	])
 		expect(await failure(call())).toMatchObject({ code: 'STORAGE_TRANSIENT', reason: 'timeout' })
 	server.clearFaults()
-	const other = await place.again({ query: '&timeout=60' })
 	for (const on of ['stat', 'read', 'upload', 'list', 'chunk'] as const)
 		server.fail({ on, fault: { hang: true }, times: 50 })
 	for (const call of [
@@ -209,7 +209,7 @@ test.concurrent('a store that never answers is given up after the time-out; a si
 	]) {
 		const before = performance.now()
 		expect(await failure(call(AbortSignal.timeout(100)))).toMatchObject({ code: 'INTERRUPTED' })
-		expect(performance.now() - before).toBeLessThan(2000)
+		expect(performance.now() - before).toBeLessThan(10_000)
 	}
 	server.clearFaults()
 	expect(server.openUploads).toBe(0)
