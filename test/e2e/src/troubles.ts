@@ -67,6 +67,8 @@ export const NOTICED: readonly string[] = [
 	'unknownProgress',
 	'withoutChecksums',
 	'withoutPermissions',
+	'withoutChangefeeds',
+	'exportedKinds',
 ]
 
 /** What a server is, not what befalls a call: they stay for its life. */
