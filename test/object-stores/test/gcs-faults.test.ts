@@ -182,7 +182,9 @@ test.concurrent('tokens that live for a short time are renewed before they end',
 	expect(server.requests.every(({ status }) => status !== 401)).toBe(true)
 })
 
-test.concurrent('a store that never answers is given up after the time-out; a signal ends the wait at once', async ({ expect }) => {
+test.concurrent('a store that never answers is given up after the time-out; a signal ends the wait at once', async ({
+	expect,
+}) => {
 	await using place = await room({ query: '&timeout=0.4' })
 	const { server, storage } = place
 	const other = await place.again({ query: '&timeout=60' })
