@@ -18,6 +18,7 @@ import {
 	keyTypes,
 	readVarint,
 	TAG_ITEMS,
+	TAG_NULL,
 	varintEnd,
 } from '@ydbackup/rows'
 import type { Balance } from './balance.ts'
@@ -31,7 +32,6 @@ export interface OrderedRows {
 
 const BATCH = 512
 const BATCH_BYTES = 256 << 10
-const TAG_NULL = 0x50
 
 /**
  * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 512 changes and not much more than 256 KiB: new rows as

@@ -1,11 +1,11 @@
 import { BackupError, type RowChunk, type TableSchema } from '@ydbackup/core'
 import { changes as changeFormat } from '@ydbackup/format'
-import { copyInto, readVarint, TAG_ITEMS, varintEnd, varintLength, writeVarint } from '@ydbackup/rows'
+import { copyInto, readVarint, TAG_ITEMS, TAG_NULL, varintEnd, varintLength, writeVarint } from '@ydbackup/rows'
 import type { MergedColumn } from './merge-columns.ts'
 import type { RowOutput } from './row-output.ts'
 
 const { SAYS } = changeFormat
-const NULL_VALUE = Uint8Array.of(0x50, 0)
+const NULL_VALUE = Uint8Array.of(TAG_NULL, 0)
 
 /** One row, put together of its row in the full backup and its changes: {@link open}, {@link lay} for each change, {@link close}. */
 export class RowMerge {

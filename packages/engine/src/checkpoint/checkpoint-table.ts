@@ -55,11 +55,13 @@ export function* chunksOf(entries: Iterable<Entry>): Generator<RowChunk> {
 }
 
 function frameOf(texts: Entry): Uint8Array {
-	const cells = texts.map((text) => {
-		const value = { kind: 'bytes', bytes: Buffer.from(text) } as const
-		return lengthDelimited(TAG_ITEMS, valueFromText([{ name: 'text_value', value }]))
-	})
-	return lengthDelimited(TAG_ITEMS, concatBytes(cells))
+	return lengthDelimited(TAG_ITEMS, concatBytes(texts.map(textCell)))
+}
+
+/** The cell of a text; also the key that consists of it. */
+export function textCell(text: string): Uint8Array {
+	const value = { kind: 'bytes', bytes: Buffer.from(text) } as const
+	return lengthDelimited(TAG_ITEMS, valueFromText([{ name: 'text_value', value }]))
 }
 
 /** Errors: `FORMAT_INVALID`. */

@@ -1,7 +1,6 @@
 import type { CallOptions, KeyRange, SnapshotSink } from '@ydbackup/core'
-import { lengthDelimited, TAG_ITEMS, valueFromText } from '@ydbackup/rows'
 
-import { CHECKPOINT_SCHEMA, CHECKPOINT_SCHEME, chunksOf, type Entry, entriesOf } from './checkpoint-table.ts'
+import { CHECKPOINT_SCHEMA, CHECKPOINT_SCHEME, chunksOf, type Entry, entriesOf, textCell } from './checkpoint-table.ts'
 
 /** What a restore writes down in its target to be gone on with: a small table of names and texts, which is dropped at the end. */
 export interface Checkpoint {
@@ -41,10 +40,6 @@ export function openCheckpoint(sink: SnapshotSink, path: string): Checkpoint {
 }
 
 function only(name: string): KeyRange {
-	const value = { kind: 'bytes', bytes: Buffer.from(name) } as const
-	const bound = {
-		key: lengthDelimited(TAG_ITEMS, valueFromText([{ name: 'text_value', value }])),
-		inclusive: true,
-	}
+	const bound = { key: textCell(name), inclusive: true }
 	return { from: bound, to: bound }
 }

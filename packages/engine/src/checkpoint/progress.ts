@@ -20,18 +20,20 @@ import type { Ownership } from './ownership.ts'
 const NOTE_EVERY_MS = 1000
 
 /** The steps of a restore, in their order. Each may be begun again where it was cut off. */
-export type RestoreStep =
-	| 'accounts'
-	| 'directories'
-	| 'tables'
-	| 'rows'
-	| 'indexes'
-	| 'swap'
-	| 'changefeeds'
-	| 'objects'
-	| 'ttl'
-	| 'owners'
-	| 'former'
+const STEPS = [
+	'accounts',
+	'directories',
+	'tables',
+	'rows',
+	'indexes',
+	'swap',
+	'changefeeds',
+	'objects',
+	'ttl',
+	'owners',
+	'former',
+] as const
+export type RestoreStep = (typeof STEPS)[number]
 
 /** How far a run is, written down for whoever goes on with it. */
 export interface Progress {
@@ -81,20 +83,6 @@ export const UNNOTED: Progress = {
 	leave: async () => undefined,
 	end: async () => undefined,
 }
-
-const STEPS: readonly RestoreStep[] = [
-	'accounts',
-	'directories',
-	'tables',
-	'rows',
-	'indexes',
-	'swap',
-	'changefeeds',
-	'objects',
-	'ttl',
-	'owners',
-	'former',
-]
 
 export function createProgress(
 	sink: SnapshotSink,

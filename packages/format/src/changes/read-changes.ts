@@ -6,12 +6,10 @@ import {
 	type RowChunk,
 	type TableSchema,
 } from '@ydbackup/core'
-import { createKeyReader, keyColumns, readVarint, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
+import { createKeyReader, keyColumns, readVarint, TAG_BYTES, TAG_ITEMS, TAG_NULL, varintEnd } from '@ydbackup/rows'
 import { METADATA_COLUMN, readChangeMetadata, walkChangeMetadata } from './change-metadata.ts'
 import type { ColumnMap } from './column-map.ts'
 
-const TAG_BYTES = 0x42
-const TAG_NULL = 0x50
 const NULL_VALUE = new Uint8Array([TAG_NULL, 0])
 /** What the readers of older YDB versions used; a table with them was written by a server whose readers are gone. */
 const OLD_COLUMNS = ['__ydb_incrBackupImpl_deleted', '__ydb_incrBackupImpl_columnStates']

@@ -4,7 +4,9 @@ import {
 	keyColumns,
 	lengthDelimited,
 	readVarint,
+	TAG_BYTES,
 	TAG_ITEMS,
+	TAG_NULL,
 	varintEnd,
 	varintLength,
 	writeVarint,
@@ -12,9 +14,8 @@ import {
 import { METADATA_COLUMN, writeChangeMetadata } from './change-metadata.ts'
 import type { ColumnMap } from './column-map.ts'
 
-const TAG_NULL = 0x50
+/** An object of this file alone: by it a column that a change does not name is told from one that is NULL now. */
 const NULL_VALUE = new Uint8Array([TAG_NULL, 0])
-const TAG_BYTES = 0x42
 /** Bytes of a state but for its id: see {@link writeChangeMetadata}. */
 const STATE_FIELDS = 5
 
