@@ -6,7 +6,7 @@ import { comparePaths } from '../choose/object-path.ts'
 import { encryptionOf } from '../encryption/seal.ts'
 import { sealedNames, sealManifest } from '../encryption/seal-manifest.ts'
 import { createMeter } from '../events/meter.ts'
-import { watchStalls } from '../events/stall-watch.ts'
+import { STALL_LIMIT_MS, watchStalls } from '../events/stall-watch.ts'
 import { requestConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 import type { BackedUpObject, BackupResult } from './backup-options.ts'
@@ -19,8 +19,6 @@ import { assertCount, COUNTS_AT_ONCE, type TableJob, type TableTotals, writeData
 import { type ObjectJob, writeObjectItems } from './write-objects.ts'
 import { writeObjects, writeRoot } from './write-root.ts'
 import { writeSchemes } from './write-schemes.ts'
-
-const STALL_LIMIT_MS = 30 * 60_000
 
 /** Everything of a run behind the snapshot, to the manifest. */
 export async function writeBackup(

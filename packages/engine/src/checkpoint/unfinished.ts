@@ -1,5 +1,6 @@
 import { BackupError, isBackupError, type SnapshotSink } from '@ydbackup/core'
 
+import { shownNames } from '../events/shown-names.ts'
 import { type Reporter, reasonText } from '../events/reporter.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { isCheckpointPath } from './checkpoint-table.ts'
@@ -119,9 +120,8 @@ function refusal(
 	wish: ChooseUnfinishedOptions['wish'],
 	differing: readonly string[],
 ): BackupError {
-	const places = made.slice(0, SHOWN).map(({ place }) => place)
-	const more = made.length > SHOWN ? ` and ${made.length - SHOWN} more` : ''
-	const what = `the restore of ${request.title} that was begun ${request.startedAt} did not end, and has made ${places.join(', ')}${more}`
+	const places = made.map(({ place }) => place)
+	const what = `the restore of ${request.title} that was begun ${request.startedAt} did not end, and has made ${shownNames(places, SHOWN)}`
 	const anew = 'begin anew with --restart, which drops those of its tables that are not complete'
 	if (wish === 'resume') {
 		return new BackupError('PATH_EXISTS', `${what}; it was asked for otherwise: ${differing.join('; ')}`, {

@@ -7,6 +7,7 @@ import {
 } from '@ydbackup/core'
 import { encryption, layout, parseProtoText } from '@ydbackup/format'
 
+import { STALL_LIMIT_MS } from '../events/stall-watch.ts'
 import type { Note } from '../backup/backup-plan.ts'
 import type { BackupResult } from '../backup/backup-options.ts'
 import type { BackupRun } from '../backup/backup-run.ts'
@@ -53,7 +54,6 @@ export interface CompleteOptions {
 	readonly key: Pick<Seal, 'key' | 'algorithm'> | undefined
 }
 
-const STALL_LIMIT_MS = 30 * 60_000
 /** Each listing of what has arrived reads all of its names. */
 const LISTED_EVERY_MS = 60_000
 

@@ -9,6 +9,7 @@ import {
 } from '@ydbackup/core'
 import { layout, type Manifest } from '@ydbackup/format'
 
+import { STALL_LIMIT_MS } from '../events/stall-watch.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openPermissions, openScheme } from '../part/contents.ts'
@@ -32,7 +33,6 @@ export interface ClusterRestore {
 }
 
 const RETRIES = 10
-const STALL_LIMIT_MS = 30 * 60_000
 const COUNTED_AT_ONCE = 2
 const ADVICE = 'restore with --engine client, which can do it'
 

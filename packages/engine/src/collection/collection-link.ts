@@ -10,6 +10,7 @@ import {
 } from '@ydbackup/core'
 import { printProtoText, type StoredLink } from '@ydbackup/format'
 
+import { shownNames } from '../events/shown-names.ts'
 import type { LinkSnapshot } from '../chain/link-snapshot.ts'
 import { SUSPECT } from '../chain/open-chain.ts'
 import { runAll } from '../flow/run-all.ts'
@@ -94,8 +95,7 @@ export function checkMembers(link: CollectionLink, found: Iterable<string>, befo
 	const now = new Set(found)
 	const old = new Set(before)
 	const refuse = (reason: 'gap' | 'members-changed', what: string, paths: readonly string[]): never => {
-		const names = paths.slice(0, 10).join(', ') + (paths.length > 10 ? ` and ${paths.length - 10} more` : '')
-		throw new BackupError('CHAIN_BROKEN', `${link.name} ${what}: ${names}`, {
+		throw new BackupError('CHAIN_BROKEN', `${link.name} ${what}: ${shownNames(paths, 10)}`, {
 			reason,
 			advice: 'take a full backup of the collection; RESTORE inside the cluster would not notice',
 		})

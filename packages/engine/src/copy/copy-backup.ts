@@ -15,7 +15,7 @@ import { layout, type Manifest, type ManifestFile } from '@ydbackup/format'
 import type { EventHandler } from '../events/event.ts'
 import { createMeter, type Meter } from '../events/meter.ts'
 import { createReporter, type Reporter, type Warning } from '../events/reporter.ts'
-import { watchStalls } from '../events/stall-watch.ts'
+import { STALL_LIMIT_MS, watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 import { withProof } from '../part/with-proof.ts'
@@ -23,7 +23,6 @@ import { copyObject } from './copy-object.ts'
 
 /** The kind of a run's record. */
 export const COPY_RUN = 'copy'
-const STALL_LIMIT_MS = 30 * 60_000
 
 export interface CopyBackupOptions {
 	readonly repository: Repository

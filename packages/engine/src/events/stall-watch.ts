@@ -3,6 +3,9 @@ import { BackupError } from '@ydbackup/core'
 import type { Emit } from './event.ts'
 import type { Meter } from './meter.ts'
 
+/** After this long without anything moved a run fails, unless it is told another limit. */
+export const STALL_LIMIT_MS: number = 30 * 60_000
+
 /** Ends a run in which nothing moves any more, so that it is never shown as running for ever. */
 export interface StallWatch extends Disposable {
 	/** Aborts when the run is stopped from outside or nothing has moved for the stall limit. */

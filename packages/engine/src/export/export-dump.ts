@@ -11,7 +11,7 @@ import { createKeyring } from '../encryption/keyring.ts'
 import { keysOf, openBackups } from '../encryption/open-backup.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter } from '../events/reporter.ts'
-import { watchStalls } from '../events/stall-watch.ts'
+import { STALL_LIMIT_MS, watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openScheme } from '../part/contents.ts'
@@ -21,7 +21,6 @@ import type { DumpTarget, ExportDumpOptions, ExportDumpResult, ExportedTable } f
 import { lostInDump, writeDumpObject } from './write-dump-object.ts'
 import { writeDumpTable } from './write-dump-table.ts'
 
-const STALL_LIMIT_MS = 30 * 60_000
 /** `FILE_SPLIT_THRESHOLD` of ydb/library/backup/backup.cpp. */
 const FILE_BYTES = 128 << 20
 

@@ -1,6 +1,7 @@
 import { BackupError, type KeyProvider, type Storage, throwIfInterrupted } from '@ydbackup/core'
 import { dumpLayout, encryption, type FolderTree, type FoundObject, layout, type MappedItem } from '@ydbackup/format'
 
+import { shownNames } from '../events/shown-names.ts'
 import { createKeyring } from '../encryption/keyring.ts'
 import { openForeignCipher } from './foreign-cipher.ts'
 import { decryptedFiles, type ForeignFiles } from './foreign-files.ts'
@@ -176,8 +177,7 @@ function foldersBelow(tree: FolderTree, items: readonly MappedItem[]): ReadonlyM
 const SHOWN = 10
 
 function shown(names: readonly string[]): string {
-	const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
-	return `${names.length === 1 ? 'the folder' : 'the folders'} ${names.slice(0, SHOWN).join(', ')}${more}`
+	return `${names.length === 1 ? 'the folder' : 'the folders'} ${shownNames(names, SHOWN)}`
 }
 
 /** The files behind their encryption, where there is one. */

@@ -1,11 +1,11 @@
 import { BackupError, isBackupError } from '@ydbackup/core'
 
+import { shownNames } from '../events/shown-names.ts'
 import { isWithin, relativePath } from '../choose/object-path.ts'
 import { runAll } from '../flow/run-all.ts'
 import type { ObjectWork, RestoreRun } from './restore-run.ts'
 
 const FINDS_AT_ONCE = 8
-const SHOWN = 20
 
 /**
  * Looks for the secrets that objects name, before anything is touched. Those with a path stand in the scheme like other objects. YDB lets nobody look for those with a
@@ -31,15 +31,10 @@ export async function checkSecrets(run: RestoreRun): Promise<void> {
 		)
 	})
 	if (missing.length === 0) return
-	const more = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : ''
-	throw new BackupError(
-		'PATH_NOT_FOUND',
-		`secrets are not in ${sink.database}: ${missing.toSorted().slice(0, SHOWN).join(', ')}${more}`,
-		{
-			advice:
-				'nothing was written: secrets are in no backup. Create them first, or leave out what needs them with exclude',
-		},
-	)
+	throw new BackupError('PATH_NOT_FOUND', `secrets are not in ${sink.database}: ${shownNames(missing.toSorted())}`, {
+		advice:
+			'nothing was written: secrets are in no backup. Create them first, or leave out what needs them with exclude',
+	})
 }
 
 /** By secret: the targets of the objects that are to be created and need it. */

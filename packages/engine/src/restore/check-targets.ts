@@ -8,13 +8,13 @@ import {
 	type TableSchema,
 } from '@ydbackup/core'
 
+import { shownNames } from '../events/shown-names.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openScheme, type StoredTable } from '../part/contents.ts'
 import { findConflicts, pathsToProbe, type RestoreChoice } from './restore-plan.ts'
 import type { RestoreSettings } from './restore-options.ts'
 
 const FINDS_AT_ONCE = 8
-const SHOWN = 20
 
 /** What stands at every place a restore will write to. */
 export async function findTargets(
@@ -41,12 +41,12 @@ export function assertNoConflicts(
 	const dataOnly = options.dataOnly === true
 	const { taken, missing } = findConflicts(choice, found, { existing: options.existing, dataOnly, columnTables })
 	if (missing.length > 0) {
-		throw new BackupError('PATH_NOT_FOUND', `not in ${sink.database}: ${shown(missing)}`, {
+		throw new BackupError('PATH_NOT_FOUND', `not in ${sink.database}: ${shownNames(missing)}`, {
 			advice: 'rows alone go into tables that exist; restore the schemes first, or restore without data-only',
 		})
 	}
 	if (taken.length > 0) {
-		throw new BackupError('PATH_EXISTS', `in the way in ${sink.database}: ${shown(taken)}`, {
+		throw new BackupError('PATH_EXISTS', `in the way in ${sink.database}: ${shownNames(taken)}`, {
 			advice:
 				'nothing was written; restore to another path, leave these out, merge rows into existing tables, or replace them',
 		})
@@ -77,9 +77,13 @@ export async function checkExistingTables(
 		}
 	})
 	if (misfits.length === 0) return
-	throw new BackupError('PATH_EXISTS', `rows cannot be written to ${sink.database}: ${shown(misfits.toSorted())}`, {
-		advice: 'nothing was written; restore these to another path, or leave them out',
-	})
+	throw new BackupError(
+		'PATH_EXISTS',
+		`rows cannot be written to ${sink.database}: ${shownNames(misfits.toSorted())}`,
+		{
+			advice: 'nothing was written; restore these to another path, or leave them out',
+		},
+	)
 }
 
 /** Why rows of the first schema do not fit into a table of the second one; undefined when they do. */
@@ -98,9 +102,4 @@ export function findMisfit(stored: TableSchema, live: TableSchema): string | und
 	const known = new Set(stored.columns.map((column) => column.name))
 	const needed = live.columns.find((column) => !known.has(column.name) && column.type.kind !== 'optional')
 	return needed === undefined ? undefined : `needs a value for column ${needed.name}, which the backup does not have`
-}
-
-function shown(names: readonly string[]): string {
-	const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
-	return `${names.slice(0, SHOWN).join(', ')}${more}`
 }

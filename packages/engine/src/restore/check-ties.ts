@@ -1,10 +1,10 @@
 import { BackupError, type SnapshotSink, type TableTies, type TransferTie } from '@ydbackup/core'
 
+import { shownNames } from '../events/shown-names.ts'
 import type { ObjectWork } from './restore-run.ts'
 import { runAll } from '../flow/run-all.ts'
 
 const CALLS_AT_ONCE = 8
-const SHOWN = 20
 
 export interface TieOptions {
 	readonly allowDownstreamEvents?: boolean | undefined
@@ -46,26 +46,34 @@ export async function checkTies(
 		}
 	})
 	if (fixed.length > 0) {
-		throw new BackupError('PATH_EXISTS', `cannot be replaced in ${sink.database}: ${shown(fixed)}`, {
+		throw new BackupError('PATH_EXISTS', `cannot be replaced in ${sink.database}: ${shownNames(fixed.toSorted())}`, {
 			advice:
 				'nothing was written: YDB does not rename such tables, or what writes to them would go on with the former ones. Drop what hangs on them first, restore to another path, or merge rows',
 		})
 	}
 	if (replicas.length > 0) {
-		throw new BackupError('PATH_EXISTS', `replications write to tables of ${sink.database}: ${shown(replicas)}`, {
-			advice: 'nothing was written: only a replication writes to them. Leave them out, or restore to another path',
-		})
+		throw new BackupError(
+			'PATH_EXISTS',
+			`replications write to tables of ${sink.database}: ${shownNames(replicas.toSorted())}`,
+			{
+				advice: 'nothing was written: only a replication writes to them. Leave them out, or restore to another path',
+			},
+		)
 	}
 	if (written.length > 0 && options.allowDownstreamEvents !== true) {
-		throw new BackupError('PATH_EXISTS', `transfers write to tables of ${sink.database}: ${shown(written)}`, {
-			advice:
-				'nothing was written: a transfer would write between the rows of the restore. Pause or drop it, allow it with allow-downstream-events, or leave these tables out',
-		})
+		throw new BackupError(
+			'PATH_EXISTS',
+			`transfers write to tables of ${sink.database}: ${shownNames(written.toSorted())}`,
+			{
+				advice:
+					'nothing was written: a transfer would write between the rows of the restore. Pause or drop it, allow it with allow-downstream-events, or leave these tables out',
+			},
+		)
 	}
 	if (followed.length > 0 && options.allowDownstreamEvents !== true) {
 		throw new BackupError(
 			'PATH_EXISTS',
-			`changefeeds would tell their readers of every row in ${sink.database}: ${shown(followed)}`,
+			`changefeeds would tell their readers of every row in ${sink.database}: ${shownNames(followed.toSorted())}`,
 			{
 				advice:
 					'nothing was written: replications, transfers and programs may read them. Allow it with allow-downstream-events, or leave these tables out',
@@ -117,9 +125,4 @@ function whyFixed({ changefeeds, isReplica }: TableTies, writers: readonly strin
 	if (isReplica) return 'is written to by a replication'
 	if (writers.length > 0) return `is written to by transfers: ${writers.join(', ')}`
 	return changefeeds.length === 0 ? undefined : `has changefeeds: ${changefeeds.join(', ')}`
-}
-
-function shown(names: readonly string[]): string {
-	const sorted = names.toSorted()
-	return `${sorted.slice(0, SHOWN).join(', ')}${sorted.length > SHOWN ? ` and ${sorted.length - SHOWN} more` : ''}`
 }

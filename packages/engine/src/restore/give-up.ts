@@ -1,14 +1,15 @@
 import { BackupError, type ErrorCode, interruption, isBackupError } from '@ydbackup/core'
 
+import { shownNames } from '../events/shown-names.ts'
 import { reasonText } from '../events/reporter.ts'
 import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import { isWithin } from '../choose/object-path.ts'
 import { settleSwap } from './replace-tables.ts'
 import type { ObjectWork, RestoreRun, TableWork } from './restore-run.ts'
 
+const SHOWN = 20
 const DROP_MS = 120_000
 const LEAVE_MS = 20_000
-const SHOWN = 20
 
 /**
  * Ends a restore that failed or was stopped. One that can be gone on with is left as it is. Of any other, tables that this run created and whose
@@ -143,16 +144,12 @@ function formerTables(tables: readonly TableWork[]): (string | undefined)[] {
 	return [
 		list('not replaced, as they were', of(['staged']), ({ target }) => target),
 		unsure.length > 0
-			? `perhaps replaced: when the second path of each is there, it is the former table: ${shown(unsure)}`
+			? `perhaps replaced: when the second path of each is there, it is the former table: ${shownNames(unsure)}`
 			: undefined,
 		aside.length > 0
-			? `replaced; the former tables are kept, drop them or rename them back: ${shown(aside)}`
+			? `replaced; the former tables are kept, drop them or rename them back: ${shownNames(aside)}`
 			: undefined,
 	]
-}
-
-function shown(names: readonly (string | undefined)[]): string {
-	return `${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''}`
 }
 
 function adviceOf(error: unknown): string | undefined {
@@ -169,5 +166,5 @@ function list(
 	works: readonly (TableWork | ObjectWork)[],
 	nameOf: (work: TableWork | ObjectWork) => string = (work) => ('place' in work ? work.place : work.target),
 ): string | undefined {
-	return works.length === 0 ? undefined : `${what}: ${shown(works.map(nameOf))}`
+	return works.length === 0 ? undefined : `${what}: ${shownNames(works.map(nameOf))}`
 }

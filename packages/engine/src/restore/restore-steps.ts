@@ -1,5 +1,5 @@
 import { changeDatabaseOwner, restoreAccounts } from '../accounts/restore-accounts.ts'
-import { type StallWatch, watchStalls } from '../events/stall-watch.ts'
+import { STALL_LIMIT_MS, type StallWatch, watchStalls } from '../events/stall-watch.ts'
 import type { Contents } from './contents.ts'
 import { changeOwners, createDirectories, createTables } from './create-objects.ts'
 import { finishTables, switchTtlOn } from './finish-tables.ts'
@@ -8,8 +8,6 @@ import { dropFormer, swapTables } from './replace-tables.ts'
 import { addChangefeeds, createObjects } from './restore-objects.ts'
 import type { RestoreRun } from './restore-run.ts'
 import { writeRows } from './write-rows.ts'
-
-const STALL_LIMIT_MS = 30 * 60_000
 
 /** Writes a restore that has been checked, step by step, and gives it up where one fails. */
 export async function takeSteps(run: RestoreRun, contents: Contents): Promise<void> {

@@ -8,7 +8,7 @@ import { keysOf, type OpenedBackup, openBackups, proven } from '../encryption/op
 import type { EventHandler } from '../events/event.ts'
 import { createMeter } from '../events/meter.ts'
 import { createReporter } from '../events/reporter.ts'
-import { watchStalls } from '../events/stall-watch.ts'
+import { STALL_LIMIT_MS, watchStalls } from '../events/stall-watch.ts'
 import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
 import { type Finding, findingOf } from '../part/finding.ts'
 import { readStored, readTables } from './read-tables.ts'
@@ -58,8 +58,6 @@ export interface VerifyReport {
 	/** What a proof would say: all was read, with its key where one is needed, and all is right. Undefined otherwise. */
 	readonly proven?: { readonly manifestSha256: string; readonly files: readonly ProvenFile[] } | undefined
 }
-
-const STALL_LIMIT_MS = 30 * 60_000
 
 /**
  * Says whether a backup could be restored, and everything that is wrong with it. Of an increment the whole chain is looked at, and with
