@@ -24,6 +24,19 @@ export function pieces(bytes: Uint8Array, pieceBytes = 60_000): () => AsyncGener
 	}
 }
 
+/** A body whose pieces lie in the same memory, one after the other. */
+export function piecesInTurn(bytes: Uint8Array, pieceBytes: number): () => AsyncGenerator<Uint8Array> {
+	return async function* () {
+		const memory = new Uint8Array(pieceBytes)
+		for (let at = 0; at < bytes.length; at += pieceBytes) {
+			const piece = bytes.subarray(at, at + pieceBytes)
+			memory.set(piece)
+			yield memory.subarray(0, piece.length)
+			memory.fill(0)
+		}
+	}
+}
+
 /** A whole object or range. It stops at a mebibyte more than expected. */
 export async function read(store: Storage, key: string, expected: number, options?: GetOptions): Promise<Uint8Array> {
 	const { bytes } = await store.get(key, options)

@@ -45,7 +45,8 @@ export async function putWhole(
 			try {
 				for await (const bytes of checked(source, key, { size, sha256 })) {
 					touch()
-					yield bytes
+					// The request reads ahead, and the caller may use its own again.
+					yield Uint8Array.from(bytes)
 				}
 			} catch (error) {
 				failure = { error }

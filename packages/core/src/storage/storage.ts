@@ -16,6 +16,7 @@ export interface ObjectInfo {
 /**
  * What `put` writes: the bytes, or a function that opens the stream. The function may be called more than once, each time
  * for one whole attempt, and each stream must yield the same bytes. A one-shot stream cannot be passed: it could not be retried.
+ * A piece of a stream is the driver's until it asks for the next one; then its memory is used again.
  */
 export type PutBody = Uint8Array | (() => AsyncIterable<Uint8Array>)
 

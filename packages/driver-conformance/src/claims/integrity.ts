@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { PutBody, PutOptions, Storage } from '@ydbackup/core'
-import { content, pieces, read } from '../bytes.ts'
+import { content, pieces, piecesInTurn, read } from '../bytes.ts'
 import { type Claim, claimsOf } from '../claim.ts'
 import { refused, sameBytes } from '../expect.ts'
 import { absent } from '../presence.ts'
@@ -71,6 +71,19 @@ export const integrityClaims: readonly Claim[] = claimsOf('integrity', {
 					`a large stream with ${size === plan.largeBytes - 1 ? 'one byte more' : 'one byte less'} than declared`,
 				)
 			await refusedPut(store, pieces(bytes, 300_000), { sha256: '0'.repeat(64) }, 'a large stream with a wrong hash')
+		},
+	},
+	'memory-in-turn': {
+		title: 'pieces of a body are written or copied before the next one is asked for',
+		async check({ store }) {
+			for (const pieceBytes of [100, 3000, 70_000]) {
+				const whole = content('in turn', pieceBytes * 3 + 50)
+				for (const ifAbsent of store.capabilities.conditionalCreate ? [false, true] : [false]) {
+					const key = `object-${pieceBytes}-${ifAbsent}`
+					await store.put(key, piecesInTurn(whole, pieceBytes), ifAbsent ? { ifAbsent } : {})
+					sameBytes(await read(store, key, whole.length), whole, `an object of pieces of ${pieceBytes} bytes`)
+				}
+			}
 		},
 	},
 	'every-byte': {

@@ -34,7 +34,7 @@ export const isStream = (body: PutBody): body is () => AsyncIterable<Uint8Array>
 export async function collected(body: PutBody): Promise<Uint8Array> {
 	if (!isStream(body)) return body
 	const parts: Uint8Array[] = []
-	for await (const part of body()) parts.push(part)
+	for await (const part of body()) parts.push(Uint8Array.from(part))
 	return Buffer.concat(parts)
 }
 

@@ -64,6 +64,21 @@ export const putFlaws: readonly Flaw[] = [
 		}),
 	},
 	{
+		flaw: 'the pieces of a body are kept and not copied',
+		caughtBy: ['integrity.memory-in-turn'],
+		breaks: (good) => ({
+			async put(key, body, options) {
+				if (!isStream(body)) return good.put(key, body, options)
+				const kept = async function* (): AsyncGenerator<Uint8Array> {
+					const parts: Uint8Array[] = []
+					for await (const part of body()) parts.push(part)
+					yield* parts
+				}
+				return good.put(key, kept, options)
+			},
+		}),
+	},
+	{
 		flaw: 'a failed put leaves a temporary object',
 		caughtBy: ['faults.leftovers'],
 		breaks: (good) => ({

@@ -29,7 +29,7 @@ export interface EncodePartOptions {
 /** Frames that may be compressed at once for one part: about as many MiB of memory, twice. */
 const FRAMES_AHEAD = 3
 
-/** Gives blocks back when the next one is asked for: an encrypted block is a copy. */
+/** Gives blocks back when the next one is asked for: whoever takes them has written or copied them by then. */
 async function* released(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
 	for await (const block of blocks) {
 		yield block
@@ -74,8 +74,8 @@ export async function* encodePart(
 		return bytes
 	}
 
-	const blocks = ahead(frames(), FRAMES_AHEAD, compressed)
-	for await (const frame of encryptor?.encrypt(released(blocks)) ?? blocks) {
+	const blocks = released(ahead(frames(), FRAMES_AHEAD, compressed))
+	for await (const frame of encryptor === undefined ? blocks : released(encryptor.encrypt(blocks))) {
 		stored?.update(frame)
 		size += frame.length
 		meter.add(0, 0, frame.length)

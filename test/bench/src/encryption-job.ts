@@ -1,0 +1,65 @@
+// Backups of the same rows in turns, open and encrypted, in one process: node encryption-job.ts '<json>'. Prints one line of JSON.
+import { pathToFileURL } from 'node:url'
+import { createRequire } from 'node:module'
+import { Repository } from '@ydbackup/catalog'
+import type { StorageDriver } from '@ydbackup/core'
+import { backup, deleteBackups } from '@ydbackup/engine'
+import { connect, parseConnectionString } from '@ydbackup/ydb'
+import { measure, peakRssMiB } from './measure.ts'
+
+export interface EncryptionJob {
+	readonly connection: string
+	readonly repo: string
+	/** After a first one that is not counted. */
+	readonly rounds: number
+	readonly algorithms: readonly string[]
+}
+
+export interface EncryptionCosts {
+	/** CPU seconds of each round by algorithm, and of `open`. */
+	readonly costs: Readonly<Record<string, readonly number[]>>
+	readonly storedBytes: number
+	readonly rss: number
+}
+
+const { connection, repo, rounds, algorithms } = JSON.parse(process.argv[2]!) as EncryptionJob
+const entry = createRequire(import.meta.url).resolve('@ydbackup/storage-fs/driver')
+const { default: driver } = (await import(pathToFileURL(entry).href)) as { default: StorageDriver }
+const place = pathToFileURL(`${repo}/`)
+const repository = await Repository.open(await driver.open(place, { environment: process.env, writable: true }))
+await using ydb = await connect({ ...parseConnectionString(connection), credentials: { kind: 'anonymous' } })
+const signal = AbortSignal.timeout(900_000)
+const costs: Record<string, number[]> = {}
+let storedBytes = 0
+
+async function take(name: string): Promise<number> {
+	const key = { name: 'the bench', getKey: async () => new Uint8Array(name === 'aes-128-gcm' ? 16 : 32) }
+	const encryption = name === 'open' ? undefined : { keys: [key], algorithm: name }
+	let id = ''
+	const { cpu } = await measure(async () => {
+		const tool = { name: 'bench', version: '0' }
+		const { source } = ydb
+		const done = await backup({
+			source,
+			repository,
+			paths: ['bench'],
+			compression: 'zstd-1',
+			encryption,
+			tool,
+			signal,
+			onEvent() {},
+		})
+		id = done.id
+		storedBytes = done.storedBytes
+	})
+	await deleteBackups({ repository, ids: [id], signal, onEvent() {} })
+	return cpu
+}
+
+for (let round = 0; round <= rounds; round++) {
+	for (const name of ['open', ...algorithms]) {
+		const cpu = await take(name)
+		if (round > 0) (costs[name] ??= []).push(cpu)
+	}
+}
+process.stdout.write(`${JSON.stringify({ costs, storedBytes, rss: peakRssMiB() } satisfies EncryptionCosts)}\n`)
