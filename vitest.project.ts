@@ -7,8 +7,11 @@ const conditions = ['@ydbackup/source']
 // Workers, and the processes that tests start, load the same modules a thousand times: what was compiled once is kept.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled')
 
-/** The one shape every room's tests have: source instead of dist, and type tests next to runtime tests. */
-export function roomTests(root: string): UserWorkspaceConfig {
+/**
+ * The one shape every room's tests have: source instead of dist, and type tests next to runtime tests. With `runsCli` the command
+ * that they run in processes is there as a bundle of its source, in `YDBACKUP_TEST_CLI`.
+ */
+export function roomTests(root: string, { runsCli = false } = {}): UserWorkspaceConfig {
 	return defineProject({
 		root,
 		resolve: { conditions },
@@ -16,6 +19,7 @@ export function roomTests(root: string): UserWorkspaceConfig {
 		test: {
 			name: basename(root),
 			include: ['test/**/*.test.ts'],
+			globalSetup: runsCli ? [join(import.meta.dirname, 'tools/bundle/test-setup.ts')] : [],
 			// Modules keep no state between tests: those that a worker has loaded serve all its files, which halves the CPU of a run.
 			isolate: false,
 			// A project knows nothing of its root's number, and with a worker per core but one, as is the default, half of two cores would be idle.

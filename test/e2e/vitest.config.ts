@@ -1,3 +1,3 @@
 import { roomTests } from '../../vitest.project.ts'
 
-export default roomTests(import.meta.dirname)
+export default roomTests(import.meta.dirname, { runsCli: true })

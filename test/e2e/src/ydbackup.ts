@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/** The command as `npm run build` leaves it. */
-export const BIN: string = fileURLToPath(new URL('../../../apps/cli/bin/run.js', import.meta.url))
+/** The command as its package holds it; outside of vitest, as `npm run build` leaves it. */
+export const BIN: string =
+	process.env['YDBACKUP_TEST_CLI'] ?? fileURLToPath(new URL('../../../apps/cli/bin/run.js', import.meta.url))
 
 export interface Ran {
 	readonly code: number | null

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const DEV = fileURLToPath(new URL('../../bin/dev.js', import.meta.url))
+const DEV = process.env['YDBACKUP_TEST_CLI'] ?? fileURLToPath(new URL('../../bin/dev.js', import.meta.url))
 
 export interface Ran {
 	readonly code: number | null
