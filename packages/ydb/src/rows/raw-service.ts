@@ -6,7 +6,6 @@ type Table = typeof TableServiceDefinition
 type Query = typeof QueryServiceDefinition
 type RawRequest<Method> = Omit<Method, 'requestSerialize'> & { readonly requestSerialize: Bytes }
 type RawAnswer<Method> = Omit<Method, 'responseDeserialize'> & { readonly responseDeserialize: Bytes }
-type RawBoth<Method> = Omit<RawRequest<Method>, 'responseDeserialize'> & { readonly responseDeserialize: Bytes }
 
 const asIs: Bytes = (bytes) => bytes
 
@@ -14,13 +13,47 @@ const asIs: Bytes = (bytes) => bytes
 export const RawTableService: {
 	readonly createSession: Table['createSession']
 	readonly deleteSession: Table['deleteSession']
-	readonly streamReadTable: RawBoth<Table['streamReadTable']>
 	readonly bulkUpsert: RawRequest<Table['bulkUpsert']>
 } = {
 	createSession: TableServiceDefinition.createSession,
 	deleteSession: TableServiceDefinition.deleteSession,
-	streamReadTable: { ...TableServiceDefinition.streamReadTable, requestSerialize: asIs, responseDeserialize: asIs },
 	bulkUpsert: { ...TableServiceDefinition.bulkUpsert, requestSerialize: asIs },
+}
+
+interface BytesAsMessage {
+	encode(bytes: Uint8Array): { finish(): Uint8Array }
+	readonly decode: Bytes
+}
+
+const bytesAsMessage: BytesAsMessage = { encode: (bytes) => ({ finish: () => bytes }), decode: asIs }
+
+/** The stream of a table's rows. Said in this form, and not in the one of the others, the client does not copy every message. */
+export const RowStreamService: {
+	readonly name: string
+	readonly fullName: string
+	readonly methods: {
+		readonly streamReadTable: {
+			readonly name: string
+			readonly requestType: BytesAsMessage
+			readonly requestStream: false
+			readonly responseType: BytesAsMessage
+			readonly responseStream: true
+			readonly options: object
+		}
+	}
+} = {
+	name: 'TableService',
+	fullName: 'Ydb.Table.V1.TableService',
+	methods: {
+		streamReadTable: {
+			name: 'StreamReadTable',
+			requestType: bytesAsMessage,
+			requestStream: false,
+			responseType: bytesAsMessage,
+			responseStream: true,
+			options: {},
+		},
+	},
 }
 
 export const RawQueryService: { readonly executeQuery: RawRequest<Query['executeQuery']> } = {

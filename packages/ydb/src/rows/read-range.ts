@@ -1,4 +1,4 @@
-import { CreateSessionResultSchema } from '@ydbjs/api/table'
+import { CreateSessionResultSchema, TableServiceDefinition } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
 import {
 	type KeyBytes,
@@ -12,17 +12,19 @@ import { bounded } from '../call/bounded.ts'
 import { resultOf } from '../call/operation.ts'
 import { Patience } from '../call/patience.ts'
 import type { ByteBudget } from './byte-budget.ts'
-import { RawTableService } from './raw-service.ts'
+import { RowStreamService } from './raw-service.ts'
 import { BATCH_BYTES, readRequest } from './read-request.ts'
 import { resultSetOf } from './response.ts'
 import { createRowTaker } from './take-checked.ts'
 
 export interface RangeReader {
 	readonly driver: Driver
-	readonly budget: ByteBudget
+	readonly budget: Pick<ByteBudget, 'take'>
 	/** Absolute path of the table that is read. */
 	readonly path: string
 	readonly schema: TableSchema
+	/** As of {@link createRowTaker}. */
+	readonly isEachChecked?: boolean | undefined
 }
 
 /** Messages that a stream may hold before they are consumed: the client keeps up to sixteen. */
@@ -35,10 +37,10 @@ export async function* readRange(
 	range: KeyRange,
 	options: ReadRowsOptions = {},
 ): AsyncGenerator<RowChunk> {
-	const { path, schema, budget } = reader
+	const { path, schema, budget, isEachChecked } = reader
 	const { signal, onRestart } = options
 	const doing = `read table ${path}`
-	const take = createRowTaker(path, schema, range)
+	const take = createRowTaker(path, schema, range, isEachChecked)
 	const patience = new Patience({ doing, signal, onRetry: onRestart })
 	let last: KeyBytes | undefined
 	let messageBytes = BATCH_BYTES
@@ -83,7 +85,8 @@ async function* messages(
 	range: KeyRange,
 	signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-	const client = driver.createClient(RawTableService)
+	const client = driver.createClient(TableServiceDefinition)
+	const rows = driver.createClient(RowStreamService)
 	const doing = `open a session to read ${path}`
 	const { sessionId } = resultOf(
 		CreateSessionResultSchema,
@@ -95,7 +98,7 @@ async function* messages(
 	const bound = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
 	let ended = false
 	try {
-		for await (const message of client.streamReadTable(readRequest(sessionId, path, schema, range), {
+		for await (const message of rows.streamReadTable(readRequest(sessionId, path, schema, range), {
 			signal: bound,
 		})) {
 			clearTimeout(idle)
