@@ -1,4 +1,5 @@
 export { compareBackupIds, type BackupIdParts, formatBackupId, nextBackupId, parseBackupId } from './id/backup-id.ts'
+export { isWorkDirectory, workDirectoryOf, workDirectoryPrefix } from './id/work-directory.ts'
 export type { BackupEntry, DamagedBackup, ReadableBackup } from './repository/backup-entry.ts'
 export { type InitOptions, type ListBackupsOptions, type ReadBackup, Repository } from './repository/repository.ts'
 export type { ListedRun } from './runs/list-runs.ts'
@@ -17,6 +18,7 @@ export { type ListedLease, listLeases, type ListLeasesOptions } from './leases/l
 export { isKnownDead, type Owner, thisOwner } from './leases/owner.ts'
 export { listProofs, putProof, readProof } from './proofs/proofs.ts'
 export { findNeeds, type FindNeedsOptions, type Need } from './remove/find-needs.ts'
+export { KEPT_COPY } from './remove/note-kept-copy.ts'
 export {
 	assertShowsUsers,
 	removeBackups,

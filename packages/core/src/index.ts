@@ -82,6 +82,8 @@ export type {
 	ReadRowsOptions,
 	Snapshot,
 	SnapshotRequest,
+	LeftCopies,
+	LeftCopiesRequest,
 	LeftSnapshot,
 	SnapshotCopy,
 	SnapshotSource,

@@ -119,12 +119,14 @@ test('whatever happens between links, each comes back byte for byte', { timeout:
 		fc.asyncProperty(
 			fc.array(fc.array(change, { maxLength: 60 }), { minLength: 1, maxLength: 5 }),
 			fc.integer({ min: 1, max: 50 }),
-			async (links, chunkRows) => {
+			fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
+			async (links, chunkRows, kept) => {
 				const world = await createWorld()
 				const { database } = world
 				database.faults.chunkRows = chunkRows
 				const take = backups(world)
-				const states: [string, Picture][] = [[(await take()).id, pictureOf(database)]]
+				const [first] = kept
+				const states: [string, Picture][] = [[(await take(undefined, { keepCopy: first })).id, pictureOf(database)]]
 				let isReshaped = false
 				for (const changes of links) {
 					for (const each of changes) {
@@ -139,7 +141,8 @@ test('whatever happens between links, each comes back byte for byte', { timeout:
 							database.addTable('plain', isReshaped ? RESHAPED : schemeOf({ splits: [50] }), [])
 						}
 					}
-					states.push([(await take('latest')).id, pictureOf(database)])
+					const keepCopy = kept[states.length]
+					states.push([(await take('latest', { keepCopy })).id, pictureOf(database)])
 				}
 				for (const [id, picture] of states) expect(await restored(world, id)).toEqual(picture)
 			},

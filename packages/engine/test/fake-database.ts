@@ -3,6 +3,8 @@ import {
 	type CallOptions,
 	type DefinedKind,
 	type KeyRange,
+	type LeftCopies,
+	type LeftCopiesRequest,
 	type LeftSnapshot,
 	type ObjectDefinition,
 	type ObjectKind,
@@ -219,6 +221,22 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 		return this.#snapshot(frozen, left)
 	}
 
+	async openCopies({ workDirectory, tables, signal }: LeftCopiesRequest): Promise<LeftCopies> {
+		await this.#enter('openCopies', workDirectory, { signal })
+		const frozen = this.copies.has(workDirectory) ? this.#frozen.get(workDirectory) : undefined
+		if (frozen === undefined) throw new BackupError('COPIES_GONE', `${workDirectory} is not there`)
+		const opened = await Promise.all(tables.map(({ path }) => frozen.describeTable(path)))
+		const odd = opened.find(({ schema }, at) => JSON.stringify(schema) !== JSON.stringify(tables[at]!.schema))
+		if (odd) throw new BackupError('COPIES_GONE', `${odd.path} has other columns`)
+		const { read } = this.#snapshot(frozen, { workDirectory } as LeftSnapshot)
+		return { tables: opened, read }
+	}
+
+	/** The copies in a work directory, to be looked at and tampered with. */
+	copiesIn(workDirectory: string): FakeDatabase {
+		return this.#frozen.get(workDirectory)!
+	}
+
 	async workDirectories(prefix: string): Promise<readonly string[]> {
 		return [...this.copies].filter((name) => name.startsWith(prefix))
 	}
@@ -247,6 +265,7 @@ export class FakeDatabase implements SnapshotSource, SnapshotSink {
 				await enter('drop', known.workDirectory, options)
 				copies.delete(known.workDirectory)
 			},
+			leave: () => enter('leave', known.workDirectory, {}),
 		}
 	}
 

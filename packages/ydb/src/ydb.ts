@@ -26,6 +26,7 @@ import { openCollection } from './collections/collection-source.ts'
 import { createTransfers } from './operations/transfers.ts'
 import { createSink } from './sink.ts'
 import { listDirectory } from './snapshot/copies.ts'
+import { openLeftCopies } from './snapshot/left-copies.ts'
 import { dropWorkDirectory, reopenSnapshot } from './snapshot/reopen.ts'
 import { takeSnapshot } from './snapshot/take.ts'
 
@@ -95,6 +96,7 @@ export async function connect(options: ConnectOptions): Promise<Ydb> {
 			describe: (object, more) => describeObject({ control, database }, object, more),
 			take: (request) => takeSnapshot({ control, database, data }, request),
 			reopen: (left, more) => reopenSnapshot({ control, database, data }, left, more?.signal),
+			openCopies: (request) => openLeftCopies({ control, database, data }, request),
 			workDirectories: async (prefix, more) =>
 				((await listDirectory(control, database, more)) ?? [])
 					.map(({ name }) => name)

@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { bounded } from '../src/call/bounded.ts'
 import { Patience, patiently } from '../src/call/patience.ts'
 import { ByteBudget } from '../src/rows/byte-budget.ts'
+import { SharedTake } from '../src/rows/shared-take.ts'
 import { Window } from '../src/write/window.ts'
 import { errorOf } from './support/error-of.ts'
 
@@ -156,4 +157,46 @@ test('who leaves the queue lets those behind through', async () => {
 	await small
 	expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0)
 	expect(await errorOf(budget.take(9, AbortSignal.abort()))).toMatchObject({ code: 'INTERRUPTED' })
+})
+
+test(
+	'of readers of two streams each, none waits for ever, however little memory there is',
+	{ timeout: 10_000 },
+	async () => {
+		const budget = new ByteBudget(10)
+		let ended = 0
+		const read = async (): Promise<void> => {
+			const share = new SharedTake(budget)
+			const first = await share.take(4, undefined)
+			await turn()
+			const second = await share.take(4, undefined)
+			await turn()
+			// Rows became wider: more than all that there is.
+			first()
+			const wide = await share.take(16, undefined)
+			await turn()
+			second()
+			const other = await share.take(16, undefined)
+			for (const giveBack of [wide, other, other]) giveBack()
+			ended++
+		}
+		await Promise.all(Array.from({ length: 20 }, read))
+		expect(ended).toBe(20)
+		// All of it was given back.
+		;(await budget.take(10, undefined))()
+	},
+)
+
+test('a share that waits and is stopped holds nothing', async () => {
+	const budget = new ByteBudget(10)
+	const share = new SharedTake(budget)
+	await share.take(4, undefined)
+	const all = await budget.take(6, undefined)
+	const stop = new AbortController()
+	const waiting = errorOf(share.take(4, stop.signal))
+	await turn()
+	stop.abort(new Error('Ctrl-C'))
+	expect(await waiting).toMatchObject({ code: 'INTERRUPTED' })
+	all()
+	;(await budget.take(10, undefined))()
 })

@@ -416,3 +416,37 @@ test('another process opens a snapshot again, and only the very same one', async
 	expect(await left(world)).toEqual([])
 	expect(await errorOf(direct.source.reopen(known))).toMatchObject({ code: 'COPIES_GONE' })
 })
+
+test('copies that were left are opened by what was copied alone, and read as they are', async () => {
+	await using world = await startWorld()
+	const { ydb, direct } = world
+	await makeTable(direct.sink, 'a', 100, [30, 60])
+	await makeTable(direct.sink, 'b', 10)
+	const taken = await ydb.source.take({ tables: ['a', 'b'], workDirectory: WORK })
+	const rows = async ({ tables, read }: Pick<typeof taken, 'tables' | 'read'>, inTurns?: object): Promise<string[]> => {
+		const all = []
+		for (const table of tables)
+			for (const range of table.ranges) all.push((await drained(read(table, range, { inTurns }))).bytes.toString('hex'))
+		return all
+	}
+	const truth = await rows(taken)
+	await taken.leave()
+	await taken.leave()
+	await write(world, 'a', 0, 20)
+	const { tables } = taken
+	const request = { workDirectory: WORK, tables: tables.map(({ path, schema }) => ({ path, schema })) }
+	expect((await rows(await direct.source.openCopies(request), {})).join('')).toBe(truth.join(''))
+
+	const other = { ...tables[1]!.schema, primaryKey: [tables[1]!.schema.columns[1]!.name] }
+	const refusals: [object, string][] = [
+		[{ tables: [request.tables[0]!, { path: 'b', schema: other }] }, 'other columns, or another key'],
+		[{ tables: [...request.tables, { path: 'c', schema: other }] }, 'no copy of c'],
+		[{ workDirectory: '~elsewhere' }, 'not there'],
+	]
+	for (const [change, why] of refusals)
+		expect(await errorOf(direct.source.openCopies({ ...request, ...change }))).toMatchObject({
+			code: 'COPIES_GONE',
+			message: expect.stringContaining(why),
+		})
+	await direct.source.dropWorkDirectory(WORK)
+})

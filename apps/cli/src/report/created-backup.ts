@@ -15,6 +15,8 @@ export interface CreatedBackup extends Omit<BackupResult, 'manifest' | 'id' | 'e
 	readonly engine: 'client' | 'cluster'
 	/** Why, where it was chosen. */
 	readonly engineReason?: string
+	/** Of a dry run: the copies of its tables would stay. */
+	readonly keepCopy?: boolean
 	readonly snapshotAfter?: string
 	readonly snapshotBefore?: string
 	readonly readBack?: string
@@ -26,7 +28,13 @@ export function createdBackup(
 		repository,
 		engine,
 		reason,
-	}: { readonly repository: string; readonly engine: CreatedBackup['engine']; readonly reason?: string | undefined },
+		keepCopy = false,
+	}: {
+		readonly keepCopy?: boolean
+		readonly repository: string
+		readonly engine: CreatedBackup['engine']
+		readonly reason?: string | undefined
+	},
 ): CreatedBackup {
 	const { manifest, id, encryption, keysUsed: _, ...rest } = result
 	return {
@@ -36,6 +44,7 @@ export function createdBackup(
 		...(reason !== undefined && { engineReason: reason }),
 		...rest,
 		...(encryption && { encryption }),
+		...(rest.dryRun && keepCopy && { keepCopy }),
 		...(manifest && {
 			snapshotAfter: manifest.snapshotAfter,
 			snapshotBefore: manifest.snapshotBefore,
@@ -65,10 +74,19 @@ export function createdBackupText(created: CreatedBackup): string {
 			time: `${spellDuration(elapsedMs)}, ${spellRate(((plainBytes ?? storedBytes) / Math.max(1, elapsedMs)) * 1000)}`,
 			proof: rows === undefined ? `none yet: ydbackup backup verify ${id} --level full reads and counts it` : undefined,
 			encrypted: encryptionText(created.encryption),
+			'compared with': comparedText(created),
+			'copy kept': created.keptCopy && `${printable(created.keptCopy)}, for the next increment`,
 			'read back': created.readBack === 'done' ? 'yes' : 'no: the store does not allow it',
 			'left out': notes.length === 0 ? undefined : `${spellCount(notes.length)} things, see the warnings`,
 		}),
 	].join('\n')
+}
+
+/** Of an increment: what it is against, where that was not the repository alone. */
+function comparedText({ fromCopy = 0, tables }: CreatedBackup): string | undefined {
+	if (fromCopy === 0) return undefined
+	const rest = fromCopy === tables.length ? '' : `, and with the repository for ${spellCount(tables.length - fromCopy)}`
+	return `the copy that its parent kept, for ${spellCount(fromCopy)} tables${rest}`
 }
 
 function engineText(engine: CreatedBackup['engine'], why: string | undefined): string {
@@ -76,7 +94,8 @@ function engineText(engine: CreatedBackup['engine'], why: string | undefined): s
 	return why === undefined ? who : `${who}: ${why}`
 }
 
-function plannedText({ database, tables, objects, directories, notes, engine, engineReason }: CreatedBackup): string {
+function plannedText({ database, tables, objects, directories, notes, keepCopy, ...by }: CreatedBackup): string {
+	const { engine, engineReason } = by
 	const taken = [
 		...tables.map(({ path }) => ({ path, kind: 'table' })),
 		...objects,
@@ -91,6 +110,8 @@ function plannedText({ database, tables, objects, directories, notes, engine, en
 			{ title: 'PATH', cell: ({ path }) => path },
 		]),
 	)
+	if (keepCopy === true)
+		lines.push('', 'Copies of the row tables would stay in the database. They take space as the tables change.')
 	if (notes.length > 0) lines.push('', 'and leave out:', '', notesText(notes))
 	return lines.join('\n')
 }

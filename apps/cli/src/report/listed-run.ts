@@ -50,6 +50,10 @@ export function listedRun(run: CatalogRun, leases: readonly ListedLease[]): List
 export function listedRunText(run: ListedRun, now: Date): string {
 	if (run.state === 'damaged') return `unfinished: ${printable(run.id)}: ${printable(run.error.message)}`
 	const { id, kind, startedAt, host, pid, state, collection, leaseEndsAt = '' } = run
+	if (kind === 'kept-copy') {
+		const place = printable(`${run.database}/${run.workDirectory}`)
+		return `left over: the copy in ${place}, of the deleted backup ${id}; ydbackup backup gc drops it`
+	}
 	const next =
 		collection !== undefined
 			? `the next collection ship ${printable(collection)} clears it away`

@@ -1,5 +1,6 @@
-import type { BackupEntry, ChainPlace } from '@ydbackup/catalog'
+import { type BackupEntry, type ChainPlace, workDirectoryOf } from '@ydbackup/catalog'
 import { isDefined, isTable, type Manifest } from '@ydbackup/format'
+import { printable } from '../output/printable.ts'
 import { spellAge, spellBytes, spellCount, spellTime } from '../output/quantity.ts'
 import { factsText, tableText } from '../output/table.ts'
 import { type BackupSummary, encryptionText, labelsText, rowsText, summaryOf } from './backup-summary.ts'
@@ -58,6 +59,8 @@ export interface ShownBackup extends BackupSummary {
 	readonly directories: readonly string[]
 	/** Absent when nobody keeps it from being deleted. */
 	readonly hold?: ShownHold
+	/** Where the copy of its row tables was left when it was committed, as an absolute path; whether it is there still is not known. */
+	readonly keptCopy?: string
 	/** What the backup left out, and why. */
 	readonly notes: readonly { readonly path: string; readonly kind: string; readonly reason: string }[]
 }
@@ -111,6 +114,9 @@ export function shownBackup(
 			isDefined({ kind }) || parts > 0 ? [{ path, kind, prefix, parts, ...(readAt !== undefined && { readAt }) }] : [],
 		),
 		directories: manifest.objects.filter(({ kind }) => kind === 'directory').map(({ path }) => path),
+		...(manifest.keptCopy === true && {
+			keptCopy: `${manifest.source.database}/${workDirectoryOf({ id: manifest.repository }, manifest.id)}`,
+		}),
 		notes: manifest.notes,
 	}
 }
@@ -150,6 +156,7 @@ export function shownBackupText(shown: ShownBackup, now: Date): string {
 			directories: spellCount(counts.directories),
 			size: `${counts.plainBytes === undefined ? '' : `${spellBytes(counts.plainBytes)} of data, `}${spellBytes(counts.storedBytes)} stored in ${spellCount(counts.files)} objects (${shown.compression})`,
 			encrypted: encryptionText(shown.encryption),
+			'copy kept': shown.keptCopy && `in ${printable(shown.keptCopy)}, unless it was dropped since`,
 			held: shown.hold && holdText(shown.hold),
 			'read back': shown.readBack,
 			'data files': provenanceText(shown.provenance),

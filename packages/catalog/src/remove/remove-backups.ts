@@ -6,7 +6,9 @@ import { type Lease, takeLease } from '../leases/lease.ts'
 import { pause } from '../read/read-whole.ts'
 import type { Repository } from '../repository/repository.ts'
 import { listTombstones, putTombstone } from '../tombstones/tombstones.ts'
+import type { RunRecord } from '../runs/run-record.ts'
 import { findNeeds, type Need } from './find-needs.ts'
+import { noteKeptCopy } from './note-kept-copy.ts'
 import { removeObjects } from './remove-objects.ts'
 
 export interface RemoveBackupsOptions extends CallOptions {
@@ -25,6 +27,8 @@ export interface RemovedBackup {
 	readonly reason?: string | undefined
 	readonly objects: number
 	readonly bytes: number
+	/** The copy that it kept in a database, which is there still; a record of it stays in `runs/`, for whoever drops it to end. */
+	readonly copy?: Pick<RunRecord, 'database' | 'workDirectory'> | undefined
 }
 
 const SETTLE_MS = 1000
@@ -97,16 +101,20 @@ async function remove({ repository, lease, options }: Removal, ids: readonly str
 	for (const id of ids) {
 		if (needed.has(id)) continue
 		options.onDeleting?.(id)
+		const noted = await noteKeptCopy(repository, id, { signal })
+		const copy = noted && { copy: { database: noted.database, workDirectory: noted.workDirectory } }
 		const { objects, bytes, refused } = await removeObjects(storage, id, {
 			beforeBatch: () => lease.assertHeld(),
 			onDeleted: (count) => options.onDeleted?.(id, count),
+			keepRun: noted !== undefined,
 			signal,
 		})
-		if (refused.length === 0) results.push({ id, state: 'deleted', objects, bytes })
+		if (refused.length === 0) results.push({ id, state: 'deleted', objects, bytes, ...copy })
 		else if (objects === 0 && (await isUntouched(repository, id))) {
+			if (noted !== undefined) await repository.endRun(id, { signal })
 			await withdraw(repository, id)
 			results.push({ id, state: 'kept', reason: refusal(refused), objects, bytes })
-		} else results.push({ id, state: 'partial', reason: refusal(refused), objects, bytes })
+		} else results.push({ id, state: 'partial', reason: refusal(refused), objects, bytes, ...copy })
 	}
 	return results.toSorted((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id))
 }

@@ -7,6 +7,8 @@ export interface RemoveObjectsOptions extends CallOptions {
 	/** Called before each batch; what it throws ends the removal there. */
 	readonly beforeBatch?: (() => void) | undefined
 	readonly onDeleted?: ((count: number) => void) | undefined
+	/** Leave the record of its run. */
+	readonly keepRun?: boolean | undefined
 }
 
 export interface Removed {
@@ -29,12 +31,12 @@ export async function removeObjects(
 	id: string,
 	options: RemoveObjectsOptions = {},
 ): Promise<Removed> {
-	const { beforeBatch, onDeleted, signal } = options
+	const { beforeBatch, onDeleted, keepRun = false, signal } = options
 	const found = new Map<string, number>()
 	for (const prefix of [
 		`${layout.backupPrefix(id)}/`,
 		`${layout.catalogPrefix(id)}/`,
-		`${layout.runsRoot}${id}/`,
+		...(keepRun ? [] : [`${layout.runsRoot}${id}/`]),
 		`${layout.holdsRoot}${id}/`,
 	]) {
 		for await (const { key, size } of storage.list(prefix, { signal })) found.set(key, size)

@@ -75,6 +75,8 @@ export interface SnapshotRequest extends CallOptions {
 export interface ReadRowsOptions extends CallOptions {
 	/** Called when a broken stream was opened again after the last key that had been handed on. */
 	readonly onRestart?: (reason: unknown) => void
+	/** Reads that have it in common are read in turns by one reader: none of them waits for memory while another one holds some. */
+	readonly inTurns?: object | undefined
 }
 
 /**
@@ -101,13 +103,27 @@ export interface Snapshot {
 	 * The rows of one key range, in key order, with back-pressure: nothing is read ahead beyond the connection's byte budget.
 	 * Keys rise strictly and lie in the range, else `ROWS_OUT_OF_ORDER` naming table and key. A broken stream is opened again after
 	 * the last row handed on, within a time budget; then `DATABASE_UNREACHABLE`. It may be called again, also at the same time:
-	 * it yields the same rows, though perhaps in other chunks.
+	 * it yields the same rows, though perhaps in other chunks. Chunks are the reader's own.
 	 */
 	read(table: SnapshotTable, range: KeyRange, options?: ReadRowsOptions): AsyncIterable<RowChunk>
 	/** The number of rows as the server counts it, by another way than `read`. */
 	countRows(table: SnapshotTable, options?: CallOptions): Promise<bigint>
 	/** Removes everything that taking the snapshot created, and nothing else. May be called twice. */
 	drop(options?: CallOptions): Promise<void>
+	/** Ends the snapshot and leaves its copies where they are. May be called twice. */
+	leave(): Promise<void>
+}
+
+/**
+ * Copies that a snapshot left, as tables that can be read. Nobody promises that they hold what was copied; of the order of their rows no more is
+ * checked than that every chunk stands behind the one before.
+ */
+export type LeftCopies = Pick<Snapshot, 'tables' | 'read'>
+
+export interface LeftCopiesRequest extends CallOptions {
+	readonly workDirectory: string
+	/** The row tables that were copied, all of them and in the order of {@link SnapshotRequest.tables}, with their columns at that time. */
+	readonly tables: readonly Pick<SnapshotTable, 'path' | 'schema'>[]
 }
 
 /** Where full snapshots come from: one database. */
@@ -136,6 +152,11 @@ export interface SnapshotSource {
 	take(request: SnapshotRequest): Promise<Snapshot>
 	/** Opens a snapshot again that another process took and left. Errors: `COPIES_GONE` when it is not there any more, or is not the very same. */
 	reopen(left: LeftSnapshot, options?: CallOptions): Promise<Snapshot>
+	/**
+	 * Opens copies that a snapshot {@link Snapshot.leave left}, by what was copied alone. Errors: `COPIES_GONE` when one is not there, or has other
+	 * columns or another key.
+	 */
+	openCopies(request: LeftCopiesRequest): Promise<LeftCopies>
 	/** Work directories of snapshots, those whose names begin so, relative to the database. */
 	workDirectories(prefix: string, options?: CallOptions): Promise<readonly string[]>
 	/** Removes the work directory of a snapshot with all copies in it; succeeds when it is gone. */

@@ -37,6 +37,10 @@ export interface BackupOptions {
 	readonly accounts?: AccountAdmin | undefined
 	/** Let the server count each table too and compare. Default true; costs a full scan of each table on the server. */
 	readonly countRows?: boolean | undefined
+	/**
+	 * Leave the copies of the row tables in the database, for the next increment to compare with. They take space as the tables change.
+	 */
+	readonly keepCopy?: boolean | undefined
 	/** Say what would be done and do nothing: neither the database nor the storage is written. */
 	readonly dryRun?: boolean | undefined
 	/** When stopped: drop the copies and delete what was written, instead of keeping both. */
@@ -87,6 +91,10 @@ export interface BackupResult {
 	readonly directories: readonly string[]
 	/** Undefined for a backup that is not encrypted. */
 	readonly encryption: { readonly algorithm: string; readonly keyId: string } | undefined
+	/** Where the copy is that it keeps, as an absolute path; undefined when it keeps none, and in a dry run. */
+	readonly keptCopy?: string | undefined
+	/** Of an increment by comparison: the tables whose former rows were read from the copy that its parent kept. */
+	readonly fromCopy?: number | undefined
 	/** Ids of the keys that opened what the increment builds upon. */
 	readonly keysUsed: readonly string[]
 	/** How many were taken; undefined when they were not asked for. In a dry run what there is now. */

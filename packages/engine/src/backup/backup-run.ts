@@ -1,4 +1,4 @@
-import { assertNotDeleted, type Lease, type RunRecord, takeLease, thisOwner } from '@ydbackup/catalog'
+import { assertNotDeleted, type Lease, type RunRecord, takeLease, thisOwner, workDirectoryOf } from '@ydbackup/catalog'
 import type { Accounts, Snapshot } from '@ydbackup/core'
 import type { Compression, Manifest, ManifestFile, ShippedLink } from '@ydbackup/format'
 
@@ -24,6 +24,8 @@ export interface Increment {
 	readonly ancestors: readonly string[]
 	/** Ids of the keys that opened the parent and what it builds upon. */
 	readonly keysUsed?: readonly string[] | undefined
+	/** Removes the copy that the parent kept; undefined when it kept none. */
+	readonly dropCopy?: ((signal: AbortSignal | undefined) => Promise<void>) | undefined
 	/** `touch` is called while rows pass that are no change. */
 	open(snapshot: Snapshot, touch: () => void): LinkSnapshot
 }
@@ -139,7 +141,7 @@ async function beginRun(
 	const { repository, source, signal } = options
 	const createdAt = now()
 	const id = await repository.newBackupId(createdAt, { signal })
-	const workDirectory = given.workDirectory ?? `~ydbackup-${repository.header.id}-${id}`
+	const workDirectory = given.workDirectory ?? workDirectoryOf(repository.header, id)
 	const ancestors = increment?.ancestors ?? []
 	const backups = [id, ...ancestors]
 	const lease = await takeLease(repository.storage, { purpose: 'backup', backups, clock: now, signal })

@@ -1,8 +1,9 @@
-import { type Accounts, interruption, isBackupError, type Storage, throwIfInterrupted } from '@ydbackup/core'
+import { type Accounts, interruption, isBackupError, throwIfInterrupted } from '@ydbackup/core'
 import { type Compression, parseCompression } from '@ydbackup/format'
 
 import { linkSnapshot } from '../chain/link-snapshot.ts'
 import type { OpenedChain } from '../chain/open-chain.ts'
+import { dropKeptCopy, openParentCopy } from '../chain/parent-copy.ts'
 import { createKindFilter } from '../choose/kind-filter.ts'
 import { createSelection } from '../choose/selection.ts'
 import { createKeyring } from '../encryption/keyring.ts'
@@ -11,15 +12,15 @@ import { openSeals } from '../encryption/open-seal.ts'
 import { encryptionOf, type Seal } from '../encryption/seal.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import { collect } from '../flow/collect.ts'
-import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
+import { chooseConcurrency } from '../flow/concurrency.ts'
 import { type BackupPlan, planBackup } from './backup-plan.ts'
 import type { BackupOptions, BackupResult } from './backup-options.ts'
 import type { RunRequest } from '../resume/journal-files.ts'
 import { createRun, type Increment } from './backup-run.ts'
 import { abandonRun } from './abandon-run.ts'
-import { dropCopies } from './cleanup.ts'
 import { readLiveObjects } from './live-objects.ts'
 import { openParent } from './open-parent.ts'
+import { dropsUselessCopy, settleCopies } from './settle-copies.ts'
 import { takeSnapshot } from './take-snapshot.ts'
 import { countsOf, writeBackup } from './write-backup.ts'
 
@@ -45,15 +46,14 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	if (accounts && seal === undefined) reporter.warn('it will hold hashes of passwords, and it is not encrypted')
 	if (options.dryRun === true) return await dryResult(options, plan, { seal, accounts, reporter, startedAt })
 
-	const { storage } = options.repository
 	const run = await createRun({
 		options,
 		reporter,
 		compression,
-		concurrency: mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
+		concurrency,
 		seal,
 		accounts,
-		increment: parent && incrementOf(parent, storage),
+		increment: parent && (await incrementOf(parent, options, reporter)),
 	})
 	try {
 		const { source, signal } = options
@@ -62,28 +62,42 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		if (run.snapshot?.copies !== undefined) await run.journal?.snapshot(taken, run.snapshot)
 		run.live = await readLiveObjects({ source, plan: taken, reporter, now: run.now, signal })
 		const result = await writeBackup(run, taken)
-		const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, reporter))
-		if (isDropped) await run.end()
+		await settleCopies(run, result.keptCopy !== undefined)
 		return { ...result, warnings: reporter.warnings, elapsedMs: Math.round(performance.now() - startedAt) }
 	} catch (error) {
-		throw await abandonRun(run, error)
+		const failure = await abandonRun(run, error)
+		if (!(await dropsUselessCopy(run, failure))) throw failure
 	} finally {
 		await run.lease.release()
+	}
+	// There is no copy any more: the second time, the parent is read from the repository.
+	const { warnings, ...result } = await backup(asked)
+	return {
+		...result,
+		warnings: [...reporter.warnings, ...warnings],
+		elapsedMs: Math.round(performance.now() - startedAt),
 	}
 }
 
 /** What changed since a chain ended, found by comparing rows. */
-export function incrementOf(parent: OpenedChain, storage: Storage): Increment {
+export async function incrementOf(
+	parent: OpenedChain,
+	{ source, repository: { storage, header }, signal }: Pick<BackupOptions, 'source' | 'repository' | 'signal'>,
+	reporter: Reporter,
+): Promise<Increment> {
+	const copy = await openParentCopy(parent, { source, header, reporter, signal })
+	const last = parent.manifests.at(-1)!
 	return {
-		parent: parent.manifests.at(-1)!,
+		parent: last,
 		ancestors: parent.manifests.map(({ id }) => id),
 		keysUsed: keysOf(parent.manifests),
-		open: (snapshot, touch) => linkSnapshot(snapshot, parent, storage, touch),
+		dropCopy: last.keptCopy === true ? (by) => dropKeptCopy(source, header, last, { signal: by }) : undefined,
+		open: (snapshot, touch) => linkSnapshot({ snapshot, parent, storage, copy, touch }),
 	}
 }
 
 function requestOf(
-	{ paths = [], include = [], exclude = [], labels = {}, countRows = true, ...rest }: BackupOptions,
+	{ paths = [], include = [], exclude = [], labels = {}, countRows = true, keepCopy = false, ...rest }: BackupOptions,
 	compression: Compression,
 	seal: Seal | undefined,
 	parent: string | undefined,
@@ -100,6 +114,7 @@ function requestOf(
 		labels,
 		compression,
 		countRows,
+		keepCopy,
 		algorithm: seal?.algorithm,
 	}
 }

@@ -3,6 +3,7 @@ import type { Manifest, ManifestObject } from '@ydbackup/format'
 import type { BackupPlan, Note } from './backup-plan.ts'
 import type { BackupRun, RunOptions } from './backup-run.ts'
 import { isColumnTable } from '../part/column-table.ts'
+import { keepsCopies } from './settle-copies.ts'
 import type { ObjectJob } from './write-objects.ts'
 import type { TableJob, TableTotals } from './write-data.ts'
 
@@ -45,6 +46,7 @@ export function manifestOf(run: BackupRun, parts: ManifestParts): Omit<Manifest,
 		snapshotAfter: snapshot?.after ?? run.createdAt.toISOString(),
 		snapshotBefore: snapshot?.before ?? finishedAt,
 		clock: snapshot?.clock ?? 'client',
+		...(keepsCopies(run, parts.plan) && { keptCopy: true }),
 		layout: 'native-export-1',
 		compression: run.compression,
 		readBack: parts.readBack,

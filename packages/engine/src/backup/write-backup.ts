@@ -7,7 +7,7 @@ import { encryptionOf } from '../encryption/seal.ts'
 import { sealedNames, sealManifest } from '../encryption/seal-manifest.ts'
 import { createMeter } from '../events/meter.ts'
 import { STALL_LIMIT_MS, watchStalls } from '../events/stall-watch.ts'
-import { requestConcurrency } from '../flow/concurrency.ts'
+import { mergeConcurrency, requestConcurrency } from '../flow/concurrency.ts'
 import { runAll } from '../flow/run-all.ts'
 import type { BackedUpObject, BackupResult } from './backup-options.ts'
 import type { BackupPlan } from './backup-plan.ts'
@@ -46,24 +46,30 @@ export async function writeBackup(
 		const snapshot = link ?? run.snapshot
 		const isCounted = options.countRows ?? true
 		const countRows = isCounted && link?.countState === undefined
-		totals = await writeData({
-			root,
-			storage,
-			snapshot,
-			jobs,
-			ledger,
-			seal,
-			compression,
-			concurrency,
-			countRows,
-			meter,
-			reporter,
-			stalls,
-			kept: run.kept,
-			onKept: (key) => run.keptParts.add(key),
-			onPart: (file, stop) => run.journal?.part(file, stop) ?? Promise.resolve(),
+		const write = (): Promise<Map<string, TableTotals>> =>
+			writeData({
+				root,
+				storage,
+				snapshot,
+				jobs,
+				ledger,
+				seal,
+				compression,
+				concurrency: mergeConcurrency(concurrency, link?.streams ?? 1),
+				countRows,
+				meter,
+				reporter,
+				stalls,
+				kept: run.kept,
+				onKept: (key) => run.keptParts.add(key),
+				onPart: (file, stop) => run.journal?.part(file, stop) ?? Promise.resolve(),
+			})
+		let counts: ReadonlyMap<string, bigint> = new Map()
+		await runAll(['data', 'counts'] as const, 2, stalls.signal, async (what, stop) => {
+			if (what === 'data') totals = await write()
+			else if (isCounted && link?.countState !== undefined) counts = await countStates(link.countState, jobs, stop)
 		})
-		if (link?.countState !== undefined && isCounted) await countStates(link, link.countState, jobs, stalls.signal)
+		for (const [path, counted] of counts) assertCount(path, counted, link?.stateOf(path)?.rows ?? 0)
 	}
 	reporter.phase(
 		'schemes',
@@ -128,17 +134,17 @@ export async function writeBackup(
 	return resultOf(run, parts, manifest)
 }
 
-/** Errors: `COUNT_MISMATCH` when the server counts other rows in a copy than were compared. */
+/** The rows of the tables themselves, beside the reading of what changed in them: counting loads the server, not us. */
 async function countStates(
-	link: LinkSnapshot,
 	countState: NonNullable<LinkSnapshot['countState']>,
 	jobs: readonly TableJob[],
 	signal: AbortSignal,
-): Promise<void> {
+): Promise<Map<string, bigint>> {
+	const counts = new Map<string, bigint>()
 	await runAll(jobs, COUNTS_AT_ONCE, signal, async ({ table: { path } }, stop) => {
-		const counted = await countState(path, { signal: stop })
-		assertCount(path, counted, link.stateOf(path)?.rows ?? 0)
+		counts.set(path, await countState(path, { signal: stop }))
 	})
+	return counts
 }
 
 /** Names of changefeeds and rate limiters, by the folder of their object. */
@@ -199,6 +205,8 @@ function resultOf(
 		objects: objectsOf(run.live),
 		directories: plan.directories.map((directory) => directory.path),
 		encryption: encryptionOf(run.seal),
+		...(manifest.keptCopy === true && { keptCopy: `${run.options.source.database}/${run.workDirectory}` }),
+		...(run.link?.fromCopy !== undefined && { fromCopy: run.link.fromCopy }),
 		keysUsed: run.increment?.keysUsed ?? [],
 		accounts: countsOf(run.accounts),
 		notes: [...plan.notes, ...run.live.notes],

@@ -19,6 +19,7 @@ import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
 import { RowOutput } from '../changes/row-output.ts'
 import { openScheme } from '../part/contents.ts'
 import type { ChainTable, OpenedChain } from './open-chain.ts'
+import { copyGone, type ParentCopy } from './parent-copy.ts'
 import { readChainTable, totalsOf } from './read-chain-table.ts'
 
 /** A snapshot whose tables hold what changed since a backup, and what is known of the tables themselves. */
@@ -34,23 +35,32 @@ export interface LinkSnapshot extends Snapshot {
 	readonly countState?: (path: string, options?: ReadRowsOptions) => Promise<bigint>
 	/** Paths of tables that hold the changes of indexes, not of tables. */
 	readonly indexChanges?: ReadonlySet<string> | undefined
+	/** Streams that the reading of one table keeps open. Default 1. */
+	readonly streams?: number | undefined
+	/** Tables whose rows at the parent are read from the copy that it kept. */
+	readonly fromCopy?: number | undefined
 	/** What is not certain of the link, for the manifest's notes; known when everything has been read. */
 	readonly doubts?: () => readonly ManifestNote[]
 }
 
 async function* nothing(): AsyncGenerator<RowChunk> {}
 
+export interface LinkSnapshotOptions {
+	readonly snapshot: Snapshot
+	readonly parent: OpenedChain
+	readonly storage: Storage
+	/** Rows of the parent are read from it where what was compared proves them, else from the storage. */
+	readonly copy?: ParentCopy | undefined
+	/** Called while rows pass that are no change. */
+	readonly touch: () => void
+}
+
 /**
  * The difference between a snapshot and a chain, as a snapshot: each table is a change table, in the form in which YDB keeps those of
- * backup collections, of one part in key order. Rows of both sides are read side by side and streamed; nothing is kept. `touch` is called
- * while rows pass that are no change.
+ * backup collections, of one part in key order. Rows of both sides are read side by side and streamed; nothing is kept. Reading fails with
+ * `COPIES_GONE` when the copy does not hold the rows that the parent counted and hashed.
  */
-export function linkSnapshot(
-	snapshot: Snapshot,
-	parent: OpenedChain,
-	storage: Storage,
-	touch: () => void,
-): LinkSnapshot {
+export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSnapshotOptions): LinkSnapshot {
 	const originals = new Map(snapshot.tables.map((table) => [table.path, table]))
 	const before = new Map(parent.tables.map((table) => [table.stored.path, table]))
 	const states = new Map<string, RowTotals>()
@@ -73,6 +83,20 @@ export function linkSnapshot(
 		states.set(original.path, { rows: hash.rows, rowHash: hash.digest() })
 	}
 
+	/** Where the copy of a table lies, when its rows were hashed and have the columns that they have now. */
+	function copyOf(now: SnapshotTable): SnapshotTable | undefined {
+		const found = copy?.tables.get(now.path)
+		const table = found && parentOf(now)
+		return table && totalsOf(table.stored, now.schema) && found
+	}
+
+	async function* rowsCopied(table: SnapshotTable, options: ReadRowsOptions): AsyncGenerator<RowChunk> {
+		for await (const chunk of copy!.read(table, options)) {
+			touch()
+			yield chunk
+		}
+	}
+
 	/** `onlyStored`: see {@link readChainTable}. */
 	function rowsBefore(
 		table: ChainTable | undefined,
@@ -84,6 +108,7 @@ export function linkSnapshot(
 		const meter = { openPart: () => ({ add: touch, takeBack() {} }) }
 		return {
 			schema: openScheme(table.stored).schema,
+			isGivenUp: true,
 			chunks: readChainTable({ storage, table, meter, onlyStored, signal }),
 		}
 	}
@@ -94,6 +119,7 @@ export function linkSnapshot(
 		return found
 	}
 
+	const fromCopy = snapshot.tables.filter((table) => copyOf(table) !== undefined).length
 	return {
 		workDirectory: snapshot.workDirectory,
 		after: snapshot.after,
@@ -108,11 +134,15 @@ export function linkSnapshot(
 			const parentTable = parentOf(now)
 			const totals = parentTable && totalsOf(parentTable.stored, now.schema)
 			const balance = totals && new Balance(now.schema)
-			const past = rowsBefore(parentTable, now.schema, balance !== undefined, options.signal)
+			const copied = copyOf(now)
+			const both: ReadRowsOptions = { ...options, inTurns: {} }
+			const past = copied
+				? { schema: now.schema, isGivenUp: true, chunks: rowsCopied(copied, both) }
+				: rowsBefore(parentTable, now.schema, balance !== undefined, options.signal)
 			const writer = changeFormat.createChangeWriter(table.schema, changeFormat.freshColumnMap(table.schema))
 			const out = new RowOutput(table.schema)
 			states.delete(now.path)
-			const next = { schema: now.schema, chunks: rowsNow(now, options) }
+			const next = { schema: now.schema, isGivenUp: true, chunks: rowsNow(now, copied ? both : options) }
 			for await (const batch of diffRows(now.path, past, next, balance)) {
 				for (const change of batch) {
 					const ready = out.makeRoom(writer.open(change), 1)
@@ -123,6 +153,10 @@ export function linkSnapshot(
 			const rest = out.flush()
 			if (rest) yield rest
 			if (totals === undefined || balance!.isEven(totals, states.get(now.path)!)) return
+			if (copied !== undefined) {
+				const { id } = parent.manifests.at(-1)!
+				throw copyGone(copy!.place, `its copy of ${now.path} does not hold the rows that ${id} counted and hashed`)
+			}
 			throw new BackupError(
 				'CHAIN_BROKEN',
 				`${now.path}: the rows that were read of the backup before are not those that it counted and hashed`,
@@ -132,6 +166,7 @@ export function linkSnapshot(
 		// The server knows the table's rows, not its changes.
 		countRows: () => Promise.reject(new BackupError('INTERNAL', 'changes cannot be counted by the server')),
 		drop: (options) => snapshot.drop(options),
+		leave: () => snapshot.leave(),
 		stateOf(path) {
 			const state = states.get(path)
 			if (state === undefined) throw new BackupError('INTERNAL', `the changes of ${path} have not been read`)
@@ -147,6 +182,8 @@ export function linkSnapshot(
 			}
 		},
 		countState: (path, options) => snapshot.countRows(original(path), options),
+		streams: 1 + (fromCopy === snapshot.tables.length ? 1 : parent.manifests.length),
+		fromCopy,
 	}
 }
 

@@ -28,6 +28,8 @@ import { RowCursor } from './row-cursor.ts'
 export interface OrderedRows {
 	readonly schema: TableSchema
 	readonly chunks: AsyncIterable<RowChunk>
+	/** Nobody else holds the chunks: each may be given back when the next one is there. */
+	readonly isGivenUp?: boolean | undefined
 }
 
 const BATCH = 512
@@ -36,7 +38,7 @@ const BATCH_BYTES = 256 << 10
 /**
  * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 512 changes and not much more than 256 KiB: new rows as
  * `replace`, rows that are gone as `erase`, others as `upsert` of the columns that differ. Both sides are read once, side by side,
- * in bounded memory; chunks of the old rows are given up to it, and are spelt as our readers spell rows. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
+ * in bounded memory; old rows are spelt as our readers spell rows, or as the new ones are. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
  * it is not NULL; one that was dropped is not spoken of. `balance` is told of all rows that are not the same bytes on both sides.
  *
  * Errors: `CHAIN_BROKEN` (`schema-changed`) when the key is another one; `ROWS_OUT_OF_ORDER` when a side does not rise.
@@ -53,8 +55,8 @@ export async function* diffRows(
 	const nowKeys = createKeyReader(after.schema)
 	const readChange = columnsThatDiffer(before.schema, after.schema)
 	const isSameShape = sameColumns(before.schema, after.schema)
-	await using old = new RowCursor(before.chunks, true)
-	await using now = new RowCursor(after.chunks)
+	await using old = new RowCursor(before.chunks, before.isGivenUp)
+	await using now = new RowCursor(after.chunks, after.isGivenUp)
 	let batch: Change[] = []
 	/** Bytes of the rows that its changes were read from: no less than theirs. */
 	let size = 0
@@ -62,16 +64,15 @@ export async function* diffRows(
 	/** Keys are read of rows that are not the same bytes on both sides. */
 	let oldKey: KeyBytes | undefined
 	let nowKey: KeyBytes | undefined
-	let lastOldKey: KeyBytes | undefined
-	let lastNowKey: KeyBytes | undefined
+	let lastKey: KeyBytes | undefined
+	const keyOf = ({ bytes, start, end }: RowCursor, keys: KeyReader): KeyBytes => keys.read(bytes, start, end)
 
-	/** The key of the row, which must stand behind the last one that was read. */
-	function keyOf({ bytes, start, end }: RowCursor, keys: KeyReader, last: KeyBytes | undefined): KeyBytes {
-		const key = keys.read(bytes, start, end)
-		if (last !== undefined && compare(last, key) >= 0) {
+	/** No key is spoken of twice: where a side does not rise, changes that balance could still be wrong. */
+	function assertRises(key: KeyBytes): void {
+		if (lastKey !== undefined && compare(lastKey, key) >= 0) {
 			throw new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
 		}
-		return key
+		lastKey = key
 	}
 
 	let hasOld = await old.load()
@@ -79,12 +80,18 @@ export async function* diffRows(
 	while (hasOld || hasNow) {
 		let order = 0
 		const same = isSameShape && hasOld && hasNow ? sameBytes(old, now) : 0
-		if (same === 0 || !old.pass(same) || !now.pass(same)) {
-			if (hasNow) nowKey ??= keyOf(now, nowKeys, lastNowKey)
-			if (hasOld) oldKey ??= keyOf(old, oldKeys, lastOldKey)
+		// Where the bytes are the same, so are the rows.
+		const last = same === 0 ? undefined : now.lastWithin(same)
+		if (last !== undefined) {
+			old.skip(last)
+			now.skip(last)
+		} else {
+			if (hasNow) nowKey ??= keyOf(now, nowKeys)
+			if (hasOld) oldKey ??= keyOf(old, oldKeys)
 			order = !hasOld ? 1 : !hasNow ? -1 : compare(oldKey!, nowKey!)
 			if (order <= 0) balance?.went(old.bytes, old.frame, old.end)
 			if (order >= 0) balance?.came(now.bytes, now.frame, now.end)
+			assertRises(order < 0 ? oldKey! : nowKey!)
 			if (order < 0) batch.push({ op: 'erase', key: oldKey! })
 			else {
 				const columns = readChange(order === 0 ? old : undefined, now)
@@ -99,12 +106,10 @@ export async function* diffRows(
 			}
 		}
 		if (order <= 0) {
-			lastOldKey = oldKey ?? lastOldKey
 			oldKey = undefined
 			if (!old.next()) hasOld = await old.load()
 		}
 		if (order >= 0) {
-			lastNowKey = nowKey ?? lastNowKey
 			nowKey = undefined
 			if (!now.next()) hasNow = await now.load()
 		}

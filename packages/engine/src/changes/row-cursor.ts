@@ -11,7 +11,7 @@ export class RowCursor implements AsyncDisposable {
 	start = 0
 	end = 0
 
-	/** `isGivenUp`: nobody else holds the chunks, and each may be given back when the next one is there. */
+	/** `isGivenUp`: as of `OrderedRows`. */
 	constructor(chunks: AsyncIterable<RowChunk>, isGivenUp = false) {
 		this.#isGivenUp = isGivenUp
 		this.#chunks = chunks[Symbol.asyncIterator]()
@@ -38,10 +38,10 @@ export class RowCursor implements AsyncDisposable {
 		}
 	}
 
-	/** Goes over rows that end within so many bytes from here on, and stands at the last of them. False when there is none. */
-	pass(limit: number): boolean {
+	/** How many bytes from here on the last row begins of those that end within `limit` bytes; undefined when there is none. */
+	lastWithin(limit: number): number | undefined {
 		const until = this.frame + limit
-		if (this.end > until) return false
+		if (this.end > until) return undefined
 		const { bytes } = this
 		let frame = this.frame
 		for (let next = this.end; next < until;) {
@@ -50,8 +50,12 @@ export class RowCursor implements AsyncDisposable {
 			frame = next
 			next = varintEnd + length
 		}
-		this.#open(frame)
-		return true
+		return frame - this.frame
+	}
+
+	/** Goes to the row that begins so many bytes from here on. */
+	skip(bytes: number): void {
+		this.#open(this.frame + bytes)
 	}
 
 	#open(p: number): void {

@@ -32,6 +32,7 @@ export function directorySnapshot(
 		read: (table, range, options) => source.read(link, table, range, options),
 		countRows: (table, options) => source.countRows(link, table, options),
 		drop: () => Promise.resolve(),
+		leave: () => Promise.resolve(),
 	}
 }
 

@@ -3,6 +3,7 @@ import {
 	type BackupEntry,
 	compareBackupIds,
 	findNeeds,
+	KEPT_COPY,
 	listTombstones,
 	type Need,
 	type RemovedBackup,
@@ -13,11 +14,14 @@ import { BackupError, throwIfInterrupted } from '@ydbackup/core'
 
 import type { EventHandler } from '../events/event.ts'
 import { createReporter, type Reporter, type Warning } from '../events/reporter.ts'
+import { dropLeftCopies, type LeftCopiesOptions } from './drop-left-copies.ts'
 
 export interface RemovalSettings {
 	readonly repository: Repository
 	/** Say what would be deleted, and delete nothing. */
 	readonly dryRun?: boolean | undefined
+	/** As of {@link LeftCopiesOptions}: without it, copies that backups kept in a database are named and stay. */
+	readonly openSource?: LeftCopiesOptions['openSource']
 	/** As of the catalog's `RemoveBackupsOptions`. */
 	readonly settleMs?: number | undefined
 	readonly signal?: AbortSignal | undefined
@@ -61,7 +65,8 @@ export async function deleteBackups(options: DeleteBackupsOptions): Promise<Dele
 	}
 	const count = `${doomed.size} ${doomed.size === 1 ? 'backup' : 'backups'}`
 	reporter.phase('check', `looking for whoever uses ${count}`)
-	const backups = await removeBackups(repository, [...doomed], { settleMs, signal, clock, ...showing(reporter) })
+	const removed = await removeBackups(repository, [...doomed], { settleMs, signal, clock, ...showing(reporter) })
+	const backups = await dropLeftCopies(options, removed, reporter)
 	const isComplete = backups.every(({ state }) => state === 'deleted')
 	return { dryRun: false, outcome: isComplete ? 'complete' : 'partial', backups, warnings: reporter.warnings }
 }
@@ -114,7 +119,7 @@ export async function copiesLeft(
 ): Promise<Map<string, string>> {
 	const left = new Map<string, string>()
 	for (const { id, record } of await repository.runs({ signal })) {
-		if (record === undefined || record.workDirectory === '') continue
+		if (record === undefined || record.workDirectory === '' || record.kind === KEPT_COPY) continue
 		left.set(id, `its run has left copies in ${record.database}/${record.workDirectory}`)
 	}
 	return left

@@ -13,6 +13,7 @@ import {
 import { BackupError, throwIfInterrupted } from '@ydbackup/core'
 
 import { createReporter, type Warning } from '../events/reporter.ts'
+import { dropLeftCopies } from './drop-left-copies.ts'
 import { copiesLeft, type RemovalSettings, showing } from './delete-backups.ts'
 
 export interface PruneBackupsOptions extends RemovalSettings {
@@ -64,6 +65,7 @@ export async function pruneBackups(options: PruneBackupsOptions): Promise<PruneB
 	if (!isDry && doomed.length > 0) {
 		reporter.phase('check', `looking for whoever uses ${doomed.length} ${doomed.length === 1 ? 'backup' : 'backups'}`)
 		removed = await removeBackups(repository, doomed, { settleMs, signal, clock, ...showing(reporter) })
+		await dropLeftCopies(options, removed, reporter)
 	}
 	const ends = new Map(removed.map((one) => [one.id, one]))
 	const backups = decisions.map((decision) => described(decided(decision, ends.get(decision.id), only), known))

@@ -6,10 +6,13 @@ import {
 	listTombstones,
 	removeBackups,
 	takeLease,
+	workDirectoryOf,
+	workDirectoryPrefix,
 } from '@ydbackup/catalog'
 import { isBackupError, throwIfInterrupted } from '@ydbackup/core'
 
 import { showing } from '../delete/delete-backups.ts'
+import { dropLeftCopies } from '../delete/drop-left-copies.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
 import type { CollectGarbageResult, Garbage } from './garbage.ts'
 import { giveUpRun, type GiveUpOptions, reasonToKeep } from './give-up-run.ts'
@@ -32,10 +35,13 @@ export async function collectGarbage(options: CollectGarbageOptions): Promise<Co
 	throwIfInterrupted(signal, 'starting to collect garbage')
 	assertShowsUsers(repository.storage)
 	reporter.phase('list', 'looking for what runs have left')
+	// Before the runs: whoever makes copies has noted its run before.
+	const directories = await workDirectories(options)
 	const runs = await giveUpRuns(options, reporter)
 	const garbage = [
 		...runs,
 		...(await finishDeletions(options, reporter, runs)),
+		...(await nameStrangers(options, directories)),
 		...(await clearLeases(options)),
 		...(await clearUploads(options)),
 	]
@@ -89,6 +95,7 @@ async function finishDeletions(
 	if (doomed.length === 0) return garbage
 	try {
 		const removed = await removeBackups(repository, doomed, { settleMs, clock, signal, ...showing(reporter) })
+		await dropLeftCopies({ repository, openSource: async () => options.database?.source, signal }, removed, reporter)
 		for (const { id, state, reason = 'it was cut off', objects } of removed) {
 			const end = ({ deleted: 'removed', kept: 'kept', partial: 'failed' } as const)[state]
 			garbage.push({ kind: 'deletion', name: id, state: end, reason, objects })
@@ -99,6 +106,37 @@ async function finishDeletions(
 		garbage.push(...doomed.map((name) => ({ ...kept, name })))
 	}
 	return garbage
+}
+
+async function workDirectories({
+	repository,
+	database,
+	signal,
+}: Pick<CollectGarbageOptions, 'repository' | 'database' | 'signal'>): Promise<readonly string[]> {
+	return (await database?.source.workDirectories(workDirectoryPrefix(repository.header), { signal })) ?? []
+}
+
+/**
+ * Names copies that nothing in this repository speaks of, and leaves them alone: another copy of the repository has the same id, and may know
+ * them.
+ */
+async function nameStrangers(
+	{ repository, database, signal }: CollectGarbageOptions,
+	before: readonly string[],
+): Promise<Garbage[]> {
+	if (database === undefined || before.length === 0) return []
+	const now = new Set(await workDirectories({ repository, database, signal }))
+	const ofRuns = (await repository.runs({ signal })).map(({ record }) => record?.workDirectory)
+	const ofBackups = (await repository.listAll({ signal })).flatMap(({ id, manifest }) =>
+		manifest === undefined || manifest.keptCopy === true ? workDirectoryOf(repository.header, id) : [],
+	)
+	const known = new Set([...ofRuns, ...ofBackups])
+	return before.flatMap((name): Garbage[] => {
+		if (!now.has(name) || known.has(name)) return []
+		const reason =
+			'no backup and no run here speaks of it: drop it by hand, unless another copy of this repository has that backup'
+		return [{ kind: 'copies', name: `${database.source.database}/${name}`, state: 'kept', reason, objects: 0 }]
+	})
 }
 
 async function clearLeases({ repository, dryRun, clock, signal }: CollectGarbageOptions): Promise<Garbage[]> {

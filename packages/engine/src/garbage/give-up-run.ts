@@ -1,6 +1,7 @@
 import {
+	isWorkDirectory,
+	KEPT_COPY,
 	type ListedRun,
-	parseBackupId,
 	putTombstone,
 	removeObjects,
 	type Repository,
@@ -10,6 +11,7 @@ import {
 import { type ClusterTransfers, isBackupError, type SnapshotSource } from '@ydbackup/core'
 import { layout } from '@ydbackup/format'
 
+import { settleDead } from '../backup/settle-copies.ts'
 import { COPY_RUN } from '../copy/copy-backup.ts'
 import { EXPORT_RUNS } from '../cluster/cluster-backup.ts'
 import { giveUpExport } from '../cluster/resume-export.ts'
@@ -19,7 +21,7 @@ import type { Garbage } from './garbage.ts'
 
 /** The database whose runs may be given up. */
 export interface GarbageDatabase {
-	readonly source: Pick<SnapshotSource, 'database' | 'dropWorkDirectory'>
+	readonly source: Pick<SnapshotSource, 'database' | 'dropWorkDirectory' | 'workDirectories'>
 	readonly transfers: ClusterTransfers
 }
 
@@ -38,11 +40,12 @@ export function reasonToKeep(run: ListedRun, { repository, database }: GiveUpOpt
 	const { record } = run
 	if (record === undefined) return `its record cannot be read: ${run.error.message}`
 	const { kind = 'backup' } = record
-	if (kind !== 'backup' && kind !== COPY_RUN && !EXPORT_RUNS.has(kind))
+	if (kind !== 'backup' && kind !== COPY_RUN && kind !== KEPT_COPY && !EXPORT_RUNS.has(kind))
 		return `it is a run of kind ${kind}, which is not given up here`
 	if (!leavesInDatabase(record)) return undefined
 	const place = `${record.database}/${record.workDirectory}`
-	if (!isOurs(record.workDirectory, repository)) return `its copies would be in ${place}, which is no place of ours`
+	if (record.workDirectory !== '' && !isWorkDirectory(repository.header, record.workDirectory))
+		return `its copies would be in ${place}, which is no place of ours`
 	if (database === undefined) return `it may have left something in ${place}: connect to that database`
 	if (database.source.database === record.database) return undefined
 	return `it may have left something in ${place}, and ${database.source.database} is connected`
@@ -69,13 +72,16 @@ export async function giveUpRun(
 			return { ...garbage, state: 'kept', reason: 'it has ended meanwhile' }
 		}
 		reporter.phase('cleanup', `giving up run ${id}`)
+		if ((await storage.stat(layout.manifestKey(id), { signal })) !== undefined) {
+			const isKept = await settle(options, { id, record })
+			lease.assertHeld()
+			await repository.endRun(id, { signal })
+			const copy = isKept ? ', with the copy that it keeps' : ''
+			return { ...garbage, state: 'removed', reason: `its backup is complete and stays${copy}` }
+		}
 		if (record.workDirectory !== '') await database?.source.dropWorkDirectory(record.workDirectory, { signal })
 		lease.assertHeld()
-		if ((await storage.stat(layout.manifestKey(id), { signal })) !== undefined) {
-			await repository.endRun(id, { signal })
-			return { ...garbage, state: 'removed', reason: 'its backup is complete and stays' }
-		}
-		const reason = 'no backup came of it'
+		const reason = record.kind === KEPT_COPY ? 'the copy of a deleted backup' : 'no backup came of it'
 		if (EXPORT_RUNS.has(record.kind ?? '') && database !== undefined) {
 			const isGone = await giveUpExport({ ...options, id, transfers: database.transfers })
 			return isGone
@@ -93,14 +99,16 @@ export async function giveUpRun(
 	}
 }
 
+/** Drops what a listed backup does not keep. A delete of it that was cut off before it was begun keeps everything. */
+async function settle(
+	{ repository, database, signal }: GiveUpOptions,
+	run: { readonly id: string; readonly record: RunRecord },
+): Promise<boolean> {
+	const { kind, workDirectory } = run.record
+	if (kind === KEPT_COPY) return true
+	if (database === undefined || workDirectory === '') return false
+	return settleDead(database.source, repository, run, { signal })
+}
+
 const leavesInDatabase = ({ workDirectory, kind }: RunRecord): boolean =>
 	workDirectory !== '' || EXPORT_RUNS.has(kind ?? '')
-
-/** A directory at the root of the database that only runs of this repository make. */
-function isOurs(workDirectory: string, { header }: Repository): boolean {
-	const prefix = `~ydbackup-${header.id}-`
-	return (
-		workDirectory === '' ||
-		(workDirectory.startsWith(prefix) && parseBackupId(workDirectory.slice(prefix.length)) !== undefined)
-	)
-}

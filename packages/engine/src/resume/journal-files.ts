@@ -34,6 +34,7 @@ export interface RunRequest {
 	readonly labels: Readonly<Record<string, string>>
 	readonly compression: string
 	readonly countRows: boolean
+	readonly keepCopy?: boolean | undefined
 	readonly algorithm?: string | undefined
 }
 
@@ -65,6 +66,7 @@ export function decodeRequest(bytes: Uint8Array, where: string): RunRequest {
 		labels: fields.textRecord('labels', PATH),
 		compression: fields.text('compression'),
 		countRows: fields.flag('countRows'),
+		keepCopy: fields.flagIf('keepCopy'),
 		algorithm: fields.textIf('algorithm'),
 	}
 }

@@ -1,4 +1,4 @@
-import { assertNotDeleted, type Lease, type RunRecord, takeLease } from '@ydbackup/catalog'
+import { assertNotDeleted, KEPT_COPY, type Lease, type RunRecord, takeLease } from '@ydbackup/catalog'
 import { BackupError, isBackupError, type Snapshot, throwIfInterrupted } from '@ydbackup/core'
 import { layout, parseCompression } from '@ydbackup/format'
 
@@ -6,15 +6,16 @@ import { abandonRun } from '../backup/abandon-run.ts'
 import { backup, incrementOf } from '../backup/backup.ts'
 import type { BackupOptions, BackupResult } from '../backup/backup-options.ts'
 import { createRun } from '../backup/backup-run.ts'
-import { deleteObjects, dropCopies, keysOfRun } from '../backup/cleanup.ts'
+import { deleteObjects, keysOfRun } from '../backup/cleanup.ts'
 import { readLiveObjects } from '../backup/live-objects.ts'
 import { openParent } from '../backup/open-parent.ts'
+import { dropsUselessCopy, settleCopies, settleDead } from '../backup/settle-copies.ts'
 import { writeBackup } from '../backup/write-backup.ts'
 import { rootKeys } from '../backup/write-root.ts'
 import { createKeyring, type Keyring } from '../encryption/keyring.ts'
 import { openSeals } from '../encryption/open-seal.ts'
 import { createReporter, type Reporter } from '../events/reporter.ts'
-import { chooseConcurrency, mergeConcurrency } from '../flow/concurrency.ts'
+import { chooseConcurrency } from '../flow/concurrency.ts'
 import { type LeftJournal, readJournal } from './journal.ts'
 import type { RunRequest, RunSnapshot } from './journal-files.ts'
 
@@ -91,6 +92,11 @@ export async function resumeBackup(options: ResumeBackupOptions): Promise<Resume
 	}
 }
 
+const NEXT: Readonly<Record<string, (id: string) => string>> = {
+	restore: (id) => `run ydbackup restore --resume ${id}`,
+	[KEPT_COPY]: () => 'its backup is deleted: ydbackup backup gc drops the copy that it kept',
+}
+
 function assertOurs({ kind = 'backup', collection, database }: RunRecord, { id, source }: ResumeBackupOptions): void {
 	if (collection !== undefined) {
 		throw new BackupError('UNSUPPORTED', `run ${id} ships the backup collection ${collection}`, {
@@ -99,7 +105,7 @@ function assertOurs({ kind = 'backup', collection, database }: RunRecord, { id, 
 	}
 	if (kind !== 'backup') {
 		throw new BackupError('UNSUPPORTED', `run ${id} is no backup, but a ${kind}`, {
-			advice: kind === 'restore' ? `run ydbackup restore --resume ${id}` : 'use the version of ydbackup that began it',
+			advice: NEXT[kind]?.(id) ?? 'use the version of ydbackup that began it',
 		})
 	}
 	if (database === source.database) return
@@ -113,7 +119,7 @@ async function resume(resuming: Resuming): Promise<ResumedBackupResult> {
 	const { repository, source, id, signal } = options
 	const { storage } = repository
 	if ((await storage.stat(layout.manifestKey(id), { signal })) !== undefined) {
-		await source.dropWorkDirectory(record.workDirectory, { signal })
+		await settleDead(source, repository, { id, record }, { signal })
 		await repository.endRun(id, { signal })
 		throw new BackupError('RUN_NOT_FOUND', `backup ${id} was complete already; what its run had left is removed`, {
 			advice: `nothing is left to do: see ydbackup backup show ${id}`,
@@ -135,7 +141,9 @@ async function resume(resuming: Resuming): Promise<ResumedBackupResult> {
 	const { request } = left
 	const snapshot = await reopen(resuming, left)
 	if (typeof snapshot === 'string') return anew(resuming, request, snapshot)
-	return goOn(resuming, request, left, snapshot)
+	return (
+		(await goOn(resuming, request, left, snapshot)) ?? anew(resuming, request, 'the copy of its parent was of no use')
+	)
 }
 
 /** The copies of the run, opened again, or why they cannot be. */
@@ -154,12 +162,13 @@ async function reopen(
 	}
 }
 
+/** Undefined when it came to nothing because of the copy that its parent kept, which is gone now. */
 async function goOn(
 	{ options, record, lease, reporter, keyring }: Resuming,
 	request: RunRequest,
 	left: LeftJournal,
 	{ snapshot, plan }: { readonly snapshot: Snapshot | undefined; readonly plan: RunSnapshot['plan'] },
-): Promise<ResumedBackupResult> {
+): Promise<ResumedBackupResult | undefined> {
 	const startedAt = performance.now()
 	const { repository, id, signal } = options
 	const asked: BackupOptions = {
@@ -169,7 +178,7 @@ async function goOn(
 	}
 	const seal = (await openSeals(asked.encryption, keyring, signal))?.()
 	const { parent, options: chosen } = await openParent(asked, keyring, reporter)
-	const increment = parent && incrementOf(parent, repository.storage)
+	const increment = parent && (await incrementOf(parent, chosen, reporter))
 	const accounts = await chosen.accounts?.read({ signal })
 	const concurrency = chooseConcurrency(options.concurrency, repository.storage)
 	const isSame = seal === undefined
@@ -185,7 +194,7 @@ async function goOn(
 		options: chosen,
 		reporter,
 		compression: parseCompression(request.compression),
-		concurrency: mergeConcurrency(concurrency, parent ? parent.manifests.length + 1 : 1),
+		concurrency,
 		seal,
 		accounts,
 		increment,
@@ -214,8 +223,7 @@ async function goOn(
 			await forget(repository, id, reporter)
 		}
 		const result = await writeBackup(run, { ...plan, warnings: [] })
-		const isDropped = run.snapshot === undefined || (await dropCopies(run.snapshot, reporter))
-		if (isDropped) await run.end()
+		await settleCopies(run, result.keptCopy !== undefined)
 		return {
 			...result,
 			warnings: reporter.warnings,
@@ -228,7 +236,9 @@ async function goOn(
 			},
 		}
 	} catch (error) {
-		throw await abandonRun(run, error)
+		const failure = await abandonRun(run, error)
+		if (!(await dropsUselessCopy(run, failure))) throw failure
+		return undefined
 	} finally {
 		await run.lease.release()
 	}
@@ -248,11 +258,12 @@ async function anew(resuming: Resuming, request: RunRequest, reason: string): Pr
 }
 
 function requested(request: RunRequest, { keys, accounts }: ResumeBackupOptions): Partial<BackupOptions> {
-	const { parent, paths, include, exclude, labels, compression, countRows, algorithm, kinds, excludeKinds } = request
+	const { parent, paths, include, exclude, labels, compression, countRows, keepCopy, ...rest } = request
+	const { algorithm, kinds, excludeKinds } = rest
 	const selection = parent === undefined ? { paths, include, exclude } : { parent }
 	const encryption = algorithm === undefined ? {} : { encryption: { keys: keys ?? [], algorithm } }
 	const taken = { kinds, excludeKinds, accounts: request.accounts ? accounts : undefined }
-	return { ...selection, ...taken, labels, compression, countRows, ...encryption }
+	return { ...selection, ...taken, labels, compression, countRows, keepCopy, ...encryption }
 }
 
 async function discard({ options, record, reporter }: Resuming): Promise<void> {

@@ -79,6 +79,7 @@ function readManifest(fields: Fields, where: string, sha256: string): Manifest {
 		snapshotAfter: fields.text('snapshotAfter', TIME),
 		snapshotBefore: fields.text('snapshotBefore', TIME),
 		clock: oneOf(fields, 'clock', ['server', 'client']),
+		...(fields.has('keptCopy') && { keptCopy: fields.flag('keptCopy') }),
 		layout: oneOf(fields, 'layout', ['native-export-1']),
 		compression,
 		readBack: oneOf(fields, 'readBack', ['done', 'unavailable']),

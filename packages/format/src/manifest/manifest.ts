@@ -27,6 +27,11 @@ export interface Manifest {
 	readonly snapshotAfter: string
 	readonly snapshotBefore: string
 	readonly clock: 'server' | 'client'
+	/**
+	 * Whether the copies of the row tables were left in the database when the backup was committed. Whether they are there still, and hold what they
+	 * held, nobody promises.
+	 */
+	readonly keptCopy?: boolean | undefined
 	readonly layout: 'native-export-1'
 	readonly compression: Compression
 	/** Whether every object was looked at again after it was written. */

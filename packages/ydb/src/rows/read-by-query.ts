@@ -25,7 +25,7 @@ import { createRowTaker } from './take-checked.ts'
 
 export interface QueryReader {
 	readonly driver: Driver
-	readonly budget: ByteBudget
+	readonly budget: Pick<ByteBudget, 'take'>
 	readonly snapshot: QuerySnapshot
 	/** Absolute path. */
 	readonly path: string

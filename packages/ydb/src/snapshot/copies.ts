@@ -10,6 +10,9 @@ import { patiently } from '../call/patience.ts'
 /** Most targets of one CopyTables. Source: YDB's limit of a consistent copy, not verified against a server. */
 export const MAX_COPIES = 10_000
 
+/** Of the copy of the table that was asked for at such a place: 0 and up. */
+export const copyName = (at: number): string => String(at + 1).padStart(5, '0')
+
 const CALL_MS = 120_000
 /** How long what creates may go on after a stop was asked for: cut off, it could end after its targets were removed. */
 export const GRACE_MS: number = 15_000

@@ -4,6 +4,9 @@ import type { Driver } from '@ydbjs/core'
 import {
 	BackupError,
 	isBackupError,
+	type KeyRange,
+	type ReadRowsOptions,
+	type RowChunk,
 	type Snapshot,
 	type SnapshotCopy,
 	type SnapshotRequest,
@@ -14,11 +17,13 @@ import { forEachAbreast } from '../call/abreast.ts'
 import { callError } from '../call/failure.ts'
 import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
+import { SharedTake } from '../rows/shared-take.ts'
 import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
 import { identityOf } from '../scheme/walk.ts'
 import { momentsBetween, now } from './clock.ts'
 import { type ColumnTables, takeColumnTables } from './column-tables.ts'
 import {
+	copyName,
 	copyTables,
 	dropTable,
 	freeze,
@@ -64,20 +69,35 @@ async function copiesIn(
 
 /** A snapshot of copies that are there. `copyOf` has the absolute path of each. */
 export function openSnapshot(
-	{ control, data }: SnapshotContext,
+	context: SnapshotContext,
 	known: Pick<Snapshot, 'workDirectory' | 'after' | 'before' | 'clock' | 'tables' | 'copies'>,
 	copyOf: ReadonlyMap<string, string>,
 	drop: (signal: AbortSignal | undefined) => Promise<void>,
 ): Snapshot {
+	const { control } = context
 	return {
 		...known,
-		async *read({ path, schema }, range, options) {
-			const reader = await data(options?.signal)
-			yield* readRange({ ...reader, path: copyOf.get(path)!, schema }, range, options)
-		},
+		read: ({ path, schema }, range, options) => readCopy(context, { path: copyOf.get(path)!, schema }, range, options),
 		countRows: ({ path }, options) => countRows(control, copyOf.get(path)!, options?.signal),
 		drop: (options) => drop(options?.signal),
+		leave: () => Promise.resolve(),
 	}
+}
+
+const shares = new WeakMap<object, SharedTake>()
+
+/** The rows of a table that nobody writes to. */
+export async function* readCopy(
+	{ data }: SnapshotContext,
+	copy: Pick<RangeReader, 'path' | 'schema' | 'isEachChecked'>,
+	range: KeyRange,
+	options: ReadRowsOptions = {},
+): AsyncGenerator<RowChunk> {
+	const { inTurns, signal } = options
+	const { driver, budget } = await data(signal)
+	const share = inTurns && (shares.get(inTurns) ?? new SharedTake(budget))
+	if (inTurns && share) shares.set(inTurns, share)
+	yield* readRange({ driver, budget: share ?? budget, ...copy }, range, options)
 }
 
 /** What a transaction reads ends with its process: such a snapshot cannot be opened again. */
@@ -89,6 +109,7 @@ function withColumnTables(rows: Snapshot, columns: ColumnTables): Snapshot {
 			columns.holds(table.path) ? columns.read(table, options) : rows.read(table, range, options),
 		countRows: (table, options) =>
 			columns.holds(table.path) ? columns.countRows(table.path, options) : rows.countRows(table, options),
+		leave: () => columns.close(),
 	}
 }
 
@@ -108,7 +129,7 @@ export async function takeSnapshot(
 		)
 	const work = `${database}/${workDirectory}`
 	const absolute = (path: string): string => `${database}/${path}`
-	const copyOf = new Map(tables.map((path, at) => [path, `${work}/${String(at + 1).padStart(5, '0')}`]))
+	const copyOf = new Map(tables.map((path, at) => [path, `${work}/${copyName(at)}`]))
 	let isOurs = false
 	let columns: ColumnTables | undefined
 	const drop = async (by: AbortSignal | undefined): Promise<void> => {

@@ -23,6 +23,7 @@ export default class BackupCreate extends YdbackupCommand {
 		'<%= config.bin %> <%= command.id %> --path shop --exclude "shop/tmp/**" --label why=release-42',
 		'<%= config.bin %> <%= command.id %> --exclude-kind replication,transfer --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --incremental --repo /srv/backups',
+		'<%= config.bin %> <%= command.id %> --incremental --keep-copy --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --encryption-key file:/etc/ydbackup/key --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --engine cluster --repo s3://backups/ydb',
 		'<%= config.bin %> <%= command.id %> --engine cluster --bridge-listen 10.0.0.5:9000 --repo gs://backups/ydb',
@@ -50,8 +51,12 @@ export default class BackupCreate extends YdbackupCommand {
 			options: ['diff'] as const,
 			dependsOn: ['incremental'],
 			description:
-				'where an increment comes from. diff (the default): both states are read and compared, with any version of YDB; costs a full read of the tables and of the parent',
+				'where an increment comes from. diff (the default): both states are read and compared, with any version of YDB; costs a full read of the tables and of the parent, or of the copy that it kept',
 		})(),
+		'keep-copy': Flags.boolean({
+			description:
+				'leave the copies of the tables in the database: the next increment upon this backup reads them instead of the repository, and drops them. They take space as the tables change',
+		}),
 		engine: Flags.option({
 			options: ['client', 'cluster', 'auto'] as const,
 			default: 'client' as const,
@@ -116,19 +121,25 @@ export default class BackupCreate extends YdbackupCommand {
 			encryption: keys.length > 0 || algorithm !== undefined ? { keys, algorithm } : undefined,
 			concurrency: flags.concurrency,
 			accounts: flags['with-accounts'] ? ydb.accounts : undefined,
+			keepCopy: flags['keep-copy'],
 			dryRun: flags['dry-run'],
 			discardOnInterrupt: flags.discard,
 			signal: work.signal,
 			onEvent: work.onEvent,
 			tool: this.tool,
 		}
-		const unsupported = flags.incremental ? 'it exports everything, and no increments' : undefined
+		const unsupported = flags.incremental
+			? 'it exports everything, and no increments'
+			: flags['keep-copy']
+				? 'no copy stays of what it exports'
+				: undefined
 		const choice =
 			flags.engine === 'auto'
 				? await decideEngine({ ...taken, ...access, transfers, storage: repository.storage, unsupported })
 				: undefined
 		const engine = choice?.engine ?? (flags.engine === 'cluster' ? 'cluster' : 'client')
 		if (engine === 'cluster' && flags.incremental) throw noIncrement()
+		if (engine === 'cluster' && flags['keep-copy']) throw noCopy()
 		const result =
 			engine === 'cluster'
 				? await clusterBackup({ ...taken, ...access, transfers, sink })
@@ -139,7 +150,12 @@ export default class BackupCreate extends YdbackupCommand {
 					})
 		work.complete()
 		await noteKeys({ config: this.config, repo: flags.repo }, result.keysUsed, { backup: result.id, by: 'backup' })
-		const created = createdBackup(result, { repository: opened.location, engine, reason: choice?.reason })
+		const created = createdBackup(result, {
+			repository: opened.location,
+			engine,
+			reason: choice?.reason,
+			keepCopy: flags['keep-copy'],
+		})
 		this.show(flags, createdBackupText(created))
 		return created
 	}
@@ -148,5 +164,11 @@ export default class BackupCreate extends YdbackupCommand {
 function noIncrement(): BackupError {
 	return new BackupError('CONFIG_INVALID', '--engine cluster and --incremental are both given', {
 		advice: 'the cluster exports whole tables: take increments with --engine client, or ship a backup collection',
+	})
+}
+
+function noCopy(): BackupError {
+	return new BackupError('CONFIG_INVALID', '--engine cluster and --keep-copy are both given', {
+		advice: 'the cluster drops the copies that it exports: keep one with --engine client',
 	})
 }

@@ -1,6 +1,8 @@
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { YdbackupCommand } from '../../command.ts'
+import { connectionFlags } from '../../connection/connection-flags.ts'
+import { openSourceLater } from '../../connection/open-database.ts'
 import { type DeletedBackups, deletedBackupsText, deletedFailure } from '../../report/deleted-backups.ts'
 import { parseExactId } from '../../repository/backup-id.ts'
 import { openRepository } from '../../repository/open-repository.ts'
@@ -10,7 +12,7 @@ import { assertCanAsk, confirm } from '../../run/confirm.ts'
 export default class BackupDelete extends YdbackupCommand {
 	static override summary = 'delete backups from the repository'
 	static override description =
-		'a backup that others build upon, that is held, or that somebody uses now stays, and then nothing is deleted. On a terminal it asks first; without one it wants --yes. A delete that was cut off is gone on with by the same command'
+		'a backup that others build upon, that is held, or that somebody uses now stays, and then nothing is deleted. On a terminal it asks first; without one it wants --yes. A delete that was cut off is gone on with by the same command. A copy that a backup kept in the database is dropped, too, when the connection to it is given; else it is named'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> 20261123T021530Z-k3f9 --with-dependents --dry-run --repo /srv/backups',
@@ -22,6 +24,7 @@ export default class BackupDelete extends YdbackupCommand {
 	}
 	static override flags = {
 		...repositoryFlags,
+		...connectionFlags,
 		'with-dependents': Flags.boolean({ description: 'delete all that builds upon them too' }),
 		'dry-run': Flags.boolean({ description: 'say what would be deleted, and delete nothing' }),
 		yes: Flags.boolean({ description: 'do not ask' }),
@@ -42,7 +45,14 @@ export default class BackupDelete extends YdbackupCommand {
 		const agreed = isAsking ? { ...wanted, ids: await this.#ask(wanted, location), withDependents: false } : wanted
 		// Only now: a bar that moves would write over the question.
 		using work = this.startWork(flags)
-		const result = await deleteBackups({ ...agreed, dryRun: flags['dry-run'], onEvent: work.onEvent })
+		await using later = openSourceLater(flags, work)
+		const { openSource } = later
+		const result = await deleteBackups({
+			...agreed,
+			openSource,
+			dryRun: flags['dry-run'],
+			onEvent: work.onEvent,
+		})
 		work.complete()
 		const deleted = { repository: location, ...result }
 		this.failure = deletedFailure(deleted)

@@ -1,6 +1,8 @@
 import * as Flags from '@oclif/core/flags'
 import type { PruneBackupsOptions } from '@ydbackup/engine'
 import { YdbackupCommand } from '../../command.ts'
+import { connectionFlags } from '../../connection/connection-flags.ts'
+import { openSourceLater } from '../../connection/open-database.ts'
 import { type PrunedBackups, prunedBackupsText, prunedBackupsFailure } from '../../report/pruned-backups.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { repositoryFlags } from '../../repository/repository-flags.ts'
@@ -19,7 +21,7 @@ const periodFlag = (period: string) =>
 export default class BackupPrune extends YdbackupCommand {
 	static override summary = 'delete the backups that no rule keeps'
 	static override description =
-		'a backup stays when one of the rules keeps it, when something that stays builds upon it, when it is held or in use; the newest one and the newest one that was proven always stay. Rules are applied to the backups of the same paths of a database, or of a collection, by themselves. On a terminal it shows the plan and asks; without one it wants --yes'
+		'a backup stays when one of the rules keeps it, when something that stays builds upon it, when it is held or in use; the newest one and the newest one that was proven always stay. Rules are applied to the backups of the same paths of a database, or of a collection, by themselves. Copies that backups kept in a database are dropped, too, when the connection to it is given; else they are named. On a terminal it shows the plan and asks; without one it wants --yes'
 	static override examples = [
 		'<%= config.bin %> <%= command.id %> --keep-last 7 --keep-weekly 4 --keep-monthly 12 --dry-run --repo /srv/backups',
 		'<%= config.bin %> <%= command.id %> --keep-within 30d --repo /srv/backups',
@@ -27,6 +29,7 @@ export default class BackupPrune extends YdbackupCommand {
 	]
 	static override flags = {
 		...repositoryFlags,
+		...connectionFlags,
 		'keep-last': Flags.integer({ min: 0, max: 100_000, helpValue: 'N', description: 'keep the N newest backups' }),
 		'keep-within': Flags.string({
 			helpValue: 'TIME',
@@ -71,7 +74,15 @@ export default class BackupPrune extends YdbackupCommand {
 		const only = isAsking ? await this.#ask(wanted, location) : undefined
 		// Only now: a bar that moves would write over the question.
 		using work = this.startWork(flags)
-		const result = await pruneBackups({ ...wanted, only, dryRun: flags['dry-run'], onEvent: work.onEvent })
+		await using later = openSourceLater(flags, work)
+		const { openSource } = later
+		const result = await pruneBackups({
+			...wanted,
+			only,
+			openSource,
+			dryRun: flags['dry-run'],
+			onEvent: work.onEvent,
+		})
 		work.complete()
 		const pruned = { repository: location, ...result }
 		this.failure = prunedBackupsFailure(pruned)
