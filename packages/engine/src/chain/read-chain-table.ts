@@ -58,12 +58,16 @@ function mergedRows(
 	{ table, storage, meter, signal, onlyStored }: ReadChainTableOptions,
 	balance: Balance | undefined,
 ): AsyncGenerator<RowChunk, void, undefined> {
-	const partsOfLayer = (layer: Layer, how: Pick<ReadPartOptions, 'isOneOfMany' | 'onlyStored'>) =>
+	const partsOfLayer = (layer: Layer, how: Pick<ReadPartOptions, 'isOneOfMany' | 'onlyStored' | 'onThread'>) =>
 		readParts({ storage, meter, signal, compression: layer.manifest.compression, ...how }, layer.table)
 	const { schema } = openScheme(table.stored)
 	const full = table.full && {
 		schema: openScheme(table.full.table).schema,
-		chunks: partsOfLayer(table.full, { onlyStored: onlyStored === true || balance !== undefined }),
+		chunks: partsOfLayer(table.full, {
+			onlyStored: onlyStored === true || balance !== undefined,
+			// Whoever compares the rows has enough to do; for others it would only cost more.
+			onThread: onlyStored,
+		}),
 	}
 	const links = table.links.map((link) => ({
 		schema: link.schema,
@@ -85,7 +89,10 @@ function notThose(path: string, what: string): BackupError {
 	})
 }
 
-type PartContext = Pick<ReadPartOptions, 'storage' | 'signal' | 'compression' | 'isOneOfMany' | 'onlyStored'> &
+type PartContext = Pick<
+	ReadPartOptions,
+	'storage' | 'signal' | 'compression' | 'isOneOfMany' | 'onlyStored' | 'onThread'
+> &
 	Pick<ReadChainTableOptions, 'meter'>
 
 /** A table's data files, one after the other. */
