@@ -26,6 +26,9 @@ export interface ChainJob {
 	readonly id?: string
 	readonly to?: string
 	readonly parent?: string
+	readonly keepCopy?: boolean
+	/** The work directory of the copy that is drained beside the table. */
+	readonly copy?: string
 }
 
 const job = JSON.parse(process.argv[2]!) as ChainJob
@@ -122,20 +125,21 @@ const jobs: Record<ChainJob['name'], (ydb: Ydb) => Promise<object>> = {
 
 	async backup(ydb) {
 		const repository = await openRepository()
-		let done: { id: string; storedBytes: number } | undefined
+		let done: { id: string; storedBytes: number; keptCopy?: string | undefined } | undefined
 		const cost = await measure(async () => {
-			const { paths, parent } = job
+			const { paths, parent, keepCopy } = job
 			const what = parent === undefined ? { paths } : { parent }
-			const { id, storedBytes } = await backup({
+			const { id, storedBytes, keptCopy } = await backup({
 				source: ydb.source,
 				repository,
 				...what,
+				keepCopy,
 				compression: 'zstd-1',
 				tool: TOOL,
 				signal: AbortSignal.timeout(600_000),
 				onEvent() {},
 			})
-			done = { id, storedBytes }
+			done = { id, storedBytes, keptCopy }
 		})
 		return { ...cost, ...done, rss: peakRssMiB() }
 	},
@@ -156,8 +160,17 @@ const jobs: Record<ChainJob['name'], (ydb: Ydb) => Promise<object>> = {
 		return { ...cost, rss: peakRssMiB() }
 	},
 
-	drain: async () =>
-		measure(() => drain(job.connection, [{ path: 'bench/big', columns: ['id', 'title', 'amount', 'digest'] }])),
+	async drain(ydb) {
+		const columns = ['id', 'title', 'amount', 'digest']
+		const tables = ['bench/big']
+		if (job.copy !== undefined) tables.push(`${job.copy.slice(ydb.database.length + 1)}/00001`)
+		return measure(() =>
+			drain(
+				job.connection,
+				tables.map((path) => ({ path, columns })),
+			),
+		)
+	},
 }
 
 await using ydb = await connect({ ...parseConnectionString(job.connection), credentials: { kind: 'anonymous' } })

@@ -23,11 +23,20 @@ const BOUNDS = {
 		means: 'CPU of restoring the last link ÷ (restore of the full + 1.5 × restore of all changed rows alone)',
 	},
 	drainToDiff: { atLeast: 0.25, means: 'wall time of a raw drain of the table ÷ an increment by comparison' },
+	drainToKept: {
+		atLeast: 0.7,
+		means: 'wall time of a raw drain of the table and of the kept copy side by side ÷ an increment against that copy',
+	},
 } as const
 const MAX_RSS_MIB = 300
 const LINKS = 10
 
-type Done = Cost & { readonly id: string; readonly storedBytes: number; readonly rss: number }
+type Done = Cost & {
+	readonly id: string
+	readonly storedBytes: number
+	readonly rss: number
+	readonly keptCopy?: string
+}
 
 /** A table of a million rows of which one of a hundred changes for each of ten links, in turns with what the links are measured by. */
 export async function chainBench({
@@ -50,7 +59,9 @@ export async function chainBench({
 		shipToTable: 0,
 		restoreToParts: 0,
 		drainToDiff: 0,
+		drainToKept: 0,
 	}
+	let singleDrainToKept = 0
 	let rss = 0
 	try {
 		const [{ port }] = (await once(emulator, 'message')) as [{ port: number }]
@@ -72,8 +83,12 @@ export async function chainBench({
 			await job('ship', { collection })
 		}
 		const base = await job('backup', { paths: ['bench/big'] })
+		const kept: Done[] = []
 		const ships = { big: [] as Done[], small: [] as Done[] }
 		for (let round = 1; round <= LINKS; round++) {
+			// Copies are of the link before the last; an increment takes the one away that it was compared with.
+			const copies = round === LINKS ? repeats : 0
+			while (kept.length < copies) kept.push(await job('backup', { paths: ['bench/big'], keepCopy: true }))
 			await job('change', { round })
 			for (const collection of ['big', 'small'] as const) {
 				await job('link', { collection, kind: 'incremental' })
@@ -90,6 +105,8 @@ export async function chainBench({
 			last: [] as Done[],
 			diff: [] as Done[],
 			drain: [] as Done[],
+			drainBoth: [] as Done[],
+			keptDiff: [] as Done[],
 		}
 		for (let repeat = 1; repeat <= repeats; repeat++) {
 			costs.full.push(await job('restore', { id: base.id, to: `full-${repeat}` }))
@@ -97,10 +114,15 @@ export async function chainBench({
 			costs.last.push(await job('restore', { id: ships.big.at(-1)!.id, to: `last-${repeat}` }))
 			costs.drain.push(await job('drain'))
 			costs.diff.push(await job('backup', { parent: base.id }))
+			const { id, keptCopy } = kept[repeat - 1]!
+			costs.drainBoth.push(await job('drain', { copy: keptCopy! }))
+			costs.keptDiff.push(await job('backup', { parent: id }))
 		}
 		ratios.restoreToParts = cpu(costs.last) / (cpu(costs.full) + 1.5 * cpu(costs.changes))
 		const wall = (all: readonly Cost[]): number => median(all.map((each) => each.wall))
 		ratios.drainToDiff = wall(costs.drain) / wall(costs.diff)
+		ratios.drainToKept = wall(costs.drainBoth) / wall(costs.keptDiff)
+		singleDrainToKept = wall(costs.drain) / wall(costs.keptDiff)
 	} finally {
 		clearTimeout(limit)
 		emulator.kill()
@@ -114,8 +136,10 @@ export async function chainBench({
 		const spelled = 'atMost' in bound ? `≤ ${bound.atMost}` : `≥ ${bound.atLeast}`
 		say(`${isKept ? 'ok    ' : 'MISSED'} ${name.padEnd(16)} ${value.toFixed(2)} (${spelled})  ${bound.means}`)
 	}
+	say(`       singleDrainToKept ${singleDrainToKept.toFixed(2)} (no bound)  the same with a drain of the table alone`)
 	say(`${rss > MAX_RSS_MIB ? 'MISSED' : 'ok    '} peakRssMiB       ${rss.toFixed(0)} (≤ ${MAX_RSS_MIB})`)
-	if (json) console.log(JSON.stringify({ bench: 'chain', rows, links: LINKS, ratios, rss, bounds: BOUNDS }))
+	if (json)
+		console.log(JSON.stringify({ bench: 'chain', rows, links: LINKS, ratios, singleDrainToKept, rss, bounds: BOUNDS }))
 	// A smoke run is too small to judge by: it proves that everything runs.
 	if (missed && !smoke) process.exitCode = 1
 }

@@ -75,8 +75,7 @@ export async function* diffRows(
 		lastKey = key
 	}
 
-	let hasOld = await old.load()
-	let hasNow = await now.load()
+	let [hasOld, hasNow] = await Promise.all([old.load(), now.load()])
 	while (hasOld || hasNow) {
 		let order = 0
 		const same = isSameShape && hasOld && hasNow ? sameBytes(old, now) : 0
