@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { stageCli } from '../../../tools/bundle/stage.ts'
 import type { Job } from './job.ts'
 import type { KernelCosts } from './kernels.ts'
 import { type Cost, median } from './measure.ts'
@@ -92,7 +93,8 @@ try {
 	clearTimeout(limit)
 	const { rows, bytes } = await job<{ rows: number; bytes: number }>('load')
 	say(`${rows.toLocaleString('en')} rows, ${(bytes / 1e6).toFixed(0)} MB of row bytes, ${rounds} round(s)`)
-	const ydbackup = bin('apps/cli/bin/run.js')
+	// As its package holds it: that is what users start.
+	const ydbackup = await stageCli()
 	await promisify(execFile)(process.execPath, [ydbackup, 'repo', 'init', '--repo', repo])
 
 	const ratios: Record<keyof typeof BOUNDS, number[]> = {

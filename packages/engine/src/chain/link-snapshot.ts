@@ -67,7 +67,7 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 	const before = new Map(parent.tables.map((table) => [table.stored.path, table]))
 	const states = new Map<string, RowTotals>()
 	// While the tables are copied: it is there when it is needed.
-	if (parent.tables.some(hasLargeFile)) openParseThread()
+	if (copy === undefined && parent.tables.some(hasLargeFile)) openParseThread()
 
 	/** The table that the changes are against; undefined for one that is new, also under an old name with another key. */
 	function parentOf(table: SnapshotTable): ChainTable | undefined {
