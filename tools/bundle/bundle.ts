@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const CLI = fileURLToPath(new URL('../../apps/cli/', import.meta.url))
-const ENGINE = fileURLToPath(new URL('../../packages/engine/', import.meta.url))
 /** Found and loaded at run time; and what starts processes of its own files. */
 const OUTSIDE = [/^@ydbackup\/storage-/u, /^@ydbackup\/driver-conformance/u]
 const PACKAGE = /^(.*\/node_modules\/((?:@[^/]+\/)?[^/]+))\//u
@@ -17,8 +16,7 @@ const RULE = '-'.repeat(80)
  */
 export async function bundleCli(directory: string): Promise<void> {
 	const build = await rolldown({
-		// What is started as a thread is a file of its own, beside whatever starts it.
-		input: { main: join(CLI, 'src/main.ts'), 'parse-worker': join(ENGINE, 'src/part/parse-worker.ts') },
+		input: { main: join(CLI, 'src/main.ts') },
 		platform: 'node',
 		external: OUTSIDE,
 		resolve: { conditionNames: ['@ydbackup/source', 'node', 'import', 'default'] },

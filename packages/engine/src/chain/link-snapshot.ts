@@ -18,8 +18,6 @@ import { Balance, type RowTotals } from '../changes/balance.ts'
 import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
 import { RowOutput } from '../changes/row-output.ts'
 import { openScheme } from '../part/contents.ts'
-import { openParseThread } from '../part/parse-thread.ts'
-import { FOR_A_THREAD } from '../part/read-part.ts'
 import type { ChainTable, OpenedChain } from './open-chain.ts'
 import { copyGone, type ParentCopy } from './parent-copy.ts'
 import { readChainTable, totalsOf } from './read-chain-table.ts'
@@ -66,8 +64,6 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 	const originals = new Map(snapshot.tables.map((table) => [table.path, table]))
 	const before = new Map(parent.tables.map((table) => [table.stored.path, table]))
 	const states = new Map<string, RowTotals>()
-	// While the tables are copied: it is there when it is needed.
-	if (copy === undefined && parent.tables.some(hasLargeFile)) openParseThread()
 
 	/** The table that the changes are against; undefined for one that is new, also under an old name with another key. */
 	function parentOf(table: SnapshotTable): ChainTable | undefined {
@@ -190,9 +186,6 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 		fromCopy,
 	}
 }
-
-const hasLargeFile = ({ full }: ChainTable): boolean =>
-	full !== undefined && full.table.parts.some(({ size }) => size >= FOR_A_THREAD)
 
 function sameKey(a: TableSchema, b: TableSchema): boolean {
 	const spell = (schema: TableSchema): string =>

@@ -58,16 +58,12 @@ function mergedRows(
 	{ table, storage, meter, signal, onlyStored }: ReadChainTableOptions,
 	balance: Balance | undefined,
 ): AsyncGenerator<RowChunk, void, undefined> {
-	const partsOfLayer = (layer: Layer, how: Pick<ReadPartOptions, 'isOneOfMany' | 'onlyStored' | 'onThread'>) =>
+	const partsOfLayer = (layer: Layer, how: Pick<ReadPartOptions, 'isOneOfMany' | 'onlyStored'>) =>
 		readParts({ storage, meter, signal, compression: layer.manifest.compression, ...how }, layer.table)
 	const { schema } = openScheme(table.stored)
 	const full = table.full && {
 		schema: openScheme(table.full.table).schema,
-		chunks: partsOfLayer(table.full, {
-			onlyStored: onlyStored === true || balance !== undefined,
-			// Whoever compares the rows has enough to do; for others it would only cost more.
-			onThread: onlyStored,
-		}),
+		chunks: partsOfLayer(table.full, { onlyStored: onlyStored === true || balance !== undefined }),
 	}
 	const links = table.links.map((link) => ({
 		schema: link.schema,
@@ -89,10 +85,7 @@ function notThose(path: string, what: string): BackupError {
 	})
 }
 
-type PartContext = Pick<
-	ReadPartOptions,
-	'storage' | 'signal' | 'compression' | 'isOneOfMany' | 'onlyStored' | 'onThread'
-> &
+type PartContext = Pick<ReadPartOptions, 'storage' | 'signal' | 'compression' | 'isOneOfMany' | 'onlyStored'> &
 	Pick<ReadChainTableOptions, 'meter'>
 
 /** A table's data files, one after the other. */

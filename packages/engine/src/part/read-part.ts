@@ -13,15 +13,12 @@ import type { Unseal } from '../encryption/unseal.ts'
 import type { PartMeter } from '../events/meter.ts'
 import type { PartFile } from './contents.ts'
 import { objectDamaged } from './damage.ts'
-import { openParseThread } from './parse-thread.ts'
 import { readObject } from './read-object.ts'
 
 /** What is parsed at once. */
 const SLICE = 256 << 10
 /** Of one of many files. */
 const SMALL_SLICE = 32 << 10
-/** Stored bytes from which on a thread is worth its start. */
-export const FOR_A_THREAD: number = 4 << 20
 /** Room for one frame of ours, and for no second one. */
 const SMALL_FRAME = 2 << 20
 
@@ -43,8 +40,6 @@ export interface ReadPartOptions {
 	readonly isOneOfMany?: boolean | undefined
 	/** Compares what is stored with the manifest and leaves it at that: whoever reads compares the rows with it. Where it tells nothing of what is stored, all is compared. */
 	readonly onlyStored?: boolean | undefined
-	/** Parses a large file on a thread of its own, beside what the reader does with the rows. */
-	readonly onThread?: boolean | undefined
 	readonly signal: AbortSignal | undefined
 }
 
@@ -102,33 +97,15 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 		return chunks
 	}
 
-	function count(plainBytes: number): void {
-		plainSize += plainBytes
-		meter.add(0, plainBytes, 0)
-	}
-
-	async function* parsedHere(): AsyncGenerator<readonly RowChunk[], void, undefined> {
+	try {
 		const parser = createCsvParser(schema, { file: file.key, chunkBytes: slice })
 		for await (const csv of decompress(plainOf(storedBytes()), compression, limits)) {
 			plain?.update(csv)
-			count(csv.length)
-			for (let at = 0; at < csv.length; at += slice) yield parser.push(csv.subarray(at, at + slice))
+			plainSize += csv.length
+			meter.add(0, csv.length, 0)
+			for (let at = 0; at < csv.length; at += slice) yield* accept(parser.push(csv.subarray(at, at + slice)))
 		}
-		yield parser.end()
-	}
-
-	async function* parsedOnThread(): AsyncGenerator<readonly RowChunk[], void, undefined> {
-		const job = { schema, name: file.key, chunkBytes: slice, compression, limits }
-		for await (const { chunks, plainBytes } of openParseThread().parse(job, plainOf(storedBytes()))) {
-			count(plainBytes)
-			yield chunks
-		}
-	}
-
-	try {
-		// Whoever compares the hash of the plain bytes needs them here.
-		const onThread = options.onThread === true && plain === undefined && file.size >= FOR_A_THREAD
-		for await (const chunks of onThread ? parsedOnThread() : parsedHere()) yield* accept(chunks)
+		yield* accept(parser.end())
 	} catch (error) {
 		if (isBackupError(error, 'FORMAT_INVALID')) throw objectDamaged(file.key, error.message, error)
 		throw error
