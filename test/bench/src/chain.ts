@@ -84,10 +84,12 @@ export async function chainBench({
 		}
 		const base = await job('backup', { paths: ['bench/big'] })
 		const kept: Done[] = []
+		let beforeLast = base
 		const ships = { big: [] as Done[], small: [] as Done[] }
 		for (let round = 1; round <= LINKS; round++) {
 			// Copies are of the link before the last; an increment takes the one away that it was compared with.
 			const copies = round === LINKS ? repeats : 0
+			if (round === LINKS) beforeLast = await job('backup', { paths: ['bench/big'] })
 			while (kept.length < copies) kept.push(await job('backup', { paths: ['bench/big'], keepCopy: true }))
 			await job('change', { round })
 			for (const collection of ['big', 'small'] as const) {
@@ -113,7 +115,7 @@ export async function chainBench({
 			costs.changes.push(await job('restore', { id: changed.id, to: `changes-${repeat}` }))
 			costs.last.push(await job('restore', { id: ships.big.at(-1)!.id, to: `last-${repeat}` }))
 			costs.drain.push(await job('drain'))
-			costs.diff.push(await job('backup', { parent: base.id }))
+			costs.diff.push(await job('backup', { parent: beforeLast.id }))
 			const { id, keptCopy } = kept[repeat - 1]!
 			costs.drainBoth.push(await job('drain', { copy: keptCopy! }))
 			costs.keptDiff.push(await job('backup', { parent: id }))
