@@ -134,7 +134,7 @@ test(
 		world.emulator.faults.delayOperationsMs = 60
 		let killed = 0
 		let finished = 0
-		for (const delay of [900, 1300, 1700]) {
+		for (const delay of [500, 800, 1100, 1500]) {
 			const { code } = await world.runOnDatabase(['restore', 'latest', '--existing', 'replace', '--resume'], {
 				onStart: (child) => setTimeout(() => child.kill('SIGKILL'), delay),
 			})
