@@ -19,6 +19,7 @@ export function roomTests(root: string, { runsCli = false } = {}): UserWorkspace
 		test: {
 			name: basename(root),
 			include: ['test/**/*.test.ts'],
+			setupFiles: [join(import.meta.dirname, 'vitest.environment.ts')],
 			globalSetup: runsCli ? [join(import.meta.dirname, 'tools/bundle/test-setup.ts')] : [],
 			// Modules keep no state between tests: those that a worker has loaded serve all its files, which halves the CPU of a run.
 			isolate: false,
