@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +27,6 @@ export async function bundleCli(directory: string): Promise<void> {
 		const { output } = await build.write({ dir: directory, format: 'esm', chunkFileNames: '[name]-[hash].js' })
 		const modules = output.flatMap((each) => (each.type === 'chunk' ? each.moduleIds : []))
 		await writeFile(join(directory, 'LICENSES.txt'), await licences(modules))
-		await writeFile(join(directory, 'package.json'), `${JSON.stringify({ type: 'module' })}\n`)
 		await dropOthers(directory, new Set(output.map(({ fileName }) => fileName)))
 	} finally {
 		await build.close()
@@ -57,7 +55,6 @@ async function licences(modules: readonly string[]): Promise<string> {
 
 /** What an earlier bundle has left. */
 async function dropOthers(directory: string, names: ReadonlySet<string>): Promise<void> {
-	if (!existsSync(directory)) return
 	for (const name of await readdir(directory))
-		if (name.endsWith('.js') && !names.has(name)) await rm(join(directory, name), { force: true })
+		if (name.endsWith('.js') && !names.has(name)) await rm(join(directory, name))
 }

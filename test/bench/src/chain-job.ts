@@ -1,16 +1,14 @@
 // One measured piece of the life of a chain, in a process of its own: node chain-job.ts '<json>'. Prints one line of JSON.
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ValueSchema } from '@ydbjs/api/value'
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
-import { Repository } from '@ydbackup/catalog'
-import type { RowChunk, StorageDriver, TableSchema } from '@ydbackup/core'
+import type { RowChunk, TableSchema } from '@ydbackup/core'
 import { backup, restore, shipCollection, takeLink } from '@ydbackup/engine'
 import { parseProtoText, tableSchemaOf } from '@ydbackup/format'
 import { chunkFromFrames, createKeyReader } from '@ydbackup/rows'
 import { connect, parseConnectionString, type Ydb } from '@ydbackup/ydb'
 import { measure, peakRssMiB } from './measure.ts'
 import { drain } from './raw-client.ts'
+import { openRepository } from './repository.ts'
 
 export interface ChainJob {
 	readonly name: 'load' | 'change' | 'link' | 'ship' | 'backup' | 'restore' | 'drain'
@@ -85,12 +83,6 @@ async function write(ydb: Ydb, path: string, ids: Iterable<number>, round: numbe
 	await writer.finish()
 }
 
-async function openRepository(): Promise<Repository> {
-	const entry = createRequire(import.meta.url).resolve('@ydbackup/storage-fs/driver')
-	const { default: driver } = (await import(pathToFileURL(entry).href)) as { default: StorageDriver }
-	return Repository.open(await driver.open(pathToFileURL(`${job.repo}/`), { environment: process.env, writable: true }))
-}
-
 const jobs: Record<ChainJob['name'], (ydb: Ydb) => Promise<object>> = {
 	async load(ydb) {
 		for (const path of ['bench/big', 'bench/small', 'bench/changed']) await ydb.sink.createTable(path, SCHEME)
@@ -113,7 +105,7 @@ const jobs: Record<ChainJob['name'], (ydb: Ydb) => Promise<object>> = {
 	link: (ydb) => takeLink({ admin: ydb.collections, name: job.collection!, kind: job.kind! }),
 
 	async ship(ydb) {
-		const repository = await openRepository()
+		const repository = await openRepository(job.repo)
 		let last: { id?: string | undefined; storedBytes: number } | undefined
 		const source = ydb.collection(job.collection!)
 		const cost = await measure(async () => {
@@ -124,7 +116,7 @@ const jobs: Record<ChainJob['name'], (ydb: Ydb) => Promise<object>> = {
 	},
 
 	async backup(ydb) {
-		const repository = await openRepository()
+		const repository = await openRepository(job.repo)
 		let done: { id: string; storedBytes: number; keptCopy?: string | undefined } | undefined
 		const cost = await measure(async () => {
 			const { paths, parent, keepCopy } = job
@@ -145,7 +137,7 @@ const jobs: Record<ChainJob['name'], (ydb: Ydb) => Promise<object>> = {
 	},
 
 	async restore(ydb) {
-		const repository = await openRepository()
+		const repository = await openRepository(job.repo)
 		const cost = await measure(() =>
 			restore({
 				sink: ydb.sink,

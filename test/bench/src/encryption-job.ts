@@ -1,11 +1,8 @@
 // Backups of the same rows in turns, open and encrypted, in one process: node encryption-job.ts '<json>'. Prints one line of JSON.
-import { pathToFileURL } from 'node:url'
-import { createRequire } from 'node:module'
-import { Repository } from '@ydbackup/catalog'
-import type { StorageDriver } from '@ydbackup/core'
 import { backup, deleteBackups } from '@ydbackup/engine'
 import { connect, parseConnectionString } from '@ydbackup/ydb'
 import { measure, peakRssMiB } from './measure.ts'
+import { openRepository } from './repository.ts'
 
 export interface EncryptionJob {
 	readonly connection: string
@@ -23,10 +20,7 @@ export interface EncryptionCosts {
 }
 
 const { connection, repo, rounds, algorithms } = JSON.parse(process.argv[2]!) as EncryptionJob
-const entry = createRequire(import.meta.url).resolve('@ydbackup/storage-fs/driver')
-const { default: driver } = (await import(pathToFileURL(entry).href)) as { default: StorageDriver }
-const place = pathToFileURL(`${repo}/`)
-const repository = await Repository.open(await driver.open(place, { environment: process.env, writable: true }))
+const repository = await openRepository(repo)
 await using ydb = await connect({ ...parseConnectionString(connection), credentials: { kind: 'anonymous' } })
 const signal = AbortSignal.timeout(900_000)
 const costs: Record<string, number[]> = {}

@@ -1,14 +1,11 @@
 // One measured piece of work in a process of its own: node job.ts '<json>'. Prints one line of JSON.
-import { pathToFileURL } from 'node:url'
-import { createRequire } from 'node:module'
-import { Repository } from '@ydbackup/catalog'
-import type { Storage, StorageDriver } from '@ydbackup/core'
 import { backup, restore } from '@ydbackup/engine'
 import { compressFrame } from '@ydbackup/format'
 import { connect, parseConnectionString } from '@ydbackup/ydb'
 import { measureKernels } from './kernels.ts'
 import { measure, peakRssMiB } from './measure.ts'
 import { drain, readObjects } from './raw-client.ts'
+import { openRepository } from './repository.ts'
 import { benchTables } from './tables.ts'
 
 export interface Job {
@@ -27,12 +24,6 @@ const job = JSON.parse(process.argv[2]!) as Job
 /** Made only by the jobs that need rows: they would count as the tool's memory. */
 const filled = (): ReturnType<typeof benchTables> => benchTables(job.totalBytes)
 const tool = { name: 'bench', version: '0' }
-
-async function openRepo(path: string): Promise<Storage> {
-	const entry = createRequire(import.meta.url).resolve('@ydbackup/storage-fs/driver')
-	const { default: driver } = (await import(pathToFileURL(entry).href)) as { default: StorageDriver }
-	return driver.open(pathToFileURL(`${path}/`), { environment: process.env, writable: true })
-}
 
 async function withYdb<T>(work: (ydb: Awaited<ReturnType<typeof connect>>) => Promise<T>): Promise<T> {
 	await using ydb = await connect({ ...parseConnectionString(job.connection), credentials: { kind: 'anonymous' } })
@@ -64,8 +55,8 @@ const jobs: Record<Job['name'], () => Promise<object>> = {
 
 	backup: () =>
 		withYdb(async (ydb) => {
-			await using storage = await openRepo(job.repo!)
-			const repository = await Repository.open(storage)
+			const repository = await openRepository(job.repo!)
+			await using _ = repository.storage
 			let id = ''
 			let storedBytes = 0
 			const key = { name: 'the bench', getKey: async () => new Uint8Array(job.encryption === 'aes-128-gcm' ? 16 : 32) }
@@ -90,8 +81,8 @@ const jobs: Record<Job['name'], () => Promise<object>> = {
 
 	restore: () =>
 		withYdb(async (ydb) => {
-			await using storage = await openRepo(job.repo!)
-			const repository = await Repository.open(storage)
+			const repository = await openRepository(job.repo!)
+			await using _ = repository.storage
 			const cost = await measure(async () => {
 				const signal = AbortSignal.timeout(600_000)
 				await restore({ sink: ydb.sink, repository, id: job.id!, to: job.to!, existing: 'fail', signal, onEvent() {} })

@@ -50,8 +50,9 @@ test(
 		}
 
 		for (const [name, object] of await stored(repo)) {
-			// Long enough not to stand in random bytes by chance.
-			for (const word of ['cities', 'geo/ci', 'population', bytes.toString('hex')]) {
+			// Three letters stand in random bytes by chance.
+			const short = name.endsWith('.enc') ? [] : ['geo']
+			for (const word of ['cities', ...short, 'geo/ci', 'population', bytes.toString('hex')]) {
 				expect(object.includes(word), `${name} holds ${word}`).toBe(false)
 			}
 			expect(object.includes(bytes), name).toBe(false)

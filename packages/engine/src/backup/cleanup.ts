@@ -11,20 +11,37 @@ import { runAll } from '../flow/run-all.ts'
 const DROP_MS = 120_000
 const DELETE_MS = 60_000
 
-/** Drops the copies, whatever became of the run. False, with a warning that names them, when they could not be dropped. */
-export async function dropCopies(snapshot: Snapshot, reporter: Reporter): Promise<boolean> {
-	if (snapshot.workDirectory === '') return true
-	reporter.phase('cleanup', `dropping the copies in ${snapshot.workDirectory}`)
+interface Dropping {
+	readonly reporter: Reporter
+	/** What is done, for the phase and for the bound of its time. */
+	readonly doing: string
+	readonly place: string
+	readonly failed: (why: string) => string
+}
+
+/** Drops what nobody needs any more, whatever became of the run. False, with a warning of the place, when it could not be dropped. */
+export async function dropOrWarn(
+	{ reporter, doing, place, failed }: Dropping,
+	drop: (signal: AbortSignal) => Promise<void>,
+): Promise<boolean> {
+	reporter.phase('cleanup', doing)
 	try {
-		await snapshot.drop({ signal: cleanupSignal(DROP_MS, 'dropping the copies') })
+		await drop(cleanupSignal(DROP_MS, doing))
 		return true
 	} catch (error) {
-		reporter.warn(
-			`the copies in ${snapshot.workDirectory} could not be dropped: ${reasonText(error)}; drop that directory by hand`,
-			snapshot.workDirectory,
-		)
+		reporter.warn(failed(reasonText(error)), place)
 		return false
 	}
+}
+
+/** Drops the copies of a run. False when they could not be dropped. */
+export async function dropCopies(snapshot: Snapshot, reporter: Reporter): Promise<boolean> {
+	const place = snapshot.workDirectory
+	if (place === '') return true
+	const doing = `dropping the copies in ${place}`
+	const failed = (why: string): string =>
+		`the copies in ${place} could not be dropped: ${why}; drop that directory by hand`
+	return dropOrWarn({ reporter, doing, place, failed }, (signal) => snapshot.drop({ signal }))
 }
 
 /** Every object below the folders of a run, whoever wrote it. */

@@ -3,19 +3,17 @@ import { type CallOptions, isBackupError, type SnapshotSource } from '@ydbackup/
 import type { Manifest } from '@ydbackup/format'
 
 import { dropKeptCopy } from '../chain/parent-copy.ts'
-import { reasonText } from '../events/reporter.ts'
-import { cleanupSignal } from '../flow/cleanup-signal.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { BackupRun } from './backup-run.ts'
-import { dropCopies } from './cleanup.ts'
-
-const DROP_MS = 120_000
+import { dropCopies, dropOrWarn } from './cleanup.ts'
 
 /** Whether the copies of a run stay when it is committed: they must be there, under the name that follows from the backup's id. */
-export function keepsCopies({ id, options, workDirectory, snapshot }: BackupRun, { tables }: BackupPlan): boolean {
-	const isNamed = workDirectory === workDirectoryOf(options.repository.header, id)
-	return isNamed && options.keepCopy === true && snapshot !== undefined && tables.some(isCopied)
+export function keepsCopies(run: BackupRun, { tables }: BackupPlan): boolean {
+	return run.options.keepCopy === true && isNamedByRun(run) && run.snapshot !== undefined && tables.some(isCopied)
 }
+
+const isNamedByRun = ({ id, options, workDirectory }: BackupRun): boolean =>
+	workDirectory === workDirectoryOf(options.repository.header, id)
 
 const isCopied = ({ kind }: BackupPlan['tables'][number]): boolean => kind === 'row-table'
 
@@ -36,26 +34,21 @@ export async function settleCopies(run: BackupRun, isKept: boolean): Promise<voi
 	if (isSettled) await run.end()
 }
 
-function whyNone({ id, options, workDirectory }: BackupRun): string {
-	return workDirectory === workDirectoryOf(options.repository.header, id)
+function whyNone(run: BackupRun): string {
+	return isNamedByRun(run)
 		? 'it has no row table, and others are not copied'
 		: 'its copies bear the name of the run that was gone on with'
 }
 
-async function dropParentCopy(
+function dropParentCopy(
 	{ reporter, increment, options }: BackupRun,
 	drop: (signal: AbortSignal) => Promise<void>,
 ): Promise<boolean> {
 	const { id } = increment!.parent
 	const place = workDirectoryOf(options.repository.header, id)
-	reporter.phase('cleanup', `dropping the copy that ${id} kept`)
-	try {
-		await drop(cleanupSignal(DROP_MS, `dropping the copy that ${id} kept`))
-		return true
-	} catch (error) {
-		reporter.warn(`the copy that ${id} kept in ${place} could not be dropped: ${reasonText(error)}`, place)
-		return false
-	}
+	const doing = `dropping the copy that ${id} kept`
+	const failed = (why: string): string => `the copy that ${id} kept in ${place} could not be dropped: ${why}`
+	return dropOrWarn({ reporter, doing, place, failed }, drop)
 }
 
 /** Whether a run failed because of the copy that its parent kept, and that copy is gone now. */

@@ -9,8 +9,7 @@ import {
 } from '@ydbackup/core'
 import { layout, type Manifest } from '@ydbackup/format'
 
-import { STALL_LIMIT_MS } from '../events/stall-watch.ts'
-import type { StallWatch } from '../events/stall-watch.ts'
+import { STALL_LIMIT_MS, type StallWatch } from '../events/stall-watch.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openPermissions, openScheme } from '../part/contents.ts'
 import { compareRows } from '../restore/compare-rows.ts'

@@ -1,0 +1,12 @@
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { Repository } from '@ydbackup/catalog'
+import type { StorageDriver } from '@ydbackup/core'
+
+/** A repository in a directory of this machine. The driver is loaded only here: what it takes would count as another job's memory. */
+export async function openRepository(directory: string): Promise<Repository> {
+	const entry = createRequire(import.meta.url).resolve('@ydbackup/storage-fs/driver')
+	const { default: driver } = (await import(pathToFileURL(entry).href)) as { default: StorageDriver }
+	const place = pathToFileURL(`${directory}/`)
+	return Repository.open(await driver.open(place, { environment: process.env, writable: true }))
+}
