@@ -8,7 +8,7 @@ import type { RestoreRun } from '../restore/restore-run.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { checkpointPath, type Entry } from './checkpoint-table.ts'
 import { directoryEntry, objectEntry, problemsEntry, requestEntry, type RestoreRequest, tableEntry } from './notes.ts'
-import { type Ownership, takeOwnership } from './ownership.ts'
+import { creatorText, type Ownership, takeOwnership } from './ownership.ts'
 import { createProgress, noteOf, objectNoteOf, type Progress, UNNOTED } from './progress.ts'
 import { requestOf } from './request.ts'
 import { chooseUnfinished, type Unfinished } from './unfinished.ts'
@@ -58,7 +58,7 @@ export async function beginProgress(
 	const checkpoint = openCheckpoint(sink, checkpointPath(stamp))
 	let ownership: Ownership | undefined
 	try {
-		await checkpoint.create({ signal })
+		await checkpoint.create(creatorText(), { signal })
 		ownership = await takeOwnership(checkpoint, signal)
 		await checkpoint.put(firstEntries(run), { signal })
 		await checkpoint.put([requestEntry(request)], { signal })

@@ -25,6 +25,27 @@ export const CHECKPOINT_SCHEME: ProtoText = parseProtoText(
 )
 export const CHECKPOINT_SCHEMA: TableSchema = tableSchemaOf(CHECKPOINT_SCHEME, 'a checkpoint')
 
+const CREATOR = 'ydbackup_creator'
+
+export function creatorAttribute(creator: string): ProtoText[number] {
+	const text = (name: string, value: string): ProtoText[number] => ({
+		name,
+		value: { kind: 'bytes', bytes: Buffer.from(value) },
+	})
+	return {
+		name: 'attributes',
+		value: { kind: 'message', fields: [text('key', CREATOR), text('value', creator)] },
+	}
+}
+
+export function creatorOf(scheme: ProtoText): string | undefined {
+	const attributes = protoFields(scheme, 'attributes').flatMap((value) =>
+		value.kind === 'message' ? [value.fields] : [],
+	)
+	const found = attributes.find((fields) => protoString(fields, 'key') === CREATOR)
+	return found && protoString(found, 'value')
+}
+
 /** A name and its text. */
 export type Entry = readonly [name: string, data: string]
 

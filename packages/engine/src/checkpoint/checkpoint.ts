@@ -1,12 +1,24 @@
 import type { CallOptions, KeyRange, SnapshotSink } from '@ydbackup/core'
 
-import { CHECKPOINT_SCHEMA, CHECKPOINT_SCHEME, chunksOf, type Entry, entriesOf, textCell } from './checkpoint-table.ts'
+import {
+	CHECKPOINT_SCHEMA,
+	CHECKPOINT_SCHEME,
+	chunksOf,
+	creatorAttribute,
+	creatorOf,
+	type Entry,
+	entriesOf,
+	textCell,
+} from './checkpoint-table.ts'
 
 /** What a restore writes down in its target to be gone on with: a small table of names and texts, which is dropped at the end. */
 export interface Checkpoint {
 	/** Relative to the database. */
 	readonly path: string
-	create(options?: CallOptions): Promise<void>
+	/** Who creates it is said by an attribute: it is there with the table, before any entry can be. */
+	create(creator: string, options?: CallOptions): Promise<void>
+	/** What was said of who created it. */
+	creator(options?: CallOptions): Promise<string | undefined>
 	/** Writes entries over those of the same names. Resolves when they are durable. */
 	put(entries: Iterable<Entry>, options?: CallOptions): Promise<void>
 	/** All entries, or the one of a name. */
@@ -18,7 +30,8 @@ export interface Checkpoint {
 export function openCheckpoint(sink: SnapshotSink, path: string): Checkpoint {
 	return {
 		path,
-		create: (options) => sink.createTable(path, CHECKPOINT_SCHEME, options),
+		create: (creator, options) => sink.createTable(path, [...CHECKPOINT_SCHEME, creatorAttribute(creator)], options),
+		creator: async (options) => creatorOf((await sink.describeTable(path, options)).scheme),
 		async put(entries, options) {
 			const writer = await sink.openWriter(path, CHECKPOINT_SCHEMA, options)
 			try {

@@ -54,7 +54,7 @@ export async function assertAbandoned(
 
 /** Whether nobody is at work with a checkpoint, as far as can be known without waiting. */
 export async function isKnownAbandoned(checkpoint: Checkpoint, signal: AbortSignal | undefined): Promise<boolean> {
-	const beat = await readBeat(checkpoint, signal)
+	const beat = (await readBeat(checkpoint, signal)) ?? (await readCreator(checkpoint, signal))
 	return beat !== undefined && (beat.token === '' || isDead(beat))
 }
 
@@ -67,6 +67,11 @@ function atWork({ host = 'unknown', pid = 0 }: Beat): BackupError {
 		advice: 'wait until it has ended, or stop it',
 		retry: 'later',
 	})
+}
+
+/** Says with a new checkpoint which process it is of, until that one has taken it. */
+export function creatorText(): string {
+	return canonicalJson({ token: 'new', beat: 0, ...thisOwner() })
 }
 
 /** Takes a checkpoint that nobody is at work with, and beats from now on. */
@@ -132,10 +137,18 @@ export async function takeOwnership(checkpoint: Checkpoint, signal: AbortSignal 
 
 async function readBeat(checkpoint: Checkpoint, signal: AbortSignal | undefined): Promise<Beat | undefined> {
 	const [entry] = await checkpoint.read('owner', { signal })
-	if (entry === undefined) return undefined
+	return entry && decodeBeat(entry[1], checkpoint.path)
+}
+
+async function readCreator(checkpoint: Checkpoint, signal: AbortSignal | undefined): Promise<Beat | undefined> {
+	const text = await checkpoint.creator({ signal })
+	return text === undefined ? undefined : decodeBeat(text, checkpoint.path)
+}
+
+function decodeBeat(text: string, where: string): Beat {
 	const complain = (what: string): BackupError =>
-		new BackupError('FORMAT_INVALID', `the owner in ${checkpoint.path} ${what}`, { advice: 'drop that table by hand' })
-	const fields = new Fields(parseJson(Buffer.from(entry[1]), { maxBytes: MAX_BYTES }, complain), '', complain)
+		new BackupError('FORMAT_INVALID', `the owner in ${where} ${what}`, { advice: 'drop that table by hand' })
+	const fields = new Fields(parseJson(Buffer.from(text), { maxBytes: MAX_BYTES }, complain), '', complain)
 	return {
 		token: fields.text('token'),
 		beat: fields.count('beat'),

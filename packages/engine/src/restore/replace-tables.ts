@@ -36,7 +36,13 @@ export async function nameLeftovers(run: RestoreRun): Promise<void> {
  */
 export async function swapTables(run: RestoreRun, signal: AbortSignal | undefined): Promise<void> {
 	const works = run.tables.filter((work) => work.replaces?.state === 'staged')
-	if (works.length === 0) return
+	if (works.length > 0) await renameAll(run, works, signal)
+	// Also those of which an earlier process could not say so any more: when their former tables are gone, nothing else tells it.
+	const swapped = run.tables.filter((work) => work.replaces?.state === 'swapped')
+	await runAll(swapped, CALLS_AT_ONCE, signal, async (work) => run.progress.created(run, work))
+}
+
+async function renameAll(run: RestoreRun, works: readonly TableWork[], signal: AbortSignal | undefined): Promise<void> {
 	run.reporter.phase('swap', `putting ${works.length} tables in the place of the former ones`)
 	const moves = works.flatMap(({ target, replaces }): [string, string][] =>
 		replaces === undefined
@@ -54,7 +60,6 @@ export async function swapTables(run: RestoreRun, signal: AbortSignal | undefine
 		// A table that is renamed may get another identity.
 		work.identity = undefined
 	}
-	await runAll(works, CALLS_AT_ONCE, signal, async (work) => run.progress.created(run, work))
 }
 
 /** The last step of all: what it leaves is in nobody's way. */
