@@ -334,12 +334,12 @@ describe('memory', () => {
 		expect(seen).toBeLessThan(16 << 20)
 		let count = 1
 		while (!(await rows.next()).done) count++
-		expect(count).toBeGreaterThan(80)
+		expect(count).toBeGreaterThan(40)
 		expect(world.proxy.bytesDown).toBeGreaterThan(22 << 20)
 	})
 
 	test('streams wait for each other when the bytes of all are lent', async () => {
-		await using world = await startWorld({}, { byteBudget: 8 << 20 })
+		await using world = await startWorld({}, { byteBudget: 16 << 20 })
 		await makeTable(world.direct.sink, 't', 100)
 		const { sink } = world.ydb
 		const open = (): AsyncIterator<unknown> => sink.read('t', PLAIN_SCHEMA, {})[Symbol.asyncIterator]()

@@ -43,7 +43,7 @@ async function sealing(name: string): Promise<number> {
 }
 
 export async function encryptionBench(flags: { smoke: boolean; json: boolean; rounds: string }): Promise<void> {
-	const totalBytes = flags.smoke ? 24e6 : 130e6
+	const totalBytes = flags.smoke ? 24e6 : 600e6
 	const rounds = flags.smoke ? 1 : Number(flags.rounds)
 	const say = (text: string): void => void process.stderr.write(`${text}\n`)
 	const scratch = await mkdtemp(join(tmpdir(), 'ydbackup-bench-'))

@@ -41,10 +41,14 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 	const { parent, options } = await openParent(asked, keyring, reporter)
 	const compression = parseCompression(options.compression ?? 'zstd-1')
 	const concurrency = chooseConcurrency(options.concurrency, options.repository.storage)
-	const plan = await makePlan(options, reporter)
+	const isDry = options.dryRun === true
+	const [plan, increment] = await Promise.all([
+		makePlan(options, reporter),
+		parent && !isDry ? incrementOf(parent, options, reporter) : undefined,
+	])
 	const accounts = await options.accounts?.read({ signal: options.signal })
 	if (accounts && seal === undefined) reporter.warn('it will hold hashes of passwords, and it is not encrypted')
-	if (options.dryRun === true) return await dryResult(options, plan, { seal, accounts, reporter, startedAt })
+	if (isDry) return await dryResult(options, plan, { seal, accounts, reporter, startedAt })
 
 	const run = await createRun({
 		options,
@@ -53,7 +57,7 @@ export async function backup(asked: BackupOptions): Promise<BackupResult> {
 		concurrency,
 		seal,
 		accounts,
-		increment: parent && (await incrementOf(parent, options, reporter)),
+		increment,
 	})
 	try {
 		const { source, signal } = options

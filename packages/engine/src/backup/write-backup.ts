@@ -119,7 +119,7 @@ export async function writeBackup(
 
 	// From here on a stop comes too late: the next steps are few and short, and half of them would be worse than all.
 	reporter.phase('commit', `committing ${id}`)
-	await writeRoot(root, named, run.compression, ledger, seal)
+	await writeRoot(root, named, run.compression, ledger, seal, requests)
 	const known = new Set(before.map((file) => file.key))
 	const rootFiles = ledger.files().filter((file) => !known.has(file.key))
 	if (isReadBack === 'done') {

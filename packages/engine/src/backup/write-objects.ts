@@ -17,20 +17,28 @@ export interface WriteItemOptions {
 	readonly root: string
 	readonly ledger: Ledger
 	readonly isEncrypted: boolean
+	/** Files of one item that may be written at once. */
+	readonly filesAtOnce: number
+}
+
+/** What is left for the files of each item when so many items are written at once. */
+export function filesAtOnce(items: number, concurrency: number): number {
+	return Math.max(1, Math.floor(concurrency / Math.max(1, items)))
 }
 
 /** Writes the file that makes each object, its rights, its parts and its `metadata.json`, with sidecars. */
 export async function writeObjectItems(
 	jobs: readonly ObjectJob[],
-	options: WriteItemOptions & { readonly concurrency: number; readonly signal: AbortSignal },
+	options: Omit<WriteItemOptions, 'filesAtOnce'> & { readonly concurrency: number; readonly signal: AbortSignal },
 ): Promise<void> {
+	const how = { ...options, filesAtOnce: filesAtOnce(jobs.length, options.concurrency) }
 	await runAll(jobs, options.concurrency, options.signal, async ({ object, prefix }, signal) => {
 		const scheme: ItemFile = {
 			role: 'scheme',
 			name: layout.definitionName(object.kind),
 			bytes: Buffer.from(object.text),
 		}
-		await writeItem(prefix, [scheme], object, options, signal)
+		await writeItem(prefix, [scheme], object, how, signal)
 	})
 }
 
@@ -42,12 +50,12 @@ export interface ItemFile {
 	readonly partition?: number
 }
 
-/** What every item of an export has: its own files, those of its parts, its rights, and `metadata.json` last. */
+/** What every item of an export has: its own files, those of its parts, its rights, and `metadata.json`, each with its sidecar. */
 export async function writeItem(
 	prefix: string,
 	own: readonly ItemFile[],
 	{ permissions, parts }: { readonly permissions: ProtoText; readonly parts: readonly ObjectPart[] },
-	{ root, ledger, isEncrypted }: WriteItemOptions,
+	{ root, ledger, isEncrypted, filesAtOnce: atOnce }: WriteItemOptions,
 	signal: AbortSignal,
 ): Promise<void> {
 	const grants = printProtoText(permissions)
@@ -66,11 +74,11 @@ export async function writeItem(
 			isEncrypted,
 		}),
 	})
-	for (const { role, name, bytes, partition } of files) {
+	const all = files.flatMap(({ role, name, bytes, partition }): SmallFile[] => {
 		const key = itemKey(root, prefix, name)
-		await ledger.putSmall({ key, role, object: prefix, partition, bytes }, signal)
-		await ledger.putSmall(checksumOf(key, sha256Hex(bytes), { object: prefix }), signal)
-	}
+		return [{ key, role, object: prefix, partition, bytes }, checksumOf(key, sha256Hex(bytes), { object: prefix })]
+	})
+	await runAll(all, atOnce, signal, (file, stop) => ledger.putSmall(file, stop))
 }
 
 /** Parts have numbers for folders, as items have. */

@@ -12,6 +12,7 @@ import {
 
 import { storeAccounts } from '../accounts/stored-accounts.ts'
 import type { Seal } from '../encryption/seal.ts'
+import { runAll } from '../flow/run-all.ts'
 import type { PlannedObject } from './backup-plan.ts'
 import { checksumOf, rootKey } from '../part/keys.ts'
 import type { Ledger, SmallFile } from './ledger.ts'
@@ -62,22 +63,26 @@ export async function writeRoot(
 	compression: Compression,
 	ledger: Ledger,
 	seal: Seal | undefined,
+	concurrency: number,
 ): Promise<void> {
 	const items = placed.map(({ path, prefix }) => ({
 		path,
 		exportPrefix: prefix,
 		...(seal && { iv: encryption.ivHex(encryption.itemIv(seal.exportIv, Number(prefix))) }),
 	}))
-	const files: (readonly [SmallFile['role'], string, Uint8Array])[] = [
-		['mapping', 'SchemaMapping/mapping.json', layout.schemaMapping(items)],
-		['mapping', 'SchemaMapping/metadata.json', layout.schemaMappingMetadata()],
-		['metadata', 'metadata.json', layout.rootMetadata({ compression, encryption: seal?.algorithm })],
-	]
-	for (const [role, name, bytes] of files) {
+	const file = (role: SmallFile['role'], name: string, bytes: Uint8Array): SmallFile[] => {
 		const key = `${root}/${name}`
-		await ledger.putSmall(checksumOf(key, sha256Hex(bytes), {}), undefined)
-		await ledger.putSmall({ key, role, bytes }, undefined)
+		return [checksumOf(key, sha256Hex(bytes), {}), { key, role, bytes }]
 	}
+	const rootFile = layout.rootMetadata({ compression, encryption: seal?.algorithm })
+	const [checksum, last] = file('metadata', 'metadata.json', rootFile)
+	const before = [
+		...file('mapping', 'SchemaMapping/mapping.json', layout.schemaMapping(items)),
+		...file('mapping', 'SchemaMapping/metadata.json', layout.schemaMappingMetadata()),
+		checksum!,
+	]
+	await runAll(before, concurrency, undefined, (each) => ledger.putSmall(each, undefined))
+	await ledger.putSmall(last!, undefined)
 }
 
 /** Keys to delete first when a run is given up: without them nothing can be imported. */

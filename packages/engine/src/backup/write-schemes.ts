@@ -12,7 +12,7 @@ import { parseProtoText, partitionRangesOf, printProtoText, tableSchemaOf } from
 import type { Reporter } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
 import type { Ledger } from './ledger.ts'
-import { writeItem } from './write-objects.ts'
+import { filesAtOnce, writeItem } from './write-objects.ts'
 import type { TableJob } from './write-data.ts'
 
 export interface WriteSchemesOptions {
@@ -36,6 +36,7 @@ export interface WriteSchemesOptions {
  */
 export async function writeSchemes(options: WriteSchemesOptions): Promise<Record<string, string>> {
 	const fuller: Record<string, string> = {}
+	const how = { ...options, filesAtOnce: filesAtOnce(options.jobs.length, options.concurrency) }
 	await runAll(options.jobs, options.concurrency, options.signal, async ({ table, prefix }, signal) => {
 		const native = printProtoText(table.scheme)
 		assertReadable(native, table)
@@ -51,7 +52,7 @@ export async function writeSchemes(options: WriteSchemesOptions): Promise<Record
 		const scheme = { role: 'scheme', name: 'scheme.pb', bytes: Buffer.from(native) } as const
 		const rights = options.permissions.get(table.path) ?? []
 		const parts = options.changefeeds.get(table.path) ?? []
-		await writeItem(prefix, [scheme], { permissions: rights, parts }, options, signal)
+		await writeItem(prefix, [scheme], { permissions: rights, parts }, how, signal)
 	})
 	return fuller
 }

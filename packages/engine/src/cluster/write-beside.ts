@@ -57,7 +57,7 @@ export async function writeBeside(options: WriteBesideOptions): Promise<Beside> 
 		...jobs.map(({ table, prefix }) => ({ path: table.path, prefix })),
 		...objectJobs.map(({ object, prefix }) => ({ path: object.path, prefix })),
 	]
-	if (named.length > 0) await writeRoot(root, named, plan.compression, ledger, seal)
+	if (named.length > 0) await writeRoot(root, named, plan.compression, ledger, seal, shared.concurrency)
 	return { jobs, totals, objectJobs, schemes }
 }
 

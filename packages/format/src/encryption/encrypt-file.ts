@@ -33,7 +33,7 @@ export interface FileEncryptor {
 export const MAX_BLOCK_BYTES: number = 30 << 20
 
 /** Larger pieces of memory go back to the system each time, and come anew page by page: that costs more than the cipher. */
-const STEP = 512 << 10
+const STEP = 256 << 10
 
 /** Source of the format: `TEncryptedFileSerializer` in `ydb/core/backup/common/encryption.cpp`. */
 export function createFileEncryptor(options: EncryptFileOptions): FileEncryptor {

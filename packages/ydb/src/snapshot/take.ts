@@ -140,13 +140,17 @@ export async function takeSnapshot(
 		await removeDirectory(control, work, { signal: by })
 	}
 	try {
-		const originals = await forEachAbreast(tables, (path) => describeTable(control, absolute(path), { signal }))
+		// Whatever needs no answer of another call is asked at the same time: these are waits, and rows go on changing.
+		const [originals, before, there] = await Promise.all([
+			forEachAbreast(tables, (path) => describeTable(control, absolute(path), { signal })),
+			now(control, signal),
+			tables.length > 0 ? listDirectory(control, work, { signal }) : undefined,
+		])
 		// A type that cannot be kept is found before anything is created.
 		for (const [at, path] of tables.entries()) snapshotTableOf(path, originals[at]!, originals[at]!)
-		const before = await now(control, signal)
 		if (tables.length > 0) {
 			// What is there before us is not ours to remove.
-			if (await listDirectory(control, work, { signal }))
+			if (there)
 				throw new BackupError('PATH_EXISTS', `the work directory ${work} exists`, {
 					advice: 'start the backup again: it chooses another name',
 				})
@@ -160,21 +164,23 @@ export async function takeSnapshot(
 			)
 		}
 		if (columnTables.length > 0) columns = await takeColumnTables(context, columnTables, signal)
-		const after = await now(control, signal)
-		const taken: SnapshotTable[] = await forEachAbreast(tables, async (path, at) => {
-			const original = originals[at]!
-			const place = copyOf.get(path)!
-			const copy = await describeTable(control, place, { signal })
-			if (!equals(DescribeTableResultSchema, shapeOf(original), shapeOf(copy)))
-				throw new BackupError('SCHEMA_CHANGED', `table ${path} was altered while the snapshot was taken`, {
-					retry: 'later',
-					advice: 'start the backup again',
-				})
-			await freeze(control, place, copy, signal)
-			return snapshotTableOf(path, original, copy)
-		})
+		const [after, taken, copies] = await Promise.all([
+			now(control, signal),
+			forEachAbreast(tables, async (path, at): Promise<SnapshotTable> => {
+				const original = originals[at]!
+				const place = copyOf.get(path)!
+				const copy = await describeTable(control, place, { signal })
+				if (!equals(DescribeTableResultSchema, shapeOf(original), shapeOf(copy)))
+					throw new BackupError('SCHEMA_CHANGED', `table ${path} was altered while the snapshot was taken`, {
+						retry: 'later',
+						advice: 'start the backup again',
+					})
+				await freeze(control, place, copy, signal)
+				return snapshotTableOf(path, original, copy)
+			}),
+			columns === undefined ? copiesIn(control, work, copyOf, signal) : undefined,
+		])
 		const moments = momentsBetween(before, after)
-		const copies = columns === undefined ? await copiesIn(control, work, copyOf, signal) : undefined
 		const rows = openSnapshot(context, { workDirectory, ...moments, tables: taken, copies }, copyOf, drop)
 		return columns === undefined ? rows : withColumnTables(rows, columns)
 	} catch (error) {
