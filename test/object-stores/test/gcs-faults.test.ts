@@ -191,28 +191,29 @@ test.concurrent('a store that never answers is given up after the time-out; a si
 	await other.put('k', Buffer.from('k'))
 	for (const on of ['stat', 'read', 'upload', 'list', 'delete'] as const)
 		server.fail({ on, fault: { hang: true }, times: 50 })
-	for (const call of [
-		() => storage.stat('k'),
-		() => storage.get('k'),
-		() => storage.put('x', Buffer.from('x')),
-		() => all(storage.list('')),
-		() => storage.delete('k'),
-	])
-		expect(await failure(call())).toMatchObject({ code: 'STORAGE_TRANSIENT', reason: 'timeout' })
+	const asked = [
+		storage.stat('k'),
+		storage.get('k'),
+		storage.put('x', Buffer.from('x')),
+		all(storage.list('')),
+		storage.delete('k'),
+	]
+	for (const error of await Promise.all(asked.map(failure)))
+		expect(error).toMatchObject({ code: 'STORAGE_TRANSIENT', reason: 'timeout' })
 	server.clearFaults()
 	for (const on of ['stat', 'read', 'upload', 'list', 'chunk'] as const)
 		server.fail({ on, fault: { hang: true }, times: 50 })
-	for (const call of [
-		(signal: AbortSignal) => other.stat('k', { signal }),
-		(signal: AbortSignal) => other.get('k', { signal }),
-		(signal: AbortSignal) => other.put('x', Buffer.from('x'), { signal }),
-		(signal: AbortSignal) => other.put('x', pieces(noise(9 * MIB)), { signal }),
-		(signal: AbortSignal) => all(other.list('', { signal })),
-	]) {
-		const before = performance.now()
-		expect(await failure(call(AbortSignal.timeout(500)))).toMatchObject({ code: 'INTERRUPTED' })
-		expect(performance.now() - before).toBeLessThan(10_000)
-	}
+	const before = performance.now()
+	const signal = AbortSignal.timeout(500)
+	const stopped = [
+		other.stat('k', { signal }),
+		other.get('k', { signal }),
+		other.put('x', Buffer.from('x'), { signal }),
+		other.put('x', pieces(noise(9 * MIB)), { signal }),
+		all(other.list('', { signal })),
+	]
+	for (const error of await Promise.all(stopped.map(failure))) expect(error).toMatchObject({ code: 'INTERRUPTED' })
+	expect(performance.now() - before).toBeLessThan(2_500)
 	server.clearFaults()
 	await expect.poll(() => server.openUploads).toBe(0)
 })
@@ -374,15 +375,16 @@ test.concurrent('no secret is in any error, however it is looked at', async () =
 	]) {
 		for (const on of ['upload', 'start', 'chunk', 'status', 'stat', 'read', 'list', 'delete'] as const)
 			server.fail({ on, fault, times: 3 })
-		for (const call of [
-			() => storage.put('k', Buffer.from('k')),
-			() => storage.put('k', pieces(noise(9 * MIB))),
-			() => storage.stat('k'),
-			() => storage.get('k'),
-			() => all(storage.list('')),
-			() => storage.delete('k'),
-		])
-			await call().catch((error: unknown) => errors.push(error))
+		const calls: Promise<unknown>[] = [
+			storage.put('k', Buffer.from('k')),
+			storage.put('k', pieces(noise(9 * MIB))),
+			storage.stat('k'),
+			storage.get('k'),
+			all(storage.list('')),
+			storage.delete('k'),
+		]
+		for (const { status, reason } of await Promise.allSettled(calls) as PromiseRejectedResult[])
+			if (status === 'rejected') errors.push(reason)
 		server.clearFaults()
 	}
 	server.revokeTokens()

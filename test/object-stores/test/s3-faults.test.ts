@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { isBackupError } from '@ydbackup/core'
 import driver from '@ydbackup/storage-s3/driver'
-import { expect, test } from 'vitest'
+import { expect, test as serially } from 'vitest'
 import { untrusted } from '../src/s3/certificate.ts'
 import type { S3Fault } from '../src/s3/faults.ts'
 import { startS3Server } from '../src/s3/server.ts'
@@ -22,6 +22,9 @@ import {
 	piecesOf,
 	SMALL_PARTS,
 } from './s3-stores.ts'
+
+// Most of their time is waiting; each has a server of its own.
+const test = serially.concurrent
 
 const MIB = 2 ** 20
 /** Two parts. */
@@ -38,7 +41,7 @@ async function failureOf(
 	throw new Error('it was expected to fail')
 }
 
-test.concurrent.each<S3Fault>([
+test.each<S3Fault>([
 	{ operation: 'UploadPart', kind: 'error', code: 'SlowDown', times: 2 },
 	{ operation: 'UploadPart', kind: 'error', code: 'TooManyRequests', retryAfterSeconds: 1 },
 	{ operation: 'UploadPart', kind: 'error', code: 'InternalError', times: 3 },
@@ -64,7 +67,7 @@ test.concurrent.each<S3Fault>([
 	expect(server.uploads('bucket')).toBe(0)
 })
 
-test.concurrent.each<S3Fault>([
+test.each<S3Fault>([
 	{ operation: 'PutObject', kind: 'error', code: 'SlowDown', times: 3 },
 	{ operation: 'PutObject', kind: 'error', code: 'InternalError' },
 	{ operation: 'PutObject', kind: 'cut-request', afterBytes: 100 },
