@@ -1,31 +1,12 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { AuthServiceDefinition as Auth } from '@ydbjs/api/auth'
 import { CoordinationServiceDefinition as Coordination } from '@ydbjs/api/coordination'
-import {
-	DiscoveryServiceDefinition as Discovery,
-	ListEndpointsResultSchema,
-	WhoAmIResultSchema,
-} from '@ydbjs/api/discovery'
-import { ExportServiceDefinition as Export } from '@ydbjs/api/export'
-import { ImportServiceDefinition as Import } from '@ydbjs/api/import'
 import { OperationServiceDefinition as Operations } from '@ydbjs/api/operation'
-import {
-	DescribePathRequestSchema,
-	ListDirectoryRequestSchema,
-	MakeDirectoryRequestSchema,
-	ModifyPermissionsRequestSchema,
-	RemoveDirectoryRequestSchema,
-	SchemeServiceDefinition as Scheme,
-} from '@ydbjs/api/scheme'
+import { MakeDirectoryRequestSchema, SchemeServiceDefinition as Scheme } from '@ydbjs/api/scheme'
 import {
 	AlterTableRequestSchema,
-	CopyTableRequestSchema,
-	CopyTablesRequestSchema,
 	CreateTableRequestSchema,
-	DescribeTableRequestSchema,
-	DropTableRequestSchema,
 	ReadTableRequestSchema,
-	RenameTablesRequestSchema,
 	TableServiceDefinition as TableService,
 } from '@ydbjs/api/table'
 import { TopicServiceDefinition as Topic } from '@ydbjs/api/topic'
@@ -35,15 +16,13 @@ import { setTimeout } from 'node:timers/promises'
 import type { Operation } from '@ydbjs/api/operation'
 import { type CollectionChange, Collections } from './collections/collections.ts'
 import { answerOperations, type Running } from './collections/operations.ts'
-import { logChanges } from './collections/stream.ts'
 import { answerStoreOperations } from './exports/answers.ts'
-import { listObjects } from './exports/listing.ts'
-import { type OperationChange, StoreOperations } from './exports/operations.ts'
+import { StoreOperations } from './exports/operations.ts'
 import { GRPC, GrpcError, YdbError } from './error.ts'
 import { type Faults, noFaults } from './faults.ts'
 import { type Control, controlOf } from './control.ts'
 import { listenForControl } from './control-server.ts'
-import { checkShape, type Limits, limitsOf } from './limits.ts'
+import { type Limits, limitsOf } from './limits.ts'
 import { Nodes } from './nodes.ts'
 import { Partitioner, partitionBySize } from './services/partitions.ts'
 import { Troubles } from './troubles.ts'
@@ -51,39 +30,21 @@ import { type Node, SchemeTree } from './scheme/tree.ts'
 import { Accounts } from './scheme/accounts.ts'
 import { AccessControl } from './services/access.ts'
 import { Tokens } from './services/auth.ts'
-import { writtenColumns, writtenRows } from './services/bulk-upsert.ts'
-import { entriesOf } from './store/batch.ts'
-import { asYdbError, failure, operationResponse, success } from './services/envelope.ts'
+import { asYdbError, failure, operationResponse } from './services/envelope.ts'
 import type { Changes, Surroundings } from './services/execute.ts'
-import type { ControlMethods } from './services/control.ts'
-import { coordinationMethods } from './services/coordination.ts'
-import { rateLimiterMethods } from './services/rate-limiter.ts'
-import { topicMethods } from './services/topic.ts'
-import { describedMethods } from './services/described.ts'
-import {
-	alterSequence,
-	buildIndex,
-	createObject,
-	dropObject,
-	movedSequences,
-	OBJECT,
-	setSequences,
-} from './services/objects.ts'
+import { CONTROL, routesOf, type Unary } from './services/routes.ts'
+import { type BulkContext, bulkUpsert } from './services/bulk-call.ts'
+import { movedSequences, OBJECT } from './services/objects.ts'
 import { queryMethods } from './services/query-service.ts'
 import { readTable, sendReadError } from './services/read-table.ts'
 import { Sessions } from './services/sessions.ts'
 import { tableQueryMethods } from './services/table-queries.ts'
-import { describePath, listDirectory, modifyPermissions } from './services/scheme.ts'
 import { DataDirectory } from './store/data-directory.ts'
 import type { RowStore } from './store/row-store.ts'
 import { addSystemTables } from './services/system-tables.ts'
-import { alterTable } from './services/alter-table.ts'
-import { describeTable } from './services/describe-table.ts'
 import { checkPools } from './scheme/storage-pools.ts'
-import { copyTables, createTable, renameTables } from './services/table.ts'
 import { applyEffects, encodeEffects } from './store/transaction.ts'
 import type { Call, ServerOptions } from './transport/grpc-server.ts'
-import { field } from './wire/cursor.ts'
 
 export interface EmulatorOptions {
 	/** TCP port; 0 (the default) lets the system choose. */
@@ -131,8 +92,6 @@ export interface Emulator extends AsyncDisposable {
 	close(): Promise<void>
 }
 
-type Unary = (request: Buffer, user: string) => Operation | Promise<Operation>
-
 /** Name of a journal record that holds rows as a commit changed them. */
 const ROWS = 'rows'
 
@@ -145,10 +104,6 @@ const json = (value: object): Buffer => Buffer.from(JSON.stringify(value))
 const DEFAULT_OWNER = 'root@builtin'
 const BULK = TableService.bulkUpsert.path
 const CONVERSATIONS = new Set<string>([Topic.streamRead.path, Topic.streamWrite.path, Coordination.session.path])
-/** Tags of fields of BulkUpsertRequest. Source: protos/ydb_table.proto. */
-const ARROW_SETTINGS = 0x3a
-const CSV_SETTINGS = 0x42
-const CONTROL: ControlMethods = { ...topicMethods, ...coordinationMethods, ...rateLimiterMethods, ...describedMethods }
 /** Changes that are kept: replayed in order, they make the same database. */
 const KEPT = new Set<string>([
 	Scheme.makeDirectory.path,
@@ -205,7 +160,6 @@ class Server implements Emulator {
 		addSystemTables(this.#tree, this.#accounts)
 		this.#tokens = new Tokens(this.database, this.#accounts, now)
 		this.#access = options.auth && new AccessControl(this.#tree, this.#accounts)
-		this.#unary = this.#routes()
 		const sessions = new Sessions(this.#tree)
 		this.#around = {
 			tree: this.#tree,
@@ -228,6 +182,17 @@ class Server implements Emulator {
 				chunkBytes: () => this.faults.wireChunkBytes || undefined,
 				headers: () => (this.faults.sessionCloseHint ? { 'x-ydb-server-hints': 'session-close' } : {}),
 			},
+		})
+		this.#unary = routesOf({
+			...this.#bulk,
+			nodes: this.#nodes,
+			advertised: this.#advertised,
+			isTls: options.tls !== undefined,
+			storeCa: options.storeCa,
+			tokens: this.#tokens,
+			accounts: this.#accounts,
+			collections: this.#collections,
+			operations: this.#operations,
 		})
 		this.control = controlOf(this.#tree, this.#nodes, sessions)
 		this.#troubles = new Troubles(this.faults, this.control)
@@ -345,7 +310,7 @@ class Server implements Emulator {
 
 	async #replay(method: string, user: string, request: Buffer): Promise<void> {
 		if (method === ROWS) applyEffects(this.#tree, request)
-		else if (method === TableService.bulkUpsert.path) this.#bulkUpsert(request, true)
+		else if (method === TableService.bulkUpsert.path) bulkUpsert(this.#bulk, request, true)
 		else await this.#unary.get(method)?.(request, user)
 	}
 
@@ -357,6 +322,10 @@ class Server implements Emulator {
 		}
 		walk(this.database, this.#tree.root)
 		return found
+	}
+
+	get #bulk(): BulkContext {
+		return { tree: this.#tree, faults: this.faults, partitioner: this.#partitioner }
 	}
 
 	get port(): number {
@@ -500,171 +469,6 @@ class Server implements Emulator {
 			if (error instanceof GrpcError || reply.closed.aborted) throw error
 			await sendReadError(asYdbError(error), reply)
 		}
-	}
-
-	#routes(): Map<string, Unary> {
-		const tree = this.#tree
-		const done = (work: () => void): Operation => {
-			work()
-			return success()
-		}
-		return new Map<string, Unary>([
-			[Auth.login.path, (bytes) => this.#tokens.login(bytes)],
-			[
-				Discovery.listEndpoints.path,
-				() => {
-					const endpoints = this.#nodes.running().map(({ id, port }) => ({
-						address: this.#advertised,
-						port,
-						nodeId: id,
-						location: 'local',
-						ssl: this.#options.tls !== undefined,
-					}))
-					return success(
-						ListEndpointsResultSchema,
-						create(ListEndpointsResultSchema, { endpoints, selfLocation: 'local' }),
-					)
-				},
-			],
-			[Discovery.whoAmI.path, (_, user) => success(WhoAmIResultSchema, create(WhoAmIResultSchema, { user }))],
-
-			[
-				Scheme.makeDirectory.path,
-				(bytes, user) => done(() => tree.makeDirectory(fromBinary(MakeDirectoryRequestSchema, bytes).path, user)),
-			],
-			[
-				Scheme.removeDirectory.path,
-				(bytes) => done(() => tree.remove(fromBinary(RemoveDirectoryRequestSchema, bytes).path, 'directory')),
-			],
-			[Scheme.listDirectory.path, (bytes) => listDirectory(tree, fromBinary(ListDirectoryRequestSchema, bytes).path)],
-			[Scheme.describePath.path, (bytes) => describePath(tree, fromBinary(DescribePathRequestSchema, bytes).path)],
-			[
-				Scheme.modifyPermissions.path,
-				(bytes) => done(() => modifyPermissions(tree, fromBinary(ModifyPermissionsRequestSchema, bytes))),
-			],
-
-			[
-				TableService.createTable.path,
-				(bytes, user) => done(() => createTable(tree, fromBinary(CreateTableRequestSchema, bytes), user)),
-			],
-			[
-				TableService.alterTable.path,
-				(bytes) =>
-					done(() => {
-						const request = fromBinary(AlterTableRequestSchema, bytes)
-						const { columns, primaryKey, indexes } = tree.table(request.path).spec
-						checkShape(tree.limits, {
-							columns: [...columns, ...request.addColumns].slice(request.dropColumns.length),
-							primaryKey,
-							indexes: [...indexes, ...request.addIndexes].slice(request.dropIndexes.length),
-						})
-						alterTable(tree, request)
-					}),
-			],
-			[
-				TableService.dropTable.path,
-				(bytes) => done(() => tree.remove(fromBinary(DropTableRequestSchema, bytes).path, 'table')),
-			],
-			[
-				TableService.describeTable.path,
-				(bytes) => {
-					const request = fromBinary(DescribeTableRequestSchema, bytes)
-					return describeTable(tree, request, this.faults)
-				},
-			],
-			[
-				TableService.copyTable.path,
-				(bytes, user) => {
-					const { sourcePath, destinationPath } = fromBinary(CopyTableRequestSchema, bytes)
-					copyTables(
-						tree,
-						{ tables: [{ sourcePath, destinationPath, omitIndexes: false } as never] },
-						this.faults,
-						user,
-					)
-					return success()
-				},
-			],
-			[
-				TableService.copyTables.path,
-				(bytes, user) => {
-					copyTables(tree, fromBinary(CopyTablesRequestSchema, bytes), this.faults, user)
-					return success()
-				},
-			],
-			[
-				TableService.renameTables.path,
-				(bytes) => {
-					renameTables(tree, fromBinary(RenameTablesRequestSchema, bytes))
-					return success()
-				},
-			],
-			[TableService.bulkUpsert.path, (bytes) => this.#bulkUpsert(bytes)],
-			...Object.entries(CONTROL).map(([path, { run }]): [string, Unary] => [
-				path,
-				(bytes, user) => run(tree, bytes, user),
-			]),
-			[Export.exportToS3.path, (bytes, user) => this.#operations.startExport(bytes, user)],
-			[Import.importFromS3.path, (bytes, user) => this.#operations.startImport(bytes, user)],
-			[Import.listObjectsInS3Export.path, (bytes) => listObjects(bytes, this.faults, this.#options.storeCa)],
-			[
-				OBJECT.operation,
-				(bytes) => done(() => this.#operations.apply(JSON.parse(bytes.toString()) as OperationChange)),
-			],
-			[OBJECT.index, (bytes) => done(() => buildIndex(tree, JSON.parse(bytes.toString())))],
-			[
-				OBJECT.removeAll,
-				(bytes) => done(() => tree.removeAll((JSON.parse(bytes.toString()) as { path: string }).path)),
-			],
-			[OBJECT.create, (bytes, user) => done(() => createObject(tree, JSON.parse(bytes.toString()), user))],
-			[OBJECT.alterSequence, (bytes) => done(() => alterSequence(tree, JSON.parse(bytes.toString())))],
-			[OBJECT.accounts, (bytes) => done(() => this.#accounts.apply(JSON.parse(bytes.toString())))],
-			[
-				OBJECT.collection,
-				(bytes, user) => done(() => this.#collections.apply(JSON.parse(bytes.toString()) as CollectionChange, user)),
-			],
-			[OBJECT.drop, (bytes) => done(() => dropObject(tree, JSON.parse(bytes.toString())))],
-			[OBJECT.sequences, (bytes) => done(() => setSequences(tree, JSON.parse(bytes.toString())))],
-		])
-	}
-
-	#bulkUpsert(bytes: Buffer, replayed = false): Operation {
-		const all = { start: 0, end: bytes.length }
-		const path = field(bytes, all, 0x0a)
-		const rows = field(bytes, all, 0x12)
-		if (!path) throw new YdbError('BAD_REQUEST', 'the request names no table')
-		if (field(bytes, all, ARROW_SETTINGS) ?? field(bytes, all, CSV_SETTINGS))
-			throw new YdbError('UNSUPPORTED', 'BulkUpsert of CSV and Arrow is not emulated')
-		const table = this.#tree.table(bytes.toString('utf8', path.start, path.end))
-		if (!replayed && this.faults.overloadBulkUpsertTimes > 0) {
-			this.faults.overloadBulkUpsertTimes--
-			throw new YdbError('OVERLOADED', 'overloaded (a fault that was asked for)')
-		}
-		const refusal = table.bulkRefusal
-		if (refusal) throw new YdbError('SCHEME_ERROR', refusal)
-		if (rows) {
-			const batch = writtenRows(table, bytes, rows)
-			if (replayed || !this.faults.dropBulkUpsertSilently) {
-				// That streams see bulk writes as updates: datashard_common_upload.cpp.
-				if (table.streams.size > 0) {
-					const changed = {
-						op: 'update' as const,
-						entries: entriesOf(batch),
-						columns: writtenColumns(table, bytes, rows),
-					}
-					logChanges(
-						table,
-						this.#tree.absolute(bytes.toString('utf8', path.start, path.end)),
-						table.rows,
-						[changed],
-						this.#tree.now(),
-					)
-				}
-				table.rows.applyBatch(batch)
-			}
-			if (!replayed) this.#partitioner.wrote(table, rows.end - rows.start)
-		}
-		return success()
 	}
 }
 

@@ -383,7 +383,7 @@ test.concurrent('no secret is in any error, however it is looked at', async () =
 			all(storage.list('')),
 			storage.delete('k'),
 		]
-		for (const { status, reason } of await Promise.allSettled(calls) as PromiseRejectedResult[])
+		for (const { status, reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[])
 			if (status === 'rejected') errors.push(reason)
 		server.clearFaults()
 	}

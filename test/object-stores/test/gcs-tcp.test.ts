@@ -208,25 +208,29 @@ describe.each(WAYS)('through a line that breaks, to %s', (_, open) => {
 		['a silent line', { blackHole: true }, 'both', 'timeout'],
 		['a line that stalls on its way down', { down: { stallAfter: 60 } }, 'read', 'timeout'],
 		['a line that stalls on its way up', { up: { stallAfter: 50 } }, 'write', 'timeout'],
-	])('%s ends each call within its bound', async (_name, fault, which, reason) => {
-		await using way = await open()
-		const { impatient, direct } = way
-		await direct.put('k', noise(MIB))
-		const reads = (): Promise<unknown>[] => [impatient.stat('k'), read(impatient, 'k'), all(impatient.list(''))]
-		const writes = (): Promise<unknown>[] => [
-			impatient.put('small', Buffer.from('x')),
-			impatient.put('large', pieces(noise(9 * MIB))),
-			impatient.delete('k'),
-		]
-		await way.harm(() => fault)
-		const begin = performance.now()
-		const calls = [...(which === 'write' ? [] : reads()), ...(which === 'read' ? [] : writes())]
-		for (const error of await Promise.all(calls.map(failure)))
-			expect(error, error.message).toMatchObject({ code: 'STORAGE_TRANSIENT', retry: 'later', reason })
-		expect(performance.now() - begin).toBeLessThan(20_000)
-		expect(await keysOf(direct)).toEqual(['k'])
-		expect(way.openUploads ?? 0).toBe(0)
-	}, 60_000)
+	])(
+		'%s ends each call within its bound',
+		async (_name, fault, which, reason) => {
+			await using way = await open()
+			const { impatient, direct } = way
+			await direct.put('k', noise(MIB))
+			const reads = (): Promise<unknown>[] => [impatient.stat('k'), read(impatient, 'k'), all(impatient.list(''))]
+			const writes = (): Promise<unknown>[] => [
+				impatient.put('small', Buffer.from('x')),
+				impatient.put('large', pieces(noise(9 * MIB))),
+				impatient.delete('k'),
+			]
+			await way.harm(() => fault)
+			const begin = performance.now()
+			const calls = [...(which === 'write' ? [] : reads()), ...(which === 'read' ? [] : writes())]
+			for (const error of await Promise.all(calls.map(failure)))
+				expect(error, error.message).toMatchObject({ code: 'STORAGE_TRANSIENT', retry: 'later', reason })
+			expect(performance.now() - begin).toBeLessThan(20_000)
+			expect(await keysOf(direct)).toEqual(['k'])
+			expect(way.openUploads ?? 0).toBe(0)
+		},
+		60_000,
+	)
 
 	test.concurrent('a stop ends calls that wait for a silent line at once', async () => {
 		await using way = await open()

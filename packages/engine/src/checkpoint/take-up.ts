@@ -1,5 +1,6 @@
 import { BackupError, type SourceObject } from '@ydbackup/core'
 
+import { shownNames } from '../events/shown-names.ts'
 import { runAll } from '../flow/run-all.ts'
 import { openScheme } from '../part/contents.ts'
 import { findMisfit } from '../restore/check-targets.ts'
@@ -7,7 +8,6 @@ import type { RestoreRun, TableWork } from '../restore/restore-run.ts'
 import type { Notes, TableNote } from './notes.ts'
 
 const CALLS_AT_ONCE = 8
-const SHOWN = 20
 
 /** What stood in the target when the run began. */
 export function asItWas(found: ReadonlyMap<string, SourceObject>, notes: Notes): Map<string, SourceObject> {
@@ -47,7 +47,7 @@ export async function takeUp(
 	}
 	if (notes.steps.has('rows')) for (const work of run.tables) work.stage = 'filled'
 	if (strange.length > 0) {
-		const shown = strange.toSorted().slice(0, SHOWN).join(', ')
+		const shown = shownNames(strange.toSorted())
 		throw new BackupError('PATH_EXISTS', `the restore cannot be gone on with in ${run.sink.database}: ${shown}`, {
 			advice: 'nothing was written; begin anew with --restart, or restore to another path',
 		})

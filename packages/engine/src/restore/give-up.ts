@@ -7,7 +7,6 @@ import { isWithin } from '../choose/object-path.ts'
 import { settleSwap } from './replace-tables.ts'
 import type { ObjectWork, RestoreRun, TableWork } from './restore-run.ts'
 
-const SHOWN = 20
 const DROP_MS = 120_000
 const LEAVE_MS = 20_000
 
@@ -68,7 +67,7 @@ export async function giveUp(run: RestoreRun, error: unknown): Promise<unknown> 
 			'dropped as incomplete',
 			incomplete.filter((work) => !left.includes(work.place)),
 		),
-		left.length > 0 ? `incomplete, drop by hand: ${left.slice(0, SHOWN).join(', ')}` : undefined,
+		left.length > 0 ? `incomplete, drop by hand: ${shownNames(left)}` : undefined,
 		list('perhaps created, look before restoring again', [
 			...unsure,
 			...made.filter(({ stage }) => stage === 'creating'),
