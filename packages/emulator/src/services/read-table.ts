@@ -155,6 +155,8 @@ export async function readTable(table: Table, request: ReadTableRequest, faults:
 	let batchRows = 0
 	/** Rows that count for a break. */
 	let counted = 0
+	/** Rows of all partitions. */
+	let all = 0
 	let sinceSplit = 0
 	let splits = true
 	let partition = 0
@@ -197,9 +199,11 @@ export async function readTable(table: Table, request: ReadTableRequest, faults:
 		for (const piece of pieces(page, Math.min(maxRows, left, limit === 0 ? 1 : limit), maxBytes)) {
 			if (batchRows > 0 && (batchBytes + piece.rows.length > maxBytes || batchRows + piece.count > maxRows))
 				await flush()
-			if (counts && counted + piece.count > limit) {
+			const isBroken = counts && counted + piece.count > breaks
+			const isCutShort = all + piece.count > lies
+			if (isBroken || isCutShort) {
 				if (batchRows > 0) await flush()
-				if (breaks > lies) return
+				if (isCutShort && (!isBroken || breaks > lies)) return
 				faults.breakReadTimes--
 				throw new GrpcError(GRPC.UNAVAILABLE, 'the stream broke (a fault that was asked for)')
 			}
@@ -211,6 +215,7 @@ export async function readTable(table: Table, request: ReadTableRequest, faults:
 				)
 				push(cut!)
 			} else push(piece)
+			all += piece.count
 			if (counts) counted += piece.count
 			sinceSplit += piece.count
 			if (faults.splitEveryRows !== undefined && sinceSplit >= faults.splitEveryRows) {
