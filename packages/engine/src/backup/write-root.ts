@@ -70,19 +70,18 @@ export async function writeRoot(
 		exportPrefix: prefix,
 		...(seal && { iv: encryption.ivHex(encryption.itemIv(seal.exportIv, Number(prefix))) }),
 	}))
-	const file = (role: SmallFile['role'], name: string, bytes: Uint8Array): SmallFile[] => {
+	const named: (readonly [SmallFile['role'], string, Uint8Array])[] = [
+		['mapping', 'SchemaMapping/mapping.json', layout.schemaMapping(items)],
+		['mapping', 'SchemaMapping/metadata.json', layout.schemaMappingMetadata()],
+		['metadata', 'metadata.json', layout.rootMetadata({ compression, encryption: seal?.algorithm })],
+	]
+	const files = named.flatMap(([role, name, bytes]): SmallFile[] => {
 		const key = `${root}/${name}`
 		return [checksumOf(key, sha256Hex(bytes), {}), { key, role, bytes }]
-	}
-	const rootFile = layout.rootMetadata({ compression, encryption: seal?.algorithm })
-	const [checksum, last] = file('metadata', 'metadata.json', rootFile)
-	const before = [
-		...file('mapping', 'SchemaMapping/mapping.json', layout.schemaMapping(items)),
-		...file('mapping', 'SchemaMapping/metadata.json', layout.schemaMappingMetadata()),
-		checksum!,
-	]
-	await runAll(before, concurrency, undefined, (each) => ledger.putSmall(each, undefined))
-	await ledger.putSmall(last!, undefined)
+	})
+	const put = (file: SmallFile): Promise<void> => ledger.putSmall(file, undefined)
+	await runAll(files.slice(0, -1), concurrency, undefined, put)
+	await runAll(files.slice(-1), 1, undefined, put)
 }
 
 /** Keys to delete first when a run is given up: without them nothing can be imported. */
