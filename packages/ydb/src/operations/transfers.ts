@@ -29,6 +29,8 @@ import { readOperation } from './read-operation.ts'
 const START_MS = 60_000
 /** The server's own bound of a description. */
 const LONGEST_DESCRIPTION = 128
+/** How long a server may be busy before a list: it is the first thing that is asked, and a wrong address must not take longer to be found. */
+const BUSY_MS = 10_000
 const LIST_MS = 30_000
 const MOST_PAGES = 1_000
 const PAGE = 10_000n
@@ -95,10 +97,12 @@ export function createTransfers(driver: Driver, database: string): ClusterTransf
 			const found: { prefix: string; path: string }[] = []
 			let pageToken = ''
 			for (let page = 0; page < MOST_PAGES; page++) {
-				const answer = await bounded(signal, LIST_MS, (bound) =>
-					imports.listObjectsInS3Export({ settings, pageSize: PAGE, pageToken }, { signal: bound }),
-				)
-				const { result } = mustSucceed(answer, doing)
+				const { result } = await patiently({ doing, signal, budgetMs: BUSY_MS }, async () => {
+					const answer = await bounded(signal, LIST_MS, (bound) =>
+						imports.listObjectsInS3Export({ settings, pageSize: PAGE, pageToken }, { signal: bound }),
+					)
+					return mustSucceed(answer, doing)
+				})
 				const listed = result && anyUnpack(result, ListObjectsInS3ExportResultSchema)
 				found.push(...(listed?.items ?? []).map((item) => ({ prefix: item.prefix, path: item.path })))
 				const next = listed?.nextPageToken ?? ''
