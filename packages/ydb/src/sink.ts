@@ -162,7 +162,9 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const { storeType } = await describeTable(control, absolute(path), options)
 			const reader = { ...(await data(options?.signal)), path: absolute(path), schema }
 			if (storeType !== StoreType.COLUMN) return yield* readRange(reader, range, options)
-			const snapshot = await openQuerySnapshot(reader.driver, `read column table ${path}`, options?.signal)
+			const doing = `read column table ${path}`
+			const asked = { doing, signal: options?.signal }
+			const snapshot = await patiently(asked, (signal) => openQuerySnapshot(reader.driver, doing, signal))
 			try {
 				yield* readByQuery({ ...reader, snapshot }, options)
 			} finally {

@@ -19,7 +19,7 @@ import {
 } from '@ydbackup/core'
 import { forEachAbreast } from '../call/abreast.ts'
 import { bounded } from '../call/bounded.ts'
-import { refusalError, SUCCESS } from '../call/failure.ts'
+import { callError, refusalError, SUCCESS } from '../call/failure.ts'
 import { mustSucceed } from '../call/operation.ts'
 import { patiently } from '../call/patience.ts'
 import { storedBytesOf } from '../scheme/table-description.ts'
@@ -29,7 +29,7 @@ import { readOperation } from './read-operation.ts'
 const START_MS = 60_000
 /** The server's own bound of a description. */
 const LONGEST_DESCRIPTION = 128
-/** How long a server may be busy before a list: it is the first thing that is asked, and a wrong address must not take longer to be found. */
+/** How long a server that says that it is busy is asked again for a list. One that says nothing is not: a wrong address must be found within a minute. */
 const BUSY_MS = 10_000
 const LIST_MS = 30_000
 const MOST_PAGES = 1_000
@@ -100,7 +100,10 @@ export function createTransfers(driver: Driver, database: string): ClusterTransf
 				const { result } = await patiently({ doing, signal, budgetMs: BUSY_MS }, async () => {
 					const answer = await bounded(signal, LIST_MS, (bound) =>
 						imports.listObjectsInS3Export({ settings, pageSize: PAGE, pageToken }, { signal: bound }),
-					)
+					).catch((error: unknown) => {
+						const { code, message } = callError(error, doing)
+						throw new BackupError(code, message, { cause: error })
+					})
 					return mustSucceed(answer, doing)
 				})
 				const listed = result && anyUnpack(result, ListObjectsInS3ExportResultSchema)

@@ -3,7 +3,6 @@ import type { Driver } from '@ydbjs/core'
 import { BackupError, isBackupError } from '@ydbackup/core'
 import { bounded } from '../call/bounded.ts'
 import { callError, refusalError, SUCCESS } from '../call/failure.ts'
-import { patiently } from '../call/patience.ts'
 import { openSession } from '../call/session.ts'
 
 const CALL_MS = 15_000
@@ -18,16 +17,12 @@ export interface QuerySnapshot {
 	close(): Promise<void>
 }
 
-/** Begins one; until its first query it has seen nothing, so that it may be tried again. */
+/** Begins one, in one try: until its first query it has seen nothing, so that whoever wants it may try again. */
 export async function openQuerySnapshot(
 	driver: Driver,
 	doing: string,
 	signal: AbortSignal | undefined,
 ): Promise<QuerySnapshot> {
-	return patiently({ doing, signal }, () => attempt(driver, doing, signal))
-}
-
-async function attempt(driver: Driver, doing: string, signal: AbortSignal | undefined): Promise<QuerySnapshot> {
 	const session = await openSession(driver, doing, signal)
 	const { sessionId } = session
 	try {

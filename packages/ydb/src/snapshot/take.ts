@@ -164,22 +164,22 @@ export async function takeSnapshot(
 			)
 		}
 		if (columnTables.length > 0) columns = await takeColumnTables(context, columnTables, signal)
-		const [after, taken, copies] = await Promise.all([
+		const [after, copied, copies] = await Promise.all([
 			now(control, signal),
-			forEachAbreast(tables, async (path, at): Promise<SnapshotTable> => {
-				const original = originals[at]!
-				const place = copyOf.get(path)!
-				const copy = await describeTable(control, place, { signal })
-				if (!equals(DescribeTableResultSchema, shapeOf(original), shapeOf(copy)))
-					throw new BackupError('SCHEMA_CHANGED', `table ${path} was altered while the snapshot was taken`, {
-						retry: 'later',
-						advice: 'start the backup again',
-					})
-				await freeze(control, place, copy, signal)
-				return snapshotTableOf(path, original, copy)
-			}),
+			forEachAbreast(tables, (path) => describeTable(control, copyOf.get(path)!, { signal })),
 			columns === undefined ? copiesIn(control, work, copyOf, signal) : undefined,
 		])
+		// Behind all that only reads: when this fails, nothing that writes may be under way any more.
+		const taken = await forEachAbreast(tables, async (path, at): Promise<SnapshotTable> => {
+			const [original, copy] = [originals[at]!, copied[at]!]
+			if (!equals(DescribeTableResultSchema, shapeOf(original), shapeOf(copy)))
+				throw new BackupError('SCHEMA_CHANGED', `table ${path} was altered while the snapshot was taken`, {
+					retry: 'later',
+					advice: 'start the backup again',
+				})
+			await freeze(control, copyOf.get(path)!, copy, signal)
+			return snapshotTableOf(path, original, copy)
+		})
 		const moments = momentsBetween(before, after)
 		const rows = openSnapshot(context, { workDirectory, ...moments, tables: taken, copies }, copyOf, drop)
 		return columns === undefined ? rows : withColumnTables(rows, columns)
