@@ -12,34 +12,44 @@ export interface ObjectJob {
 	readonly prefix: string
 }
 
-export interface WriteItemOptions {
-	/** Of the export: `backups/<id>`. */
-	readonly root: string
+export interface WriteItemsOptions {
 	readonly ledger: Ledger
-	readonly isEncrypted: boolean
-	/** Files of one item that may be written at once. */
-	readonly filesAtOnce: number
+	/** Puts at once, of all items together. */
+	readonly concurrency: number
+	readonly signal: AbortSignal
 }
 
-/** What is left for the files of each item when so many items are written at once. */
-export function filesAtOnce(items: number, concurrency: number): number {
-	return Math.max(1, Math.floor(concurrency / Math.max(1, items)))
+/** Writes the files of items; where there are few items, several files of one at once. */
+export async function writeItems<T>(
+	jobs: readonly T[],
+	{ ledger, concurrency, signal }: WriteItemsOptions,
+	filesOfJob: (job: T) => readonly SmallFile[],
+): Promise<void> {
+	const filesAtOnce = Math.floor(concurrency / Math.max(1, jobs.length))
+	await runAll(jobs, concurrency, signal, (job, stop) =>
+		runAll(filesOfJob(job), filesAtOnce, stop, (file, by) => ledger.putSmall(file, by)),
+	)
 }
 
 /** Writes the file that makes each object, its rights, its parts and its `metadata.json`, with sidecars. */
 export async function writeObjectItems(
 	jobs: readonly ObjectJob[],
-	options: Omit<WriteItemOptions, 'filesAtOnce'> & { readonly concurrency: number; readonly signal: AbortSignal },
+	options: ItemOptions & WriteItemsOptions,
 ): Promise<void> {
-	const how = { ...options, filesAtOnce: filesAtOnce(jobs.length, options.concurrency) }
-	await runAll(jobs, options.concurrency, options.signal, async ({ object, prefix }, signal) => {
+	await writeItems(jobs, options, ({ object, prefix }) => {
 		const scheme: ItemFile = {
 			role: 'scheme',
 			name: layout.definitionName(object.kind),
 			bytes: Buffer.from(object.text),
 		}
-		await writeItem(prefix, [scheme], object, how, signal)
+		return filesOfItem(prefix, [scheme], object, options)
 	})
+}
+
+export interface ItemOptions {
+	/** Of the export: `backups/<id>`. */
+	readonly root: string
+	readonly isEncrypted: boolean
 }
 
 /** A file of an item, by its name in the item's folder. */
@@ -51,13 +61,12 @@ export interface ItemFile {
 }
 
 /** What every item of an export has: its own files, those of its parts, its rights, and `metadata.json`, each with its sidecar. */
-export async function writeItem(
+export function filesOfItem(
 	prefix: string,
 	own: readonly ItemFile[],
 	{ permissions, parts }: { readonly permissions: ProtoText; readonly parts: readonly ObjectPart[] },
-	{ root, ledger, isEncrypted, filesAtOnce: atOnce }: WriteItemOptions,
-	signal: AbortSignal,
-): Promise<void> {
+	{ root, isEncrypted }: ItemOptions,
+): SmallFile[] {
 	const grants = printProtoText(permissions)
 	const named = (of: ObjectPart['kind']): { prefix: string; name: string }[] =>
 		parts.flatMap(({ kind, name }, at) => (kind === of ? { prefix: folderOf(at), name } : []))
@@ -74,11 +83,13 @@ export async function writeItem(
 			isEncrypted,
 		}),
 	})
-	const all = files.flatMap(({ role, name, bytes, partition }): SmallFile[] => {
-		const key = itemKey(root, prefix, name)
-		return [{ key, role, object: prefix, partition, bytes }, checksumOf(key, sha256Hex(bytes), { object: prefix })]
-	})
-	await runAll(all, atOnce, signal, (file, stop) => ledger.putSmall(file, stop))
+	return files.flatMap((file) => withSidecar(root, prefix, file))
+}
+
+/** A file of an item as it is stored, and the sidecar of it. */
+export function withSidecar(root: string, prefix: string, { role, name, bytes, partition }: ItemFile): SmallFile[] {
+	const key = itemKey(root, prefix, name)
+	return [{ key, role, object: prefix, partition, bytes }, checksumOf(key, sha256Hex(bytes), { object: prefix })]
 }
 
 /** Parts have numbers for folders, as items have. */

@@ -10,13 +10,12 @@ import {
 import { parseProtoText, partitionRangesOf, printProtoText, tableSchemaOf } from '@ydbackup/format'
 
 import type { Reporter } from '../events/reporter.ts'
-import { runAll } from '../flow/run-all.ts'
 import type { Ledger } from './ledger.ts'
-import { filesAtOnce, writeItem } from './write-objects.ts'
+import { filesOfItem, writeItems } from './write-objects.ts'
 import type { TableJob } from './write-data.ts'
 
 export interface WriteSchemesOptions {
-	/** As `WriteItemOptions.root`. */
+	/** As `ItemOptions.root`. */
 	readonly root: string
 	readonly jobs: readonly TableJob[]
 	/** Owner and grants by path. */
@@ -36,8 +35,7 @@ export interface WriteSchemesOptions {
  */
 export async function writeSchemes(options: WriteSchemesOptions): Promise<Record<string, string>> {
 	const fuller: Record<string, string> = {}
-	const how = { ...options, filesAtOnce: filesAtOnce(options.jobs.length, options.concurrency) }
-	await runAll(options.jobs, options.concurrency, options.signal, async ({ table, prefix }, signal) => {
+	await writeItems(options.jobs, options, ({ table, prefix }) => {
 		const native = printProtoText(table.scheme)
 		assertReadable(native, table)
 		const full = printProtoText(table.scheme, { unknownFields: 'keep' })
@@ -52,7 +50,7 @@ export async function writeSchemes(options: WriteSchemesOptions): Promise<Record
 		const scheme = { role: 'scheme', name: 'scheme.pb', bytes: Buffer.from(native) } as const
 		const rights = options.permissions.get(table.path) ?? []
 		const parts = options.changefeeds.get(table.path) ?? []
-		await writeItem(prefix, [scheme], { permissions: rights, parts }, how, signal)
+		return filesOfItem(prefix, [scheme], { permissions: rights, parts }, options)
 	})
 	return fuller
 }

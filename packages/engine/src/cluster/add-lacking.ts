@@ -1,10 +1,9 @@
 import type { ObjectPart } from '@ydbackup/core'
-import { layout, sha256Hex } from '@ydbackup/format'
+import { layout } from '@ydbackup/format'
 
 import type { Ledger } from '../backup/ledger.ts'
 import type { LiveObjects } from '../backup/live-objects.ts'
-import { filesOf, type ItemFile } from '../backup/write-objects.ts'
-import { checksumOf, itemKey } from '../part/keys.ts'
+import { filesOf, type ItemFile, withSidecar } from '../backup/write-objects.ts'
 import type { ExportPlan } from './export-plan.ts'
 import type { Written } from './written-files.ts'
 
@@ -35,11 +34,7 @@ export async function addLacking(options: AddLackingOptions): Promise<Map<string
 		const files: ItemFile[] = lacking.flatMap((part: ObjectPart, at) => filesOf(part, there.length + at))
 		if (permissions !== '' && !granted.has(prefix))
 			files.push({ role: 'permissions', name: 'permissions.pb', bytes: Buffer.from(permissions) })
-		for (const { role, name, bytes, partition } of files) {
-			const key = itemKey(root, prefix, name)
-			await ledger.putSmall({ key, role, object: prefix, partition, bytes }, signal)
-			await ledger.putSmall(checksumOf(key, sha256Hex(bytes), { object: prefix }), signal)
-		}
+		for (const file of files.flatMap((each) => withSidecar(root, prefix, each))) await ledger.putSmall(file, signal)
 	}
 	return names
 }
