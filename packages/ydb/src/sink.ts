@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OperationServiceDefinition } from '@ydbjs/api/operation'
+import { type Operation, OperationServiceDefinition } from '@ydbjs/api/operation'
 import { ModifyPermissionsRequestSchema, SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import {
+	type AlterTableRequest,
 	AlterTableRequestSchema,
 	type CreateTableRequest,
 	CreateTableRequestSchema,
@@ -10,12 +11,13 @@ import {
 	TableServiceDefinition,
 } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
-import { BackupError, isBackupError, type SnapshotSink, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, type SnapshotSink, throwIfInterrupted } from '@ydbackup/core'
 import { bounded } from './call/bounded.ts'
 import { mustSucceed } from './call/operation.ts'
 import { refusalError, SUCCESS } from './call/failure.ts'
 import { patiently } from './call/patience.ts'
 import { query, quotePath } from './call/query.ts'
+import { settle } from './call/settle.ts'
 import { createObject, createPart, dropObject } from './objects/create.ts'
 import { findTransfers } from './objects/find-transfers.ts'
 import { knownRequestPart } from './objects/known-request.ts'
@@ -82,6 +84,27 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 		)
 	}
 
+	/**
+	 * Whether a table has the indexes, and no longer the changefeeds, of an alteration whose answer was lost; waits for an index that is
+	 * being built. Whatever else may be altered may be altered twice.
+	 */
+	async function isAltered(
+		{ path, addIndexes, dropChangefeeds }: AlterTableRequest,
+		signal: AbortSignal | undefined,
+	): Promise<boolean> {
+		const deadline = Date.now() + LONG_OPERATION_MS
+		for (let pause = 20; ; pause = Math.min(pause * 1.5, 5_000)) {
+			const { indexes, changefeeds } = await describeTable(control, path, signal ? { signal } : {})
+			const added = addIndexes.map(({ name }) => indexes.find((index) => index.name === name))
+			if (added.includes(undefined) || changefeeds.some(({ name }) => dropChangefeeds.includes(name))) return false
+			if (added.every((index) => index?.status !== TableIndexDescription_Status.BUILDING)) return true
+			if (Date.now() > deadline)
+				throw new BackupError('DEADLINE_EXCEEDED', `cannot alter table ${path}: an index is not built after a day`)
+			const doing = `wait for the indexes of ${path}`
+			await sleep(pause, undefined, signal ? { signal } : {}).catch(() => throwIfInterrupted(signal, doing))
+		}
+	}
+
 	return {
 		database,
 
@@ -93,17 +116,12 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const doing = `create table ${absolute(path)}`
 			const request = messageOf(CreateTableRequestSchema, scheme)
 			request.path = absolute(path)
-			let uncertain = false
-			const onRetry = ({ code }: BackupError): void => {
-				if (code === 'DATABASE_UNREACHABLE' || code === 'DEADLINE_EXCEEDED') uncertain = true
-			}
-			await patiently({ doing, signal, onRetry }, async () => {
-				try {
-					mustSucceed(await bounded(signal, CALL_MS, (bound) => tables.createTable(request, { signal: bound })), doing)
-				} catch (error) {
-					if (!uncertain || !isBackupError(error, 'PATH_EXISTS') || !(await isAsCreated(request, signal))) throw error
-				}
-			})
+			await settle(
+				{ doing, signal },
+				async () =>
+					mustSucceed(await bounded(signal, CALL_MS, (bound) => tables.createTable(request, { signal: bound })), doing),
+				async ({ code }) => code === 'PATH_EXISTS' && (await isAsCreated(request, signal)),
+			)
 		},
 
 		async describeTable(path, options) {
@@ -115,12 +133,13 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 			const doing = `alter table ${absolute(path)}`
 			const request = messageOf(AlterTableRequestSchema, change)
 			request.path = absolute(path)
-			const { id, ready } = await patiently({ doing, signal }, async () => {
+			const send = async (): Promise<Operation> => {
 				const { operation } = await bounded(signal, CALL_MS, (bound) => tables.alterTable(request, { signal: bound }))
 				if (!operation || operation.ready) return mustSucceed({ operation }, doing)
 				return operation
-			})
-			if (!ready) await follow(control, id, doing, signal)
+			}
+			const operation = await settle({ doing, signal }, send, () => isAltered(request, signal))
+			if (operation?.ready === false) await follow(control, operation.id, doing, signal)
 		},
 
 		async setSequence(path, column, nextValue, nextUsed, { signal } = {}) {

@@ -2,6 +2,9 @@ import { StaticCredentialsProvider } from '@ydbjs/auth/static'
 import { Driver } from '@ydbjs/core'
 import { ExecMode, QueryServiceDefinition, Syntax } from '@ydbjs/api/query'
 
+const SUCCESS = 400_000
+const BAD_SESSION = 400_100
+
 /** Queries of a user of the database, through the official client's transport. */
 export interface Queries extends AsyncDisposable {
 	/** The rows of the first result; numbers, texts and bytes as they came. Fails when the query does. */
@@ -25,23 +28,41 @@ export function openQueriesAs(
 async function open(driver: Driver): Promise<Queries> {
 	await driver.ready(AbortSignal.timeout(10_000))
 	const service = driver.createClient(QueryServiceDefinition)
-	const { sessionId } = await service.createSession({})
-	const detach = new AbortController()
-	const states = service.attachSession({ sessionId }, { signal: detach.signal })[Symbol.asyncIterator]()
-	await states.next()
-	states.next().catch(() => {})
+	let session = await openSession()
+
+	async function openSession(): Promise<{ readonly id: string; readonly detach: AbortController }> {
+		const { sessionId: id } = await service.createSession({})
+		const detach = new AbortController()
+		const states = service.attachSession({ sessionId: id }, { signal: detach.signal })[Symbol.asyncIterator]()
+		await states.next()
+		states.next().catch(() => {})
+		return { id, detach }
+	}
+
+	async function attempt(text: string): Promise<unknown[][] | 'no session'> {
+		const query = { case: 'queryContent' as const, value: { syntax: Syntax.YQL_V1, text } }
+		const rows: unknown[][] = []
+		for await (const part of service.executeQuery({ sessionId: session.id, execMode: ExecMode.EXECUTE, query })) {
+			if (part.status === BAD_SESSION) return 'no session'
+			if (part.status !== SUCCESS) throw new Error(`${part.status} ${JSON.stringify(part.issues)} ${text}`)
+			for (const { items } of part.resultSet?.rows ?? []) rows.push(items.map(({ value }) => value.value))
+		}
+		return rows
+	}
+
 	return {
 		async run(text) {
-			const query = { case: 'queryContent' as const, value: { syntax: Syntax.YQL_V1, text } }
-			const rows: unknown[][] = []
-			for await (const part of service.executeQuery({ sessionId, execMode: ExecMode.EXECUTE, query })) {
-				if (part.status !== 400_000) throw new Error(`${part.status} ${JSON.stringify(part.issues)} ${text}`)
-				for (const { items } of part.resultSet?.rows ?? []) rows.push(items.map(({ value }) => value.value))
-			}
-			return rows
+			const rows = await attempt(text)
+			if (rows !== 'no session') return rows
+			// It has ended in the meantime, as sessions do.
+			session.detach.abort()
+			session = await openSession()
+			const again = await attempt(text)
+			if (again === 'no session') throw new Error(`a session ended at once: ${text}`)
+			return again
 		},
 		async [Symbol.asyncDispose]() {
-			detach.abort()
+			session.detach.abort()
 			driver.close()
 		},
 	}

@@ -103,15 +103,35 @@ export function troublesOf(words: string): Troubles {
 /** What `YDBACKUP_TEST_FAULTS` wants all tests to run under. */
 export const asked: Troubles = troublesOf(process.env['YDBACKUP_TEST_FAULTS'] ?? '')
 
+/** Column tables are read in a transaction that ends with its session: under these troubles a backup of them fails, and tests of that say how. */
+export const endsSnapshots: boolean =
+	asked.passing.closeSessionsEvery !== undefined || asked.passing.restartEvery !== undefined
+
 /** Does something under the passing troubles. A switch that a test has set itself is left to it. */
 export async function under<T>(faults: Faults, { passing }: Troubles, work: () => Promise<T>): Promise<T> {
 	const first = noFaults()
-	const names = (Object.keys(passing) as (keyof Faults)[]).filter((name) => faults[name] === first[name])
-	const pick = (from: Partial<Faults>): Partial<Faults> => Object.fromEntries(names.map((name) => [name, from[name]]))
-	Object.assign(faults, pick(passing))
+	const names = namesOf(passing).filter((name) => faults[name] === first[name])
+	Object.assign(faults, pick(passing, names))
 	try {
 		return await work()
 	} finally {
-		Object.assign(faults, pick(first))
+		Object.assign(faults, pick(first, names))
 	}
+}
+
+/** Does something of a test's own while the tool works, without the passing troubles. */
+export async function aside<T>(faults: Faults, { passing }: Troubles, work: () => Promise<T>): Promise<T> {
+	const before = pick(faults, namesOf(passing))
+	Object.assign(faults, pick(noFaults(), namesOf(passing)))
+	try {
+		return await work()
+	} finally {
+		Object.assign(faults, before)
+	}
+}
+
+const namesOf = (troubles: Partial<Faults>): (keyof Faults)[] => Object.keys(troubles) as (keyof Faults)[]
+
+function pick(from: Partial<Faults>, names: readonly (keyof Faults)[]): Partial<Faults> {
+	return Object.fromEntries(names.map((name) => [name, from[name]]))
 }

@@ -2,11 +2,14 @@ import { expect, test } from 'vitest'
 import { connect } from '@ydbackup/ydb'
 import { below, differences } from '../../../tools/demo/picture.ts'
 import { dropEverything } from '../../../tools/demo/their-reader.ts'
+import { aside, asked } from '../src/troubles.ts'
 import { createWorld, type World } from '../src/world.ts'
 
-async function drop({ endpoint, database }: World, path: string): Promise<void> {
-	await using ydb = await connect({ endpoint, database, credentials: { kind: 'anonymous' } })
-	await ydb.sink.dropTable(path)
+async function drop({ emulator, endpoint, database }: World, path: string): Promise<void> {
+	await aside(emulator.faults, asked, async () => {
+		await using ydb = await connect({ endpoint, database, credentials: { kind: 'anonymous' } })
+		await ydb.sink.dropTable(path)
+	})
 }
 
 async function ready(): Promise<World> {
@@ -60,7 +63,7 @@ test('what happens to the tables after the copy has no effect on the backup', as
 	const before = await world.picture()
 	let dropped: Promise<unknown> | undefined
 	world.emulator.faults.onReadTable = async () => {
-		dropped ??= dropEverything(world.endpoint, world.database)
+		dropped ??= aside(world.emulator.faults, asked, () => dropEverything(world.endpoint, world.database))
 		await dropped
 	}
 	expect(await world.runOnDatabase(['backup', 'create'])).toMatchObject({ code: 0 })

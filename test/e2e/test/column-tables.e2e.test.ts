@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openQueries, type Queries } from '../src/queries.ts'
+import { endsSnapshots } from '../src/troubles.ts'
 import { createWorld, type World } from '../src/world.ts'
 
 const ROWS = 1200
@@ -43,7 +44,7 @@ const all = async (queries: Queries, path: string): Promise<string> =>
 
 const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
-test(
+test.skipIf(endsSnapshots)(
 	'column tables come back as they were, beside row tables and with what is known of their moments',
 	{ timeout: 120_000 },
 	async () => {
@@ -92,7 +93,7 @@ test(
 	},
 )
 
-test(
+test.skipIf(endsSnapshots)(
 	'rows that are written meanwhile are not in the backup, and streams that break lose none',
 	{ timeout: 120_000 },
 	async () => {
@@ -123,7 +124,7 @@ test(
 	},
 )
 
-test(
+test.skipIf(endsSnapshots)(
 	'an increment has what changed in a column table, and a chain is restored with it',
 	{ timeout: 120_000 },
 	async () => {

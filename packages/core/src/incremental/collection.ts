@@ -92,7 +92,7 @@ export interface CollectionAdmin {
 	names(options?: CallOptions): Promise<readonly string[]>
 	/** Errors: `CONFIG_INVALID`. */
 	open(name: string): CollectionSource
-	/** Errors: `DATABASE_REFUSED`, also when the name is taken. */
+	/** A lost answer is looked up, as is that of `drop`. Errors: `DATABASE_REFUSED`, also when the name is taken. */
 	create(spec: CollectionSpec, options?: CallOptions): Promise<void>
 	/** Removes a collection with every link in it. Errors: `PATH_NOT_FOUND`, `DATABASE_REFUSED`. */
 	drop(name: string, options?: CallOptions): Promise<void>

@@ -1,4 +1,4 @@
-import { BackupError, type CallOptions, type CollectionAdmin, isBackupError, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, type CallOptions, type CollectionAdmin, throwIfInterrupted } from '@ydbackup/core'
 
 import { reasonText } from '../events/reporter.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
@@ -20,13 +20,7 @@ export async function createStaging(
 	tables: readonly string[],
 	{ signal }: CallOptions,
 ): Promise<void> {
-	try {
-		await admin.create({ name, tables, isIncremental: false }, { signal })
-	} catch (error) {
-		// Nobody else knows the name: if it is there, the lost answer was a yes.
-		const isLost = isBackupError(error, 'DATABASE_UNREACHABLE') || isBackupError(error, 'DEADLINE_EXCEEDED')
-		if (!isLost || !(await admin.names({ signal })).includes(name)) throw error
-	}
+	await admin.create({ name, tables, isIncremental: false }, { signal })
 }
 
 /** Writes the tables of every link below the collection, and looks whether the server has all of them. */

@@ -9,6 +9,7 @@ import {
 	type UserAccount,
 } from '@ydbackup/core'
 import { query, quotePath } from '../call/query.ts'
+import type { IsDone } from '../call/settle.ts'
 import { quoteText } from './quote-text.ts'
 
 /** Rows of a view that are asked for at once. */
@@ -50,9 +51,15 @@ export function createAccountAdmin({ control, database, sink }: AccountContext):
 		}
 	}
 
-	async function change(text: string, doing: string, { signal }: CallOptions): Promise<void> {
-		await query(control, text, { doing, signal, meanings: {} })
+	async function change(text: string, doing: string, { signal }: CallOptions, isDone: IsDone): Promise<void> {
+		await query(control, text, { doing, signal, meanings: {}, isDone })
 	}
+
+	/** Whether a row of a view is there already. */
+	const has =
+		(name: string, key: readonly string[], values: readonly string[], options: CallOptions): IsDone =>
+		async () =>
+			(await view(name, key, [], options)).some((row) => values.every((value, at) => textOf(row, at) === value))
 
 	return {
 		async read(options = {}) {
@@ -80,14 +87,22 @@ export function createAccountAdmin({ control, database, sink }: AccountContext):
 				`CREATE USER ${quotePath(name)}${hash}${mayLogIn ? '' : ' NOLOGIN'};`,
 				`create user ${name}`,
 				options,
+				has('auth_users', ['Sid'], [name], options),
 			)
 		},
-		createGroup: (name, options = {}) => change(`CREATE GROUP ${quotePath(name)};`, `create group ${name}`, options),
+		createGroup: (name, options = {}) =>
+			change(
+				`CREATE GROUP ${quotePath(name)};`,
+				`create group ${name}`,
+				options,
+				has('auth_groups', ['Sid'], [name], options),
+			),
 		addMember: (group, member, options = {}) =>
 			change(
 				`ALTER GROUP ${quotePath(group)} ADD USER ${quotePath(member)};`,
 				`add ${member} to group ${group}`,
 				options,
+				has('auth_group_members', ['GroupSid', 'MemberSid'], [group, member], options),
 			),
 		setPermissions: (permissions, options) => sink.setPermissions('', permissions, options),
 	}

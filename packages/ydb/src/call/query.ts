@@ -6,6 +6,7 @@ import { bounded } from './bounded.ts'
 import { callError, QUERY_ISSUES, refusalError, SUCCESS } from './failure.ts'
 import { Patience, patiently } from './patience.ts'
 import { withSession } from './session.ts'
+import { type IsDone, settle } from './settle.ts'
 
 export interface QueryOptions extends CallOptions {
 	/** What the statement does, for messages. */
@@ -14,6 +15,8 @@ export interface QueryOptions extends CallOptions {
 	/** Longest time of one try, in milliseconds. */
 	readonly limitMs?: number
 	readonly budgetMs?: number
+	/** Looks whether a statement that cannot be carried out twice was carried out when its answer was lost. */
+	readonly isDone?: IsDone
 	/** What codes of issues mean in its answer; those of data by default. */
 	readonly meanings?: Readonly<Record<number, ErrorCode>>
 }
@@ -23,8 +26,11 @@ const NOT_DONE = new Set(['ABORTED', 'UNAVAILABLE', 'OVERLOADED', 'BAD_SESSION',
 
 /** Rows of the first result set, as messages: for small results only. */
 export async function query(driver: Driver, text: string, options: QueryOptions): Promise<Value[]> {
-	const { doing, signal, budgetMs } = options
-	return patiently({ doing, signal, ...(budgetMs !== undefined && { budgetMs }) }, () => attempt(driver, text, options))
+	const { doing, signal, budgetMs, isDone } = options
+	const patience = { doing, signal, ...(budgetMs !== undefined && { budgetMs }) }
+	const send = (): Promise<Value[]> => attempt(driver, text, options)
+	if (isDone === undefined) return patiently(patience, send)
+	return (await settle(patience, send, isDone)) ?? []
 }
 
 /** The same for statements that may not be carried out twice: tried again only where it is sure that nothing was done. */

@@ -46,11 +46,15 @@ export function createChangeSink({ control, database, data }: SinkContext): Chan
 
 	return {
 		async adaptTable(path, schema, options) {
-			known.delete(path)
-			const text = adaptStatement(absolute(path), await schemaOf(path, options), schema)
+			const missing = async (): Promise<string | undefined> => {
+				known.delete(path)
+				return adaptStatement(absolute(path), await schemaOf(path, options), schema)
+			}
+			const text = await missing()
 			if (text === undefined) return
+			const isDone = async (): Promise<boolean> => (await missing()) === undefined
+			await query(control, text, { doing: `alter table ${absolute(path)}`, signal: options?.signal, isDone })
 			known.delete(path)
-			await query(control, text, { doing: `alter table ${absolute(path)}`, signal: options?.signal })
 		},
 
 		async apply(path, _schema, changes, { signal } = {}) {

@@ -8,7 +8,8 @@ import {
 	type RestoreProgress,
 } from '@ydbackup/core'
 import { SCHEME_QUERY_ISSUES } from '../call/failure.ts'
-import { queryOnce } from '../call/query.ts'
+import { query, queryOnce } from '../call/query.ts'
+import type { IsDone } from '../call/settle.ts'
 import { listDirectory } from '../snapshot/copies.ts'
 import { type BackupOperation, backupOperations } from './backup-operations.ts'
 import { COLLECTIONS } from './collection-source.ts'
@@ -23,32 +24,37 @@ export function createCollectionAdmin(
 	database: string,
 	open: (name: string) => CollectionSource,
 ): CollectionAdmin {
-	async function run(text: string, doing: string, { signal }: CallOptions): Promise<void> {
+	/** A statement that may not be carried out twice says how it is seen that it was; without that, it is sent once. */
+	async function run(text: string, doing: string, { signal }: CallOptions, isDone?: IsDone): Promise<void> {
+		const options = { doing, signal, limitMs: LIMIT_MS, meanings: SCHEME_QUERY_ISSUES }
 		try {
-			await queryOnce(control, text, { doing, signal, limitMs: LIMIT_MS, meanings: SCHEME_QUERY_ISSUES })
+			await (isDone ? query(control, text, { ...options, isDone }) : queryOnce(control, text, options))
 		} catch (error) {
 			throw isBackupError(error) ? explained(error) : error
 		}
+	}
+
+	async function names(options: CallOptions = {}): Promise<string[]> {
+		const children = (await listDirectory(control, `${database}/${COLLECTIONS}`, options)) ?? []
+		return children.map(({ name }) => name).toSorted()
 	}
 
 	return {
 		database,
 		place: COLLECTIONS,
 		open,
-
-		async names(options = {}) {
-			const children = (await listDirectory(control, `${database}/${COLLECTIONS}`, options)) ?? []
-			return children.map(({ name }) => name).toSorted()
-		},
+		names,
 
 		async create(spec, options = {}) {
 			const { name } = open(spec.name)
-			await run(createStatement(database, spec), `create the backup collection ${name}`, options)
+			const isDone = async (): Promise<boolean> => (await names(options)).includes(name)
+			await run(createStatement(database, spec), `create the backup collection ${name}`, options, isDone)
 		},
 
 		async drop(given, options = {}) {
 			const { name } = open(given)
-			await run(dropStatement(name), `drop the backup collection ${name}`, options)
+			const isDone = async (): Promise<boolean> => !(await names(options)).includes(name)
+			await run(dropStatement(name), `drop the backup collection ${name}`, options, isDone)
 		},
 
 		async backup(given, kind, options = {}) {

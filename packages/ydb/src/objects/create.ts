@@ -26,34 +26,33 @@ import {
 } from '@ydbackup/core'
 import { bounded } from '../call/bounded.ts'
 import { SCHEME_QUERY_ISSUES } from '../call/failure.ts'
-import { mustSucceed } from '../call/operation.ts'
+import { mustSucceed, resultOf } from '../call/operation.ts'
 import { patiently } from '../call/patience.ts'
 import { query, quotePath } from '../call/query.ts'
+import { type IsDone, settle } from '../call/settle.ts'
 import { carry } from '../proto/carry.ts'
 import { messageOf } from '../proto/newer.ts'
+import { findObject } from '../scheme/find-object.ts'
+import { describeTable } from '../scheme/table-description.ts'
 import { CHANGEFEED } from './carriages.ts'
 
 const CALL_MS = 120_000
+const STATEMENT = { limitMs: CALL_MS, meanings: SCHEME_QUERY_ISSUES }
 
 type Answer = Promise<{ readonly operation?: Operation | undefined }>
 
-/** Makes a call until it is answered. What is there already after an answer was lost is what that call has made. */
+/** Makes a call until it is known how it ended. */
 async function call(
 	doing: string,
 	{ signal }: CallOptions,
 	send: (options: { signal: AbortSignal }) => Answer,
+	isDone: IsDone,
 ): Promise<void> {
-	let isUncertain = false
-	const onRetry = ({ code }: BackupError): void => {
-		if (code === 'DATABASE_UNREACHABLE' || code === 'DEADLINE_EXCEEDED') isUncertain = true
-	}
-	try {
-		await patiently({ doing, signal, onRetry }, async () =>
-			mustSucceed(await bounded(signal, CALL_MS, (bound) => send({ signal: bound })), doing),
-		)
-	} catch (error) {
-		if (!isUncertain || !isBackupError(error, 'PATH_EXISTS')) throw error
-	}
+	await settle(
+		{ doing, signal },
+		async () => mustSucceed(await bounded(signal, CALL_MS, (bound) => send({ signal: bound })), doing),
+		isDone,
+	)
 }
 
 /** Paths are absolute. */
@@ -65,16 +64,27 @@ export async function createObject(
 	options: CallOptions = {},
 ): Promise<void> {
 	const doing = `create ${kind} ${path}`
+	const isDone = async (): Promise<boolean> => (await findObject(driver, path, '', options))?.kind === kind
 	if (definition.form === 'statements') {
-		await query(driver, definition.text, { doing, ...options, limitMs: CALL_MS, meanings: SCHEME_QUERY_ISSUES })
+		await query(driver, definition.text, { doing, ...options, ...STATEMENT, isDone })
 	} else if (kind === 'topic') {
 		const request = messageOf(CreateTopicRequestSchema, definition.message)
 		request.path = path
-		await call(doing, options, (bound) => driver.createClient(TopicServiceDefinition).createTopic(request, bound))
+		await call(
+			doing,
+			options,
+			(bound) => driver.createClient(TopicServiceDefinition).createTopic(request, bound),
+			isDone,
+		)
 	} else if (kind === 'coordination-node') {
 		const request = messageOf(CreateNodeRequestSchema, definition.message)
 		request.path = path
-		await call(doing, options, (bound) => driver.createClient(CoordinationServiceDefinition).createNode(request, bound))
+		await call(
+			doing,
+			options,
+			(bound) => driver.createClient(CoordinationServiceDefinition).createNode(request, bound),
+			isDone,
+		)
 	} else throw new BackupError('INTERNAL', `cannot ${doing}: there is no such request`)
 }
 
@@ -89,8 +99,11 @@ export async function createPart(
 	request.coordinationNodePath = path
 	request.resource ??= create(ResourceSchema)
 	request.resource.resourcePath = part.name
-	await call(`create the rate limiter ${part.name} of ${path}`, options, (bound) =>
-		driver.createClient(RateLimiterServiceDefinition).createResource(request, bound),
+	await call(
+		`create the rate limiter ${part.name} of ${path}`,
+		options,
+		(bound) => driver.createClient(RateLimiterServiceDefinition).createResource(request, bound),
+		({ code }) => code === 'PATH_EXISTS',
 	)
 }
 
@@ -115,13 +128,29 @@ async function createChangefeed(
 			...(autoPartitioningSettings && { autoPartitioningSettings }),
 		})
 	const request = create(AlterTableRequestSchema, { path, addChangefeeds: [feed] })
-	await call(`add the changefeed ${name} to ${path}`, options, (bound) =>
-		driver.createClient(TableServiceDefinition).alterTable(request, bound),
+	await call(
+		`add the changefeed ${name} to ${path}`,
+		options,
+		(bound) => driver.createClient(TableServiceDefinition).alterTable(request, bound),
+		async () => (await describeTable(driver, path, options)).changefeeds.some((there) => there.name === name),
 	)
 	if (topic.consumers.length === 0) return
 	const alter = create(AlterTopicRequestSchema, { path: `${path}/${name}`, addConsumers: topic.consumers })
-	await call(`add the consumers of the changefeed ${path}/${name}`, options, (bound) =>
-		driver.createClient(TopicServiceDefinition).alterTopic(alter, bound),
+	const topics = driver.createClient(TopicServiceDefinition)
+	await call(
+		`add the consumers of the changefeed ${path}/${name}`,
+		options,
+		(bound) => topics.alterTopic(alter, bound),
+		async () => {
+			const doing = `look at the consumers of ${path}/${name}`
+			const { consumers } = await patiently({ doing, signal: options.signal }, async () => {
+				const answer = await bounded(options.signal, CALL_MS, (signal) =>
+					topics.describeTopic({ path: alter.path }, { signal }),
+				)
+				return resultOf(DescribeTopicResultSchema, answer, doing)
+			})
+			return alter.addConsumers.every(({ name: wanted }) => consumers.some((there) => there.name === wanted))
+		},
 	)
 }
 
@@ -141,16 +170,25 @@ export async function dropObject(
 	options: CallOptions = {},
 ): Promise<void> {
 	const doing = `drop ${kind} ${path}`
+	const isDone = async (): Promise<boolean> => (await findObject(driver, path, '', options)) === undefined
 	try {
 		const words = DROP[kind]
 		if (words !== undefined) {
 			const text = `DROP ${words} ${quotePath(path)};`
-			await query(driver, text, { doing, ...options, limitMs: CALL_MS, meanings: SCHEME_QUERY_ISSUES })
+			await query(driver, text, { doing, ...options, ...STATEMENT, isDone })
 		} else if (kind === 'topic') {
-			await call(doing, options, (bound) => driver.createClient(TopicServiceDefinition).dropTopic({ path }, bound))
+			await call(
+				doing,
+				options,
+				(bound) => driver.createClient(TopicServiceDefinition).dropTopic({ path }, bound),
+				isDone,
+			)
 		} else {
-			await call(doing, options, (bound) =>
-				driver.createClient(CoordinationServiceDefinition).dropNode({ path }, bound),
+			await call(
+				doing,
+				options,
+				(bound) => driver.createClient(CoordinationServiceDefinition).dropNode({ path }, bound),
+				isDone,
 			)
 		}
 	} catch (error) {

@@ -5,6 +5,7 @@ import { isBackupError } from '@ydbackup/core'
 import { bounded } from '../call/bounded.ts'
 import { mustSucceed } from '../call/operation.ts'
 import { patiently } from '../call/patience.ts'
+import { settle } from '../call/settle.ts'
 
 const CALL_MS = 120_000
 
@@ -18,26 +19,11 @@ export async function renameTables(driver: Driver, moves: Moves, signal: AbortSi
 	const client = driver.createClient(TableServiceDefinition)
 	const doing = `rename ${moves.length} tables at one moment`
 	const tables = moves.map(([sourcePath, destinationPath]) => ({ sourcePath, destinationPath }))
-	let isUncertain = false
-	await patiently(
-		{
-			doing,
-			signal,
-			onRetry({ code }) {
-				if (code === 'DATABASE_UNREACHABLE' || code === 'DEADLINE_EXCEEDED') isUncertain = true
-			},
-		},
-		async () => {
-			try {
-				mustSucceed(
-					await bounded(signal, CALL_MS, (bound) => client.renameTables({ tables }, { signal: bound })),
-					doing,
-				)
-			} catch (error) {
-				if (isUncertain && isBackupError(error) && error.retry === 'no' && (await isDone(driver, moves, signal))) return
-				throw error
-			}
-		},
+	await settle(
+		{ doing, signal },
+		async () =>
+			mustSucceed(await bounded(signal, CALL_MS, (bound) => client.renameTables({ tables }, { signal: bound })), doing),
+		() => isDone(driver, moves, signal),
 	)
 }
 
