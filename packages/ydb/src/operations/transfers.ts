@@ -29,7 +29,7 @@ import { readOperation } from './read-operation.ts'
 const START_MS = 60_000
 /** The server's own bound of a description. */
 const LONGEST_DESCRIPTION = 128
-/** How long a server that says that it is busy is asked again for a list. One that says nothing is not: a wrong address must be found within a minute. */
+/** How long a server that answers, but not with a list, is asked again. One that says nothing is not: a wrong address must be found within a minute. */
 const BUSY_MS = 10_000
 const LIST_MS = 30_000
 const MOST_PAGES = 1_000
@@ -101,8 +101,9 @@ export function createTransfers(driver: Driver, database: string): ClusterTransf
 					const answer = await bounded(signal, LIST_MS, (bound) =>
 						imports.listObjectsInS3Export({ settings, pageSize: PAGE, pageToken }, { signal: bound }),
 					).catch((error: unknown) => {
-						const { code, message } = callError(error, doing)
-						throw new BackupError(code, message, { cause: error })
+						const failure = callError(error, doing)
+						if (failure.code !== 'DEADLINE_EXCEEDED') throw failure
+						throw new BackupError(failure.code, failure.message, { cause: error })
 					})
 					return mustSucceed(answer, doing)
 				})
