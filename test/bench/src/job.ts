@@ -96,6 +96,7 @@ const jobs: Record<Job['name'], () => Promise<object>> = {
 			let cpu = 0
 			for (const { path, scheme, schema, chunks } of benchTables(Math.min(job.totalBytes, 64e6))) {
 				const rows = [...chunks()]
+				for (const chunk of rows) bytes += chunk.bytes.length
 				const target = `${job.to}/${path}`
 				await ydb.sink.createTable(target, scheme)
 				const cost = await measure(async () => {
@@ -104,7 +105,6 @@ const jobs: Record<Job['name'], () => Promise<object>> = {
 					await writer.finish()
 				})
 				cpu += cost.cpu
-				for (const chunk of rows) bytes += chunk.bytes.length
 				await ydb.sink.dropTable(target)
 			}
 			return { cpu, bytes }

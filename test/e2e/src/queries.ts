@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StaticCredentialsProvider } from '@ydbjs/auth/static'
 import { Driver } from '@ydbjs/core'
 import { ExecMode, QueryServiceDefinition, Syntax } from '@ydbjs/api/query'
@@ -39,6 +40,18 @@ async function open(driver: Driver): Promise<Queries> {
 		return { id, detach }
 	}
 
+	/** A node that restarts takes no connection for a moment; nothing was sent to it. */
+	async function patiently(text: string): Promise<unknown[][] | 'no session'> {
+		for (let tries = 20; ; tries--) {
+			try {
+				return await attempt(text)
+			} catch (error) {
+				if (tries === 0 || !String(error).includes('ECONNREFUSED')) throw error
+				await sleep(25)
+			}
+		}
+	}
+
 	async function attempt(text: string): Promise<unknown[][] | 'no session'> {
 		const query = { case: 'queryContent' as const, value: { syntax: Syntax.YQL_V1, text } }
 		const rows: unknown[][] = []
@@ -52,12 +65,12 @@ async function open(driver: Driver): Promise<Queries> {
 
 	return {
 		async run(text) {
-			const rows = await attempt(text)
+			const rows = await patiently(text)
 			if (rows !== 'no session') return rows
 			// It has ended in the meantime, as sessions do.
 			session.detach.abort()
 			session = await openSession()
-			const again = await attempt(text)
+			const again = await patiently(text)
 			if (again === 'no session') throw new Error(`a session ended at once: ${text}`)
 			return again
 		},

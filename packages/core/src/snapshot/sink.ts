@@ -21,7 +21,7 @@ export interface OpenWriterOptions extends CallOptions {
  * Writes rows into one table. Writing the same row again changes nothing: a write is an upsert of whole rows.
  */
 export interface TableWriter {
-	/** Accepts a chunk, and waits when enough is in flight. Throws the error of any earlier chunk. */
+	/** Accepts a chunk, whose memory is the writer's from then on, and waits when enough is in flight. Throws the error of any earlier chunk. */
 	write(chunk: RowChunk): Promise<void>
 	/** Resolves when every accepted row is durable; throws the first error. After it the writer is closed. */
 	finish(): Promise<void>

@@ -63,6 +63,7 @@ export async function* encodePart(
 			hash.add(chunk)
 			for (const frame of encoder.push(chunk)) yield pass(frame)
 			meter.add(chunk.rows, 0, 0)
+			releaseBytes(chunk.bytes)
 		}
 		const rest = encoder.end()
 		if (rest !== undefined && rest.length > 0) yield pass(rest)

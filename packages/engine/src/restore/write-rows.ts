@@ -180,8 +180,8 @@ async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<
 			throwIfInterrupted(signal, `writing ${target}`)
 			if (isWritten(chunk)) continue
 			await run.progress.assertHeld()
-			await writer.write(chunk)
 			bytes += chunk.bytes.length
+			await writer.write(chunk)
 			if (bytes < segment || !run.progress.isKept) continue
 			await writer.finish()
 			work.reached = Uint8Array.from(chunk.lastKey)

@@ -1,6 +1,7 @@
 import type { DescribeTableResult } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
 import { BackupError, type OpenWriterOptions, type TableSchema, type TableWriter } from '@ydbackup/core'
+import { releaseBytes } from '@ydbackup/rows'
 import { bounded } from '../call/bounded.ts'
 import { QUERY_ISSUES, refusalError, SUCCESS } from '../call/failure.ts'
 import { mustSucceed } from '../call/operation.ts'
@@ -54,11 +55,12 @@ export function openTableWriter(
 		const request = bulkRequests(path, schema)
 		return windowWriter(
 			path,
-			async (chunk, signal) =>
-				void mustSucceed(
-					await bounded(signal, CALL_MS, (bound) => client.bulkUpsert(request(chunk), { signal: bound })),
-					doing,
-				),
+			async (chunk, signal) => {
+				const bytes = request(chunk)
+				mustSucceed(await bounded(signal, CALL_MS, (bound) => client.bulkUpsert(bytes, { signal: bound })), doing)
+				// Only now: of a call that has failed nobody knows whether it still holds them.
+				releaseBytes(bytes)
+			},
 			options,
 		)
 	}

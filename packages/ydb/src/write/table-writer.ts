@@ -6,6 +6,7 @@ import {
 	type RowChunk,
 	type TableWriter,
 } from '@ydbackup/core'
+import { releaseBytes } from '@ydbackup/rows'
 import { patiently } from '../call/patience.ts'
 import { Window } from './window.ts'
 
@@ -46,6 +47,7 @@ export function windowWriter(
 			)
 			window.succeeded()
 			onWritten?.({ rows: chunk.rows, bytes: chunk.bytes.length })
+			releaseBytes(chunk.bytes)
 		} catch (error) {
 			failure ??= { error }
 			stop.abort(isBackupError(error) ? error : undefined)
