@@ -27,6 +27,12 @@ test('the check of a directory passes, as JSON that keeps its schema, and leaves
 	expect(await readdir(directory)).toEqual([])
 })
 
+test('without the speed nothing is measured', async () => {
+	const { code, document } = await ydbackup(['driver', 'check', await newDirectory(), '--no-speed', '--json'])
+	expect(mistakesOf(readSchema('driver-check.json'), document)).toEqual([])
+	expect({ code, speed: document.result.speed }).toEqual({ code: 0, speed: undefined })
+})
+
 test('people get a line for each claim, the speed and the verdict; Ctrl-C stops it and leaves nothing', async () => {
 	const directory = await newDirectory()
 	let isTold = false

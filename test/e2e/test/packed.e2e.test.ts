@@ -49,7 +49,7 @@ async function onSftp(cli: Cli, { endpoint, database }: Target, before: Picture)
 	expect(drivers.filter(({ scheme }) => scheme === 'sftp')).toMatchObject([
 		{ package: 'ydbackup-storage-sftp', origin: 'project' },
 	])
-	expect(await cli(['driver', 'check', env.YDBACKUP_REPO], env)).toMatchObject({
+	expect(await cli(['driver', 'check', env.YDBACKUP_REPO, '--no-speed'], env)).toMatchObject({
 		code: 0,
 		result: { isConforming: true },
 	})

@@ -29,6 +29,11 @@ export default class DriverCheck extends YdbackupCommand {
 			description:
 				'quick: about a minute; full: some minutes, large objects and races too; soak: hours, with objects of 2 GiB',
 		})(),
+		speed: Flags.boolean({
+			allowNo: true,
+			default: true,
+			description: 'measure latency and throughput when every claim holds',
+		}),
 	}
 
 	async run(): Promise<ConformanceReport> {
@@ -51,6 +56,7 @@ export default class DriverCheck extends YdbackupCommand {
 		const report = await runConformance({
 			open: ({ signal }) => registry.openStorage(location, { environment: process.env, writable: true, signal }),
 			level: flags.level,
+			...(!flags.speed && { plan: { speedMs: 0 } }),
 			...(entry && { driver: { name: entry.packageName, version: entry.version } }),
 			secrets,
 			signal: this.signal,
