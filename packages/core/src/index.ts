@@ -49,6 +49,7 @@ export type {
 } from './storage/storage.ts'
 
 export {
+	messageField,
 	protoField,
 	protoFields,
 	protoMessage,
@@ -56,6 +57,8 @@ export {
 	type ProtoField,
 	type ProtoText,
 	type ProtoValue,
+	scalarField,
+	textField,
 } from './model/proto-text.ts'
 export type { RowChunk } from './model/row-chunk.ts'
 export type { Column, KeyBound, KeyBytes, KeyRange, TableSchema } from './model/table-schema.ts'

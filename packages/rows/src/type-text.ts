@@ -1,13 +1,14 @@
 import {
 	BackupError,
+	messageField,
 	PRIMITIVE_TYPES,
 	type PrimitiveName,
 	protoField,
 	protoMessage,
 	protoString,
-	type ProtoField,
 	type ProtoText,
-	type ProtoValue,
+	scalarField,
+	textField,
 	type YdbType,
 } from '@ydbackup/core'
 
@@ -64,47 +65,27 @@ function readNumber(tree: ProtoText, name: string): number {
 export function typeToText(type: YdbType): ProtoText {
 	switch (type.kind) {
 		case 'primitive':
-			return [field('type_id', scalar(PRIMITIVE_TYPES[type.name].proto))]
+			return [scalarField('type_id', PRIMITIVE_TYPES[type.name].proto)]
 		case 'decimal':
 			return [
-				field(
-					'decimal_type',
-					message([
-						field('precision', scalar(String(type.precision))),
-						...(type.scale === 0 ? [] : [field('scale', scalar(String(type.scale)))]),
-					]),
-				),
+				messageField('decimal_type', [
+					scalarField('precision', String(type.precision)),
+					...(type.scale === 0 ? [] : [scalarField('scale', String(type.scale))]),
+				]),
 			]
 		case 'pg':
 			return [
-				field(
-					'pg_type',
-					message([
-						field('oid', scalar(String(type.oid))),
-						field('type_name', { kind: 'bytes', bytes: new TextEncoder().encode(type.name) }),
-						...(type.modifier === ''
-							? []
-							: [field('type_modifier', { kind: 'bytes', bytes: new TextEncoder().encode(type.modifier) })]),
-					]),
-				),
+				messageField('pg_type', [
+					scalarField('oid', String(type.oid)),
+					textField('type_name', type.name),
+					...(type.modifier === '' ? [] : [textField('type_modifier', type.modifier)]),
+				]),
 			]
 		case 'optional':
-			return [field('optional_type', message([field('item', message(typeToText(type.item)))]))]
+			return [messageField('optional_type', [messageField('item', typeToText(type.item))])]
 		case 'unknown':
 			throw new BackupError('TYPE_UNKNOWN', `type ${type.spelling} is not known to this version`, {
 				advice: 'use a newer version of ydbackup',
 			})
 	}
-}
-
-function field(name: string, value: ProtoValue): ProtoField {
-	return { name, value }
-}
-
-function scalar(text: string): ProtoValue {
-	return { kind: 'scalar', text }
-}
-
-function message(fields: ProtoText): ProtoValue {
-	return { kind: 'message', fields }
 }

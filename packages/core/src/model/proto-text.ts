@@ -21,6 +21,19 @@ export type ProtoValue =
 	/** A number, an enum name or `true`/`false`, as the C++ printer spells it. */
 	| { readonly kind: 'scalar'; readonly text: string }
 
+export function textField(name: string, text: string): ProtoField {
+	return { name, value: { kind: 'bytes', bytes: new TextEncoder().encode(text) } }
+}
+
+/** A number, an enum name or a bool, as {@link ProtoValue} spells it. */
+export function scalarField(name: string, text: string): ProtoField {
+	return { name, value: { kind: 'scalar', text } }
+}
+
+export function messageField(name: string, fields: ProtoText): ProtoField {
+	return { name, value: { kind: 'message', fields } }
+}
+
 /** The first field of that name. */
 export function protoField(tree: ProtoText, name: string): ProtoValue | undefined {
 	return tree.find((field) => field.name === name)?.value

@@ -1,7 +1,7 @@
 import {
 	BackupError,
 	type KeyRange,
-	type ProtoField,
+	messageField,
 	type ProtoText,
 	type ReadRowsOptions,
 	type RowChunk,
@@ -10,6 +10,7 @@ import {
 	spellType,
 	type Storage,
 	type TableSchema,
+	textField,
 } from '@ydbackup/core'
 import { changes as changeFormat, type ManifestNote, printProtoText, type StoredLink } from '@ydbackup/format'
 import { keyColumns, RowHash, typeToText } from '@ydbackup/rows'
@@ -197,13 +198,10 @@ function sameKey(a: TableSchema, b: TableSchema): boolean {
 
 /** A `CreateTableRequest` of columns and key alone. */
 function schemeOf({ columns, primaryKey }: TableSchema): ProtoText {
-	const text = (name: string, value: string): ProtoField => ({
-		name,
-		value: { kind: 'bytes', bytes: Buffer.from(value) },
-	})
-	const message = (name: string, fields: ProtoText): ProtoField => ({ name, value: { kind: 'message', fields } })
 	return [
-		...columns.map(({ name, type }) => message('columns', [text('name', name), message('type', typeToText(type))])),
-		...primaryKey.map((name) => text('primary_key', name)),
+		...columns.map(({ name, type }) =>
+			messageField('columns', [textField('name', name), messageField('type', typeToText(type))]),
+		),
+		...primaryKey.map((name) => textField('primary_key', name)),
 	]
 }

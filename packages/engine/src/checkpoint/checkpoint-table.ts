@@ -1,4 +1,14 @@
-import { BackupError, protoFields, protoString, type ProtoText, type RowChunk, type TableSchema } from '@ydbackup/core'
+import {
+	BackupError,
+	messageField,
+	type ProtoField,
+	protoFields,
+	protoString,
+	type ProtoText,
+	type RowChunk,
+	type TableSchema,
+	textField,
+} from '@ydbackup/core'
 import { parseProtoText, tableSchemaOf } from '@ydbackup/format'
 import {
 	chunkFromFrames,
@@ -27,15 +37,8 @@ export const CHECKPOINT_SCHEMA: TableSchema = tableSchemaOf(CHECKPOINT_SCHEME, '
 
 const CREATOR = 'ydbackup_creator'
 
-export function creatorAttribute(creator: string): ProtoText[number] {
-	const text = (name: string, value: string): ProtoText[number] => ({
-		name,
-		value: { kind: 'bytes', bytes: Buffer.from(value) },
-	})
-	return {
-		name: 'attributes',
-		value: { kind: 'message', fields: [text('key', CREATOR), text('value', creator)] },
-	}
+export function creatorAttribute(creator: string): ProtoField {
+	return messageField('attributes', [textField('key', CREATOR), textField('value', creator)])
 }
 
 export function creatorOf(scheme: ProtoText): string | undefined {
@@ -81,8 +84,7 @@ function frameOf(texts: Entry): Uint8Array {
 
 /** The cell of a text; also the key that consists of it. */
 export function textCell(text: string): Uint8Array {
-	const value = { kind: 'bytes', bytes: Buffer.from(text) } as const
-	return lengthDelimited(TAG_ITEMS, valueFromText([{ name: 'text_value', value }]))
+	return lengthDelimited(TAG_ITEMS, valueFromText([textField('text_value', text)]))
 }
 
 /** Errors: `FORMAT_INVALID`. */

@@ -1,4 +1,4 @@
-import { BackupError, type ErrorCode, isBackupError, type ObjectPart, type ProtoText } from '@ydbackup/core'
+import { BackupError, type ErrorCode, isBackupError, type ObjectPart, type ProtoText, textField } from '@ydbackup/core'
 
 import { reasonText } from '../events/reporter.ts'
 import { runAll } from '../flow/run-all.ts'
@@ -43,8 +43,7 @@ async function dropHalfMade(run: RestoreRun, work: TableWork, signal: AbortSigna
 	const wanted = new Set(work.stored.changefeeds.map(({ name }) => name))
 	for (const name of changefeeds) {
 		if (!wanted.has(name) || work.createdParts.includes(name)) continue
-		const value = { kind: 'bytes', bytes: Buffer.from(name) } as const
-		await run.sink.alterTable(work.target, [{ name: 'drop_changefeeds', value }], { signal })
+		await run.sink.alterTable(work.target, [textField('drop_changefeeds', name)], { signal })
 	}
 }
 

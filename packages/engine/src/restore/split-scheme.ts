@@ -1,11 +1,12 @@
 import {
-	type ProtoField,
+	messageField,
 	protoField,
 	protoFields,
 	protoMessage,
 	protoString,
 	type ProtoText,
 	type ProtoValue,
+	scalarField,
 } from '@ydbackup/core'
 
 import { isColumnTable } from '../part/column-table.ts'
@@ -50,7 +51,7 @@ export function splitScheme(scheme: ProtoText): SchemePhases {
 				name !== 'ttl_settings' && (name !== 'indexes' || unique.has(value)) && !isReplicaMark(name, value),
 		)
 		.map((field) =>
-			field.name === 'partitioning_settings' && quiet !== undefined ? message(field.name, quiet) : field,
+			field.name === 'partitioning_settings' && quiet !== undefined ? messageField(field.name, quiet) : field,
 		)
 	return {
 		create,
@@ -62,7 +63,7 @@ export function splitScheme(scheme: ProtoText): SchemePhases {
 				change: [{ name: 'add_indexes', value }],
 			})),
 		sequences: protoFields(scheme, 'columns').flatMap(sequenceOf),
-		partitioning: quiet === undefined ? undefined : [message('alter_partitioning_settings', settings)],
+		partitioning: quiet === undefined ? undefined : [messageField('alter_partitioning_settings', settings)],
 		ttl: ttl === undefined ? undefined : [{ name: 'set_ttl_settings', value: ttl }],
 	}
 }
@@ -74,9 +75,7 @@ function withoutSplits(settings: ProtoText): ProtoText | undefined {
 	const isBySize = enabled.includes('partitioning_by_size')
 	return settings
 		.filter((field) => !(isBySize && field.name === 'partition_size_mb'))
-		.map((field) =>
-			enabled.includes(field.name) ? { name: field.name, value: { kind: 'scalar', text: 'DISABLED' } } : field,
-		)
+		.map((field) => (enabled.includes(field.name) ? scalarField(field.name, 'DISABLED') : field))
 }
 
 function sequenceOf(column: ProtoValue): SequenceState[] {
@@ -107,8 +106,4 @@ function nameOf(index: ProtoValue): string {
 /** The server's own mark of a table that a replication fills: what is restored is a table like others. */
 function isReplicaMark(name: string, value: ProtoValue): boolean {
 	return name === 'attributes' && value.kind === 'message' && protoString(value.fields, 'key') === '__async_replica'
-}
-
-function message(name: string, fields: ProtoText): ProtoField {
-	return { name, value: { kind: 'message', fields } }
 }

@@ -1,4 +1,4 @@
-import { protoFields, protoMessage, protoString, type ProtoField, type ProtoText } from '@ydbackup/core'
+import { messageField, type ProtoField, protoFields, protoMessage, protoString, type ProtoText } from '@ydbackup/core'
 
 /** Fields that name a kind of storage of the cluster that the backup is from. Source: what `ydb tools dump` leaves out. */
 const POOLS: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -15,7 +15,7 @@ export function withoutPools(scheme: ProtoText): ProtoText | undefined {
 		const kept = field.value.fields.filter((inner) => !names.has(inner.name))
 		if (kept.length === field.value.fields.length) return [field]
 		isChanged = true
-		return kept.length === 0 ? [] : [{ name: field.name, value: { kind: 'message', fields: kept } }]
+		return kept.length === 0 ? [] : [messageField(field.name, kept)]
 	}
 	const stripped = scheme.flatMap(strip)
 	return isChanged ? stripped : undefined
@@ -29,10 +29,10 @@ export function withoutStorage(scheme: ProtoText): ProtoText {
 		.filter((field) => !STORAGE.has(field.name))
 		.map((field) =>
 			field.name === 'columns' && field.value.kind === 'message'
-				? {
-						name: field.name,
-						value: { kind: 'message', fields: field.value.fields.filter(({ name }) => name !== 'family') },
-					}
+				? messageField(
+						field.name,
+						field.value.fields.filter(({ name }) => name !== 'family'),
+					)
 				: field,
 		)
 }

@@ -1,5 +1,5 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf'
-import type { ProtoField, ProtoText } from '@ydbackup/core'
+import { messageField, type ProtoField, type ProtoText } from '@ydbackup/core'
 import { inOrder, newest, treeOf } from './newer.ts'
 
 /** A description, and the request that makes its object again. */
@@ -35,7 +35,7 @@ export function carry({ from, to, left }: Carriage, description: Message): Carri
 			}
 			if (!given?.message || !wanted?.message || one.value.kind !== 'message') return [one]
 			const inner = fields(given.message, wanted.message, one.value.fields, at)
-			return [{ name: one.name, value: { kind: 'message', fields: inner } }]
+			return [messageField(one.name, inner)]
 		})
 	}
 

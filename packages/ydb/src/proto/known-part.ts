@@ -1,5 +1,5 @@
 import type { DescMessage } from '@bufbuild/protobuf'
-import type { ProtoField, ProtoText } from '@ydbackup/core'
+import { messageField, type ProtoField, type ProtoText } from '@ydbackup/core'
 
 const NUMBER = /^-?\d+$/
 
@@ -18,7 +18,7 @@ export function knownPart(desc: DescMessage, tree: ProtoText): { known: ProtoTex
 			}
 			const isPlain = field.fieldKind !== 'map'
 			if (isPlain && field.message && value.kind === 'message') {
-				return [{ name, value: { kind: 'message', fields: keep(field.message, value.fields, at) } }]
+				return [messageField(name, keep(field.message, value.fields, at))]
 			}
 			if (isPlain && field.enum && value.kind === 'scalar' && !NUMBER.test(value.text)) {
 				if (!field.enum.values.some((each) => each.name === value.text)) {
