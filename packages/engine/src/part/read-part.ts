@@ -7,7 +7,7 @@ import {
 	throwIfInterrupted,
 } from '@ydbackup/core'
 import { type Compression, createCsvParser, createSha256, decompress } from '@ydbackup/format'
-import { createKeyComparator, isInRange, keyTypes, RowHash, showKey } from '@ydbackup/rows'
+import { createKeyComparator, isInRange, keyTypes, releaseBytes, RowHash, showKey } from '@ydbackup/rows'
 
 import type { Unseal } from '../encryption/unseal.ts'
 import type { PartMeter } from '../events/meter.ts'
@@ -131,7 +131,10 @@ export async function* readPart(options: ReadPartOptions): AsyncGenerator<RowChu
 
 /** Reads a data file for its errors alone. */
 export async function checkPart(options: ReadPartOptions): Promise<void> {
-	for await (const _ of readPart(options)) throwIfInterrupted(options.signal, `reading ${options.file.key}`)
+	for await (const { bytes } of readPart(options)) {
+		throwIfInterrupted(options.signal, `reading ${options.file.key}`)
+		releaseBytes(bytes)
+	}
 }
 
 /** For a data file whose table's scheme cannot be read: whether at least its bytes are those that were written. */

@@ -1,5 +1,5 @@
 import { BackupError, type RowChunk, type TableWriter, throwIfInterrupted } from '@ydbackup/core'
-import { createKeyComparator, keyTypes, RowHash } from '@ydbackup/rows'
+import { createKeyComparator, keyTypes, releaseBytes, RowHash } from '@ydbackup/rows'
 
 import { readChainTable } from '../chain/read-chain-table.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
@@ -159,7 +159,10 @@ export function* readUnits(
 
 /** Reads for the errors alone. */
 async function check(unit: Unit, signal: AbortSignal): Promise<void> {
-	for await (const _ of unit.read(signal)) throwIfInterrupted(signal, `reading ${unit.name}`)
+	for await (const { bytes } of unit.read(signal)) {
+		throwIfInterrupted(signal, `reading ${unit.name}`)
+		releaseBytes(bytes)
+	}
 }
 
 async function write(run: RestoreRun, unit: Unit, signal: AbortSignal): Promise<void> {

@@ -5,9 +5,6 @@ import { type Compression, zstdLevel } from './compression.ts'
 
 const compress = promisify(zstdCompress)
 
-/** Output buffers of this size: large enough for few trips to the thread pool, small enough that a result holds little more than itself. */
-const OUTPUT_CHUNK = 512 << 10
-
 /**
  * Makes one zstd frame, with content size and checksum, on the thread pool. The same bytes give the same frame. Nothing gives nothing:
  * an empty file has no frame. The bytes must not change before it resolves.
@@ -23,6 +20,7 @@ export async function compressFrame(frame: Uint8Array, compression: Compression)
 		},
 		// Without this the frame has no content size, and a reader cannot know what it is asked to unpack.
 		pledgedSrcSize: frame.length,
-		chunkSize: Math.min(OUTPUT_CHUNK, frame.length + 1024),
+		// Room for all of it: what came in pieces would be copied together, and the pieces left to the collector.
+		chunkSize: frame.length + (frame.length >> 8) + 1024,
 	})
 }
