@@ -1,7 +1,7 @@
 // Backups of the same rows in turns, open and encrypted, in one process: node encryption-job.ts '<json>'. Prints one line of JSON.
 import { backup, deleteBackups } from '@ydbackup/engine'
 import { connect, parseConnectionString } from '@ydbackup/ydb'
-import { measure, peakRssMiB } from './measure.ts'
+import { measure } from './measure.ts'
 import { openRepository } from './repository.ts'
 
 export interface EncryptionJob {
@@ -16,7 +16,6 @@ export interface EncryptionCosts {
 	/** CPU seconds of each round by algorithm, and of `open`. */
 	readonly costs: Readonly<Record<string, readonly number[]>>
 	readonly storedBytes: number
-	readonly rss: number
 }
 
 const { connection, repo, rounds, algorithms } = JSON.parse(process.argv[2]!) as EncryptionJob
@@ -56,4 +55,4 @@ for (let round = 0; round <= rounds; round++) {
 		if (round > 0) (costs[name] ??= []).push(cpu)
 	}
 }
-process.stdout.write(`${JSON.stringify({ costs, storedBytes, rss: peakRssMiB() } satisfies EncryptionCosts)}\n`)
+process.stdout.write(`${JSON.stringify({ costs, storedBytes } satisfies EncryptionCosts)}\n`)

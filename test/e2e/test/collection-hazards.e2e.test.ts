@@ -173,7 +173,7 @@ test('two collections of increments may not share a table', async () => {
 })
 
 test('two partial updates of a row within an interval: what the server lost is told, not restored as if it were right', async () => {
-	await using world = await begin()
+	await using world = await begin({ mergeChanges: false })
 	await world.take('full')
 	await world.queries.run("UPSERT INTO t (id, a) VALUES (1, 'x')")
 	await world.queries.run('UPSERT INTO t (id, b) VALUES (1, 11)')
@@ -307,7 +307,7 @@ test('an update, a delete and an insert of one row within an interval', async ()
 		expect(await world.table('r/t'), `${mergeChanges} ${insert}`).toBe(truth)
 	}
 	// A server that keeps the last change alone leaves no trace of the others when that is a partial one. A comparison finds it.
-	await using world = await begin()
+	await using world = await begin({ mergeChanges: false })
 	const truth = await life(world, "UPSERT INTO t (id, a) VALUES (1, 'back')")
 	expect(await world.table('r/t')).not.toBe(truth)
 	const { repository, clock, ydb } = world
