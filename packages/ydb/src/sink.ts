@@ -86,12 +86,13 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 
 	/**
 	 * Whether a table has the indexes, and no longer the changefeeds, of an alteration whose answer was lost; waits for an index that is
-	 * being built. Whatever else may be altered may be altered twice.
+	 * being built. Whatever else may be altered may be altered twice, so that a refusal of it is one.
 	 */
 	async function isAltered(
 		{ path, addIndexes, dropChangefeeds }: AlterTableRequest,
 		signal: AbortSignal | undefined,
 	): Promise<boolean> {
+		if (addIndexes.length === 0 && dropChangefeeds.length === 0) return false
 		const deadline = Date.now() + LONG_OPERATION_MS
 		for (let pause = 20; ; pause = Math.min(pause * 1.5, 5_000)) {
 			const { indexes, changefeeds } = await describeTable(control, path, signal ? { signal } : {})

@@ -120,6 +120,15 @@ test('a table, its indexes, changefeeds and consumers are altered once', async (
 	expect(world.lost).toEqual(['CreateTable', 'AlterTable', 'AlterTable', 'AlterTopic', 'AlterTable'])
 })
 
+test('what is refused behind a lost answer is refused', async () => {
+	await using world = await losing()
+	await makeTable(world.direct.sink, 't', 1)
+	const ttl = 'set_ttl_settings { date_type_column { column_name: "value" expire_after_seconds: 60 } }'
+	const error = await errorOf(world.ydb.sink.alterTable('t', parseProtoText(ttl, 'a TTL')))
+	expect(error).toMatchObject({ code: 'DATABASE_REFUSED' })
+	expect(world.lost).toEqual(['AlterTable'])
+})
+
 test('columns are added and dropped once', async () => {
 	await using world = await losing()
 	await makeTable(world.direct.sink, 't', 3)
