@@ -195,3 +195,15 @@ test('objects.json is read as the manifest lists it, and only so', async () => {
 		expect((await errorOf(repository.readObjects(manifest))).code).toBe('OBJECT_DAMAGED')
 	}
 })
+
+test('a time chooses by what the manifests say, also when the clock of the database is days behind that of the ids', async () => {
+	const repository = await newRepository()
+	const taken = ['2026-11-18T00:00:00Z', '2026-11-19T00:00:00Z', '2026-11-20T00:00:00Z']
+	for (const [at, id] of IDS.entries()) {
+		const moment = { snapshotAfter: taken[at]!, snapshotBefore: taken[at]!, clock: 'server' as const }
+		await repository.commit({ ...manifestOf(repository, id), ...moment })
+	}
+	for (const [at, id] of IDS.entries())
+		expect((await repository.readAt(new Date(Date.parse(taken[at]!) + 1000))).manifest.id).toBe(id)
+	expect((await errorOf(repository.readAt(new Date('2026-11-17T00:00:00Z')))).code).toBe('BACKUP_NOT_FOUND')
+})

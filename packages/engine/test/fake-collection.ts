@@ -105,6 +105,8 @@ export class FakeCollection implements CollectionSource {
 	readonly around: FakeDatabase = new FakeDatabase('/local')
 	/** Whether two changes of one row within an interval become one; a server that does not do so loses what the first one said. */
 	merges = true
+	/** The server's clock. */
+	time: Date = new Date(Date.UTC(2026, 10, 23, 12))
 	chunkRows = 20
 	#second = 0
 
@@ -228,6 +230,10 @@ export class FakeCollection implements CollectionSource {
 				return [path, this.#frames(table, schema).map((frame) => Buffer.from(frame).toString('hex'))]
 			}),
 		)
+	}
+
+	async now(): Promise<Date> {
+		return this.time
 	}
 
 	links(): Promise<CollectionLink[]> {

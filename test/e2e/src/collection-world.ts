@@ -62,9 +62,7 @@ export class CollectionWorld implements AsyncDisposable {
 	/** Two minutes later, so that nothing has to be waited for. */
 	take(kind: TakeLinkOptions['kind'], more: Partial<TakeLinkOptions> = {}): Promise<TakeLinkResult> {
 		this.pass(120)
-		return this.#troubled(() =>
-			takeLink({ admin: this.ydb.collections, name: 'c', kind, clock: this.clock, waitMs: 20_000, ...more }),
-		)
+		return this.#troubled(() => takeLink({ admin: this.ydb.collections, name: 'c', kind, waitMs: 20_000, ...more }))
 	}
 
 	ship(): Promise<ShipResult> {

@@ -86,9 +86,19 @@ test('a stream that is older than its retention is not relied upon', async () =>
 	await world.take('full')
 	world.pass(25 * 3600)
 	expect(await codeOf(world.take('incremental'))).toMatch(/^CHAIN_BROKEN expired: .*25 hours/u)
-	const { obstacle } = await describeCollection({ admin: world.ydb.collections, name: 'c', clock: world.clock })
+	const { obstacle } = await describeCollection({ admin: world.ydb.collections, name: 'c' })
 	expect(obstacle).toMatchObject({ code: 'CHAIN_BROKEN', reason: 'expired' })
 	expect(await world.take('incremental', { fullIfNeeded: true })).toMatchObject({ kind: 'full' })
+})
+
+test('the age of a link is told by the clock of the server, whatever time it is here', async () => {
+	for (const hours of [-50, 50]) {
+		await using world = await begin({ clockOffsetMs: hours * 3_600_000, streamRetentionMs: 24 * 3_600_000 })
+		await world.take('full')
+		expect(await world.take('incremental')).toMatchObject({ kind: 'incremental' })
+		world.pass(25 * 3600)
+		expect(await codeOf(world.take('incremental'))).toMatch(/^CHAIN_BROKEN expired: .*25 hours/u)
+	}
 })
 
 test('stamps of any local time: links are in order, and their time is that of the server', async () => {
@@ -115,7 +125,7 @@ test('a missing change table, which RESTORE would pass over, is refused by name'
 	// Whoever takes one all the same sees where the chain is broken.
 	world.pass(120)
 	await world.queries.run('BACKUP c INCREMENTAL')
-	const { links } = await describeCollection({ admin: world.ydb.collections, name: 'c', clock: world.clock })
+	const { links } = await describeCollection({ admin: world.ydb.collections, name: 'c' })
 	expect(links.map(({ gap }) => gap)).toEqual([undefined, 'no change table for u', `it builds upon ${link}`])
 })
 

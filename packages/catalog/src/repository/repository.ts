@@ -191,8 +191,6 @@ export class Repository {
 				if (isLater && isDamage(error)) continue
 				throw error
 			}
-			// Only a link that was shipped can be older than its id.
-			if (isLater && read.manifest.source.collection === undefined) continue
 			const taken = Date.parse(read.manifest.snapshotBefore)
 			if (taken <= wanted && (best === undefined || taken > best.taken)) best = { read, taken }
 		}

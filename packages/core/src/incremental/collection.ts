@@ -41,6 +41,8 @@ export interface LiveObject {
 export interface CollectionSource extends Pick<SnapshotSource, 'list' | 'describe'> {
 	readonly name: string
 	readonly database: string
+	/** The time by the clock that links are named by: the server's, or ours where it does not tell. */
+	now(options?: CallOptions): Promise<Date>
 	/** All links, in the order of their names. Errors: `PATH_NOT_FOUND` when there is no such collection. */
 	links(options?: CallOptions): Promise<readonly CollectionLink[]>
 	/** Whether the server has written all of a link: it answers before that. `failed`: it never will. */

@@ -17,13 +17,12 @@ export interface ChainState {
 
 export interface ChainStateOptions {
 	readonly streamHours?: number | undefined
-	readonly clock?: (() => Date) | undefined
 	readonly signal?: AbortSignal | undefined
 }
 
 /** Looks at the newest chain of a collection. Errors: `PATH_NOT_FOUND`. */
 export async function chainState(source: CollectionSource, options: ChainStateOptions): Promise<ChainState> {
-	const { streamHours = STREAM_HOURS, clock = () => new Date(), signal } = options
+	const { streamHours = STREAM_HOURS, signal } = options
 	const links = await source.links({ signal })
 	const newest = links.at(-1)
 	const full = links.findLastIndex(({ kind }) => kind === 'full')
@@ -36,7 +35,7 @@ export async function chainState(source: CollectionSource, options: ChainStateOp
 			obstacle: broken(`${source.name} has ${what} in the cluster yet`, 'gap'),
 		}
 	}
-	const streamAgeMs = Math.max(0, clock().getTime() - Date.parse(newest.after))
+	const streamAgeMs = Math.max(0, (await source.now({ signal })).getTime() - Date.parse(newest.after))
 	const members = (await source.contents(newest, { signal })).tables.map(({ path }) => path)
 	let obstacle: BackupError | undefined
 	for (const link of links.slice(full)) {

@@ -18,7 +18,6 @@ export interface DescribeCollectionOptions {
 	/** Ask the server how many rows each link has: a full scan of it. */
 	readonly countRows?: boolean | undefined
 	readonly streamHours?: number | undefined
-	readonly clock?: (() => Date) | undefined
 	readonly signal?: AbortSignal | undefined
 }
 

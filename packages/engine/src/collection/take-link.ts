@@ -26,7 +26,6 @@ export interface TakeLinkOptions {
 	readonly streamHours?: number | undefined
 	/** How long the server may take to write the link. Default 60 minutes. */
 	readonly waitMs?: number | undefined
-	readonly clock?: (() => Date) | undefined
 	readonly signal?: AbortSignal | undefined
 	readonly onEvent?: EventHandler | undefined
 }
@@ -104,16 +103,14 @@ const isLost = (error: unknown): boolean =>
 
 /** Runs the statement and finds the link that it made. */
 async function take(
-	{ admin, signal, clock = () => new Date() }: TakeLinkOptions,
+	{ admin, signal }: TakeLinkOptions,
 	source: CollectionSource,
 	before: ChainState,
 	kind: CollectionLink['kind'],
 	reporter: Reporter,
 ): Promise<CollectionLink> {
 	const doing = `backing up ${source.name}`
-	const newest = before.links.at(-1)
-	const isRecent = newest !== undefined && clock().getTime() - Date.parse(newest.after) < 60_000
-	if (isRecent) await sleep(SECOND_MS, signal, doing)
+	if (before.streamAgeMs !== undefined && before.streamAgeMs < 60_000) await sleep(SECOND_MS, signal, doing)
 	reporter.phase('snapshot', `taking ${kind === 'full' ? 'a full backup' : 'an increment'} of ${source.name}`)
 	const known = new Set(before.links.map(({ name }) => name))
 	const look = async (): Promise<{ after: readonly CollectionLink[]; made: readonly CollectionLink[] }> => {

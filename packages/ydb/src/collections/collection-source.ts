@@ -16,6 +16,7 @@ import { describeObject } from '../objects/describe.ts'
 import { kindOf } from '../scheme/kinds.ts'
 import { describeTable, snapshotTableOf, storedBytesOf } from '../scheme/table-description.ts'
 import { walk as walkDatabase } from '../scheme/walk.ts'
+import { now } from '../snapshot/clock.ts'
 import { dropTable, listDirectory, removeDirectory } from '../snapshot/copies.ts'
 import { countRows } from '../snapshot/take.ts'
 import { backupOperations } from './backup-operations.ts'
@@ -88,6 +89,11 @@ export function openCollection({ control, database, sink, data }: CollectionCont
 	return {
 		name,
 		database,
+
+		async now({ signal } = {}) {
+			const { server, client } = await now(control, signal)
+			return new Date(Number((server ?? client) / 1000n))
+		},
 
 		async links(options = {}) {
 			const children = await listDirectory(control, root, options)
