@@ -32,7 +32,6 @@ export const OF_COLLECTIONS: Readonly<Record<string, string>> = {
 	'a local time that is not UTC': 'stampOffsetMinutes=-210',
 	'streams of earlier chains that stay': 'keepStreams=true',
 	'changes of a row that become one': 'mergeChanges=true',
-	'change tables with a state for each column': 'olderChangeTables=1',
 }
 
 /** The same of exports and imports by the cluster. */
@@ -61,6 +60,7 @@ export const NOTICED: readonly string[] = [
 	'stuckOperations',
 	'failOperations',
 	'streamRetentionMs',
+	'olderChangeTables',
 	'alterMembers',
 	'unknownTypeOf',
 	'storagePools',
