@@ -44,25 +44,34 @@ export interface SinkContext {
 	readonly data: (signal: AbortSignal | undefined) => Promise<Pick<RangeReader, 'driver' | 'budget'>>
 }
 
-/** Follows a long operation to its end. */
-async function follow(control: Driver, id: string, doing: string, signal: AbortSignal | undefined): Promise<void> {
-	const client = control.createClient(OperationServiceDefinition)
+/** Looks, ever more seldom, until something is told, at most for a day. `late` is what is said behind that. */
+async function lookUntil<T>(
+	doing: string,
+	late: string,
+	signal: AbortSignal | undefined,
+	look: () => Promise<T | undefined>,
+): Promise<T> {
 	const deadline = Date.now() + LONG_OPERATION_MS
 	for (let pause = 20; ; pause = Math.min(pause * 1.5, 5_000)) {
 		throwIfInterrupted(signal, doing)
+		const found = await look()
+		if (found !== undefined) return found
+		if (Date.now() > deadline) throw new BackupError('DEADLINE_EXCEEDED', `cannot ${doing}: ${late} after a day`)
+		await sleep(pause, undefined, signal ? { signal } : {}).catch(() => throwIfInterrupted(signal, doing))
+	}
+}
+
+/** Follows a long operation to its end. */
+async function follow(control: Driver, id: string, doing: string, signal: AbortSignal | undefined): Promise<void> {
+	const client = control.createClient(OperationServiceDefinition)
+	const { status, issues } = await lookUntil(doing, `operation ${id} is not done`, signal, async () => {
 		const { operation } = await patiently({ doing, signal }, () =>
 			bounded(signal, 30_000, (bound) => client.getOperation({ id }, { signal: bound })),
 		)
-		if (operation?.ready) {
-			await client.forgetOperation({ id }, { signal: AbortSignal.timeout(10_000) }).catch(() => {})
-			if (operation.status !== SUCCESS)
-				throw refusalError({ status: operation.status, issues: operation.issues }, doing)
-			return
-		}
-		if (Date.now() > deadline)
-			throw new BackupError('DEADLINE_EXCEEDED', `cannot ${doing}: operation ${id} is not done after a day`)
-		await sleep(pause, undefined, signal ? { signal } : {}).catch(() => throwIfInterrupted(signal, doing))
-	}
+		return operation?.ready === true ? operation : undefined
+	})
+	await client.forgetOperation({ id }, { signal: AbortSignal.timeout(10_000) }).catch(() => {})
+	if (status !== SUCCESS) throw refusalError({ status, issues }, doing)
 }
 
 export function createSink({ control, database, data }: SinkContext): SnapshotSink {
@@ -93,17 +102,12 @@ export function createSink({ control, database, data }: SinkContext): SnapshotSi
 		signal: AbortSignal | undefined,
 	): Promise<boolean> {
 		if (addIndexes.length === 0 && dropChangefeeds.length === 0) return false
-		const deadline = Date.now() + LONG_OPERATION_MS
-		for (let pause = 20; ; pause = Math.min(pause * 1.5, 5_000)) {
+		return lookUntil(`alter table ${path}`, 'an index is not built', signal, async () => {
 			const { indexes, changefeeds } = await describeTable(control, path, signal ? { signal } : {})
 			const added = addIndexes.map(({ name }) => indexes.find((index) => index.name === name))
 			if (added.includes(undefined) || changefeeds.some(({ name }) => dropChangefeeds.includes(name))) return false
-			if (added.every((index) => index?.status !== TableIndexDescription_Status.BUILDING)) return true
-			if (Date.now() > deadline)
-				throw new BackupError('DEADLINE_EXCEEDED', `cannot alter table ${path}: an index is not built after a day`)
-			const doing = `wait for the indexes of ${path}`
-			await sleep(pause, undefined, signal ? { signal } : {}).catch(() => throwIfInterrupted(signal, doing))
-		}
+			return added.every((index) => index?.status !== TableIndexDescription_Status.BUILDING) ? true : undefined
+		})
 	}
 
 	return {

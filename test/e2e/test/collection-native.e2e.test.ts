@@ -200,7 +200,7 @@ test('a RESTORE that fails, gets lost or is left alone says so, and what it made
 	expect(await world.ydb.sink.find('u')).toBeUndefined()
 	expect(await world.ydb.collections.names()).toEqual(['c'])
 
-	// The answers to the creation and the drop of the collection that it imports into get lost too.
+	// What is lost of the collection that it imports into, each answer once, stands in lost-answers.test.ts of ydb.
 	faults.loseAnswerEvery = 7
 	expect(await world.restoreNatively('latest')).toMatchObject({ outcome: 'complete' })
 	faults.loseAnswerEvery = undefined

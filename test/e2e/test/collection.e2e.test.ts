@@ -167,9 +167,13 @@ test.concurrent('what the server would refuse is refused with what to do', { tim
 	expect(await message('backup c --incremental')).toMatch(/^CHAIN_BROKEN .*users/)
 	await queries.run(USERS)
 	expect(await message('backup c --incremental')).toMatch(/DATABASE_REFUSED .*full backup/)
-	expect(await life.collection('backup c --incremental --full-if-needed')).toMatchObject({
+	const { kind, warnings } = await life.collection('backup c --incremental --full-if-needed')
+	const ofTheTool = warnings.filter(
+		({ message: told }: { message: string }) => !told.startsWith('the answer of the server was lost'),
+	)
+	expect({ kind, warnings: ofTheTool }).toMatchObject({
 		kind: 'full',
-		warnings: expect.arrayContaining([{ message: expect.stringContaining('stream') }]),
+		warnings: [{ message: expect.stringContaining('stream') }],
 	})
 })
 

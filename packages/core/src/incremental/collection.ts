@@ -83,8 +83,8 @@ export interface RestoreProgress {
 }
 
 /**
- * The backup collections of a database, to be made and used. Its statements are not idempotent, so none is repeated: after
- * `DATABASE_UNREACHABLE` or `DEADLINE_EXCEEDED` it is not known whether one was carried out.
+ * The backup collections of a database, to be made and used. A backup and a restore are not idempotent, so neither is
+ * repeated: after `DATABASE_UNREACHABLE` or `DEADLINE_EXCEEDED` it is not known whether one was carried out.
  */
 export interface CollectionAdmin {
 	readonly database: string

@@ -1,4 +1,4 @@
-import { BackupError, type CallOptions, type CollectionAdmin, throwIfInterrupted } from '@ydbackup/core'
+import { BackupError, type CollectionAdmin, throwIfInterrupted } from '@ydbackup/core'
 
 import { reasonText } from '../events/reporter.ts'
 import type { StallWatch } from '../events/stall-watch.ts'
@@ -12,16 +12,6 @@ import type { RestoreRun } from '../restore/restore-run.ts'
 import type { NativeLink, NativeTable } from './native-plan.ts'
 
 const DROP_MS = 600_000
-
-/** A collection of its own name that holds tables of the backup alone. It takes no increments, so it opens no streams. */
-export async function createStaging(
-	admin: CollectionAdmin,
-	name: string,
-	tables: readonly string[],
-	{ signal }: CallOptions,
-): Promise<void> {
-	await admin.create({ name, tables, isIncremental: false }, { signal })
-}
 
 /** Writes the tables of every link below the collection, and looks whether the server has all of them. */
 export async function importChain(

@@ -10,7 +10,7 @@ import { openPermissions, openScheme } from '../part/contents.ts'
 import { compareRows } from '../restore/compare-rows.ts'
 import { createDirectories, grant } from '../restore/create-objects.ts'
 import type { RestoreRun, TableWork } from '../restore/restore-run.ts'
-import { createStaging, dropByHand, dropStaging, importChain } from './import-chain.ts'
+import { dropByHand, dropStaging, importChain } from './import-chain.ts'
 import type { NativeLink } from './native-plan.ts'
 
 const COMPARED_AT_ONCE = 2
@@ -35,7 +35,8 @@ export async function restoreNatively(
 	try {
 		reporter.phase('tables', `creating the collection ${name} for ${links.length} backups`)
 		const paths = tables.map(({ target }) => target)
-		await createStaging(admin, name, paths, { signal })
+		// Of the tables of the backup alone; it takes no increments, so it opens no streams.
+		await admin.create({ name, tables: paths, isIncremental: false }, { signal })
 		await importChain(run, admin, name, links, stalls)
 		await createDirectories(run, signal)
 		const begun = await begin(run, admin, name, signal)

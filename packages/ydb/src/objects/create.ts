@@ -32,7 +32,7 @@ import { query, quotePath } from '../call/query.ts'
 import { type IsDone, settle } from '../call/settle.ts'
 import { carry } from '../proto/carry.ts'
 import { messageOf } from '../proto/newer.ts'
-import { findObject } from '../scheme/find-object.ts'
+import { kindAt } from '../scheme/find-object.ts'
 import { describeTable } from '../scheme/table-description.ts'
 import { CHANGEFEED } from './carriages.ts'
 
@@ -64,7 +64,7 @@ export async function createObject(
 	options: CallOptions = {},
 ): Promise<void> {
 	const doing = `create ${kind} ${path}`
-	const isDone = async (): Promise<boolean> => (await findObject(driver, path, '', options))?.kind === kind
+	const isDone = async (): Promise<boolean> => (await kindAt(driver, path, options)) === kind
 	if (definition.form === 'statements') {
 		await query(driver, definition.text, { doing, ...options, ...STATEMENT, isDone })
 	} else if (kind === 'topic') {
@@ -170,7 +170,7 @@ export async function dropObject(
 	options: CallOptions = {},
 ): Promise<void> {
 	const doing = `drop ${kind} ${path}`
-	const isDone = async (): Promise<boolean> => (await findObject(driver, path, '', options)) === undefined
+	const isDone = async (): Promise<boolean> => (await kindAt(driver, path, options)) === undefined
 	try {
 		const words = DROP[kind]
 		if (words !== undefined) {

@@ -31,6 +31,15 @@ export async function findObject(
 	}
 }
 
+/** What kind of object stands at an absolute path; undefined when nothing does. */
+export async function kindAt(
+	driver: Driver,
+	absolute: string,
+	options?: CallOptions,
+): Promise<SourceObject['kind'] | undefined> {
+	return (await findObject(driver, absolute, '', options))?.kind
+}
+
 /** The database itself. */
 export async function findRoot(driver: Driver, database: string, options?: CallOptions): Promise<SourceObject> {
 	const root = await findObject(driver, database, '', options)

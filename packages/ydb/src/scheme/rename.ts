@@ -1,11 +1,9 @@
-import { SchemeServiceDefinition } from '@ydbjs/api/scheme'
 import { TableServiceDefinition } from '@ydbjs/api/table'
 import type { Driver } from '@ydbjs/core'
-import { isBackupError } from '@ydbackup/core'
 import { bounded } from '../call/bounded.ts'
 import { mustSucceed } from '../call/operation.ts'
-import { patiently } from '../call/patience.ts'
 import { settle } from '../call/settle.ts'
+import { kindAt } from './find-object.ts'
 
 const CALL_MS = 120_000
 
@@ -30,21 +28,7 @@ export async function renameTables(driver: Driver, moves: Moves, signal: AbortSi
 async function isDone(driver: Driver, moves: Moves, signal: AbortSignal | undefined): Promise<boolean> {
 	const taken = new Set(moves.map(([, to]) => to))
 	const left = moves.map(([from]) => from).filter((from) => !taken.has(from))
-	for (const path of taken) if (!(await exists(driver, path, signal))) return false
-	for (const path of left) if (await exists(driver, path, signal)) return false
+	for (const path of taken) if ((await kindAt(driver, path, { signal })) === undefined) return false
+	for (const path of left) if ((await kindAt(driver, path, { signal })) !== undefined) return false
 	return true
-}
-
-async function exists(driver: Driver, path: string, signal: AbortSignal | undefined): Promise<boolean> {
-	const client = driver.createClient(SchemeServiceDefinition)
-	const doing = `look at ${path}`
-	try {
-		await patiently({ doing, signal }, async () =>
-			mustSucceed(await bounded(signal, CALL_MS, (bound) => client.describePath({ path }, { signal: bound })), doing),
-		)
-		return true
-	} catch (error) {
-		if (isBackupError(error, 'PATH_NOT_FOUND')) return false
-		throw error
-	}
 }
