@@ -27,7 +27,7 @@ function createWriter(handle: FileHandle): (bytes: Uint8Array | undefined) => Pr
 	return async (bytes) => {
 		if (bytes !== undefined && heldBytes + bytes.length < SMALL_BYTES) {
 			// The source may use its piece again.
-			if (bytes.length > 0) held.push(Uint8Array.from(bytes))
+			if (bytes.length > 0) held.push(new Uint8Array(bytes))
 			heldBytes += bytes.length
 			return
 		}

@@ -29,14 +29,6 @@ export interface EncodePartOptions {
 /** Frames that may be compressed at once for one part: about as many MiB of memory, twice. */
 const FRAMES_AHEAD = 3
 
-/** Gives blocks back when the next one is asked for: whoever takes them has written or copied them by then. */
-async function* released(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-	for await (const block of blocks) {
-		yield block
-		releaseBytes(block)
-	}
-}
-
 /** Makes a data file of rows: CSV frames, hashed, each compressed and encrypted by itself, hashed again. The same rows give the same bytes. */
 export async function* encodePart(
 	rows: AsyncIterable<RowChunk>,
@@ -75,13 +67,24 @@ export async function* encodePart(
 		return bytes
 	}
 
-	const blocks = released(ahead(frames(), FRAMES_AHEAD, compressed))
-	for await (const frame of encryptor === undefined ? blocks : released(encryptor.encrypt(blocks))) {
-		stored?.update(frame)
-		size += frame.length
-		meter.add(0, 0, frame.length)
-		yield frame
+	function passStored(piece: Uint8Array): Uint8Array {
+		stored?.update(piece)
+		size += piece.length
+		meter.add(0, 0, piece.length)
+		return piece
 	}
+
+	const sealed = encryptor?.begin()
+	for await (const block of ahead(frames(), FRAMES_AHEAD, compressed)) {
+		const pieces = sealed?.block(block) ?? [block]
+		if (sealed !== undefined) releaseBytes(block)
+		for (const piece of pieces) {
+			yield passStored(piece)
+			// Whoever takes a piece has written or copied it when the next one is asked for.
+			releaseBytes(piece)
+		}
+	}
+	if (sealed !== undefined) yield passStored(sealed.end())
 	const plainSha256 = plain.hex()
 	options.onComplete({
 		rows: hash.rows,

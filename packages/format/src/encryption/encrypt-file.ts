@@ -18,15 +18,23 @@ export interface EncryptFileOptions {
 /** Makes one encrypted file, if need be several times over. */
 export interface FileEncryptor {
 	/**
-	 * The file of these blocks; empty ones are left out. Each block stays what it was: a reader of YDB wants one to end where a row
-	 * ends. Holds no more than one block and 16 bytes for each that was made.
-	 *
-	 * When it is called again, as a retry does, every block must be what it was before: one that is not ends the file with
-	 * `DATA_MISMATCH` and is not handed out, so that no nonce ever covers two texts. Errors: also `UNSUPPORTED` for a block above 30 MiB.
+	 * Begins the file. When it is called again, as a retry does, every block must be what it was before: one that is not is not given
+	 * out and ends the file with `DATA_MISMATCH`, so that no nonce ever covers two texts. Holds 16 bytes for each block that was made.
 	 */
-	encrypt(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined>
+	begin(): EncryptedFile
 	/** A small file in one piece. */
 	encryptWhole(bytes: Uint8Array): Uint8Array
+}
+
+/** A file under way: what its calls return, one behind the other, is the file. */
+export interface EncryptedFile {
+	/**
+	 * Nothing for an empty one. Each block stays what it was: a reader of YDB wants one to end where a row ends. Errors: `DATA_MISMATCH`;
+	 * `UNSUPPORTED` above 30 MiB.
+	 */
+	block(bytes: Uint8Array): readonly Uint8Array[]
+	/** Without it the file is cut off, as its reader finds out. */
+	end(): Uint8Array
 }
 
 /** What YDB reads at most (`MAX_BLOCK_SIZE`). */
@@ -37,53 +45,57 @@ export function createFileEncryptor(options: EncryptFileOptions): FileEncryptor 
 	assertFits(options.key, options.algorithm)
 	const made = new MacList()
 	return {
-		async *encrypt(blocks) {
-			const chain = createChain(options, made)
-			yield* chain.header()
-			for await (const bytes of blocks) if (bytes.length > 0) yield* chain.block(bytes)
-			yield* chain.block(new Uint8Array(0))
-		},
+		begin: () => beginFile(options, made),
 		encryptWhole(bytes) {
-			const chain = createChain(options, made)
-			const first = bytes.length === 0 ? [] : [bytes]
-			const pieces = [...chain.header()]
-			for (const block of [...first, new Uint8Array(0)]) pieces.push(...chain.block(block))
-			return Buffer.concat(pieces)
+			const file = beginFile(options, made)
+			return Buffer.concat([...file.block(bytes), file.end()])
 		},
 	}
 }
 
-/** What is handed out for a part of the file, each in order. */
-interface Chain {
-	header(): Uint8Array[]
-	block(bytes: Uint8Array): Uint8Array[]
-}
+const NOTHING = new Uint8Array(0)
+const LENGTH_BYTES = 4
 
-/** Each part is sealed by itself, with the MAC of the one before it among what is authenticated. */
-function createChain({ key, algorithm, iv, name }: EncryptFileOptions, made: MacList): Chain {
+/** Each part is sealed by itself; the header, or the MAC of the one before it and its length, are authenticated with it. */
+function beginFile({ key, algorithm, iv, name }: EncryptFileOptions, made: MacList): EncryptedFile {
 	let number = 0
-	let last: Uint8Array = new Uint8Array(0)
 
-	function seal(open: Uint8Array, bytes: Uint8Array): Uint8Array[] {
+	function seal(beside: Uint8Array, bytes: Uint8Array): { readonly sealed: Uint8Array; readonly mac: Uint8Array } {
 		const cipher = openCipher(algorithm, key, blockNonce(iv, number))
-		cipher.setAAD(last.length === 0 ? open : Buffer.concat([last, open]), { plaintextLength: bytes.length })
+		cipher.setAAD(beside, { plaintextLength: bytes.length })
 		// In one piece: each further one is a write of its own, and those cost more than the cipher.
-		const sealed = cipher.update(bytes)
+		const sealed = bytes.length === 0 ? NOTHING : cipher.update(bytes)
 		cipher.final()
 		const mac = cipher.getAuthTag()
 		if (!made.accepts(number, mac)) throw changed(name)
 		number += 1
-		last = mac
-		return bytes.length === 0 ? [open, mac] : [open, sealed, mac]
+		return { sealed, mac }
 	}
 
+	const header = encodeFileHeader({ iv, algorithm })
+	/** Made and not given out: it goes with what comes next, because a piece of its own costs more than it. */
+	let waiting: Uint8Array = Buffer.concat([header, seal(header, NOTHING).mac])
+
+	/** What stands before a block: all that waits, and its length. */
+	function before(bytes: Uint8Array): Buffer {
+		const length = Buffer.allocUnsafe(LENGTH_BYTES)
+		length.writeUInt32BE(bytes.length)
+		return Buffer.concat([waiting, length])
+	}
+	const besideOf = (opening: Buffer): Buffer => opening.subarray(-(MAC_BYTES + LENGTH_BYTES))
+
 	return {
-		header: () => seal(encodeFileHeader({ iv, algorithm }), new Uint8Array(0)),
 		block(bytes) {
+			if (bytes.length === 0) return []
 			if (bytes.length > MAX_BLOCK_BYTES) throw tooLarge(name, bytes.length)
-			const length = Buffer.allocUnsafe(4)
-			length.writeUInt32BE(bytes.length)
-			return seal(length, bytes)
+			const opening = before(bytes)
+			const { sealed, mac } = seal(besideOf(opening), bytes)
+			waiting = mac
+			return [opening, sealed]
+		},
+		end() {
+			const opening = before(NOTHING)
+			return Buffer.concat([opening, seal(besideOf(opening), NOTHING).mac])
 		},
 	}
 }

@@ -1,5 +1,5 @@
 export { algorithmOfKey, parseAlgorithm, readAlgorithm } from './algorithm.ts'
 export { decryptFile, type DecryptFileOptions, decryptWhole } from './decrypt-file.ts'
-export { createFileEncryptor, type EncryptFileOptions, type FileEncryptor } from './encrypt-file.ts'
+export { createFileEncryptor, type EncryptedFile, type EncryptFileOptions, type FileEncryptor } from './encrypt-file.ts'
 export { type EncryptedFileType, fileIv, itemIv, ivHex, newExportIv, readIv } from './iv.ts'
 export { assertFits, authenticate, createEncryptionKey, isAuthentic } from './key.ts'
