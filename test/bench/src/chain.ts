@@ -125,6 +125,8 @@ export async function chainBench({
 		ratios.drainToDiff = wall(costs.drain) / wall(costs.diff)
 		ratios.drainToKept = wall(costs.drainBoth) / wall(costs.keptDiff)
 		singleDrainToKept = wall(costs.drain) / wall(costs.keptDiff)
+		for (const name of ['full', 'changes', 'last'] as const)
+			say(`       ${name.padEnd(16)} ${costs[name].map((cost) => cost.cpu.toFixed(2)).join(' ')} CPU s`)
 		for (const name of ['drain', 'diff', 'drainBoth', 'keptDiff'] as const)
 			say(`       ${name.padEnd(16)} ${costs[name].map((cost) => cost.wall.toFixed(2)).join(' ')} s`)
 	} finally {

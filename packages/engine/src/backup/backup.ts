@@ -136,9 +136,9 @@ export async function makePlan(
 	const selection = createSelection(options, source.database)
 	const kinds = createKindFilter(options)
 	try {
-		const objects = await collect(source.list({ signal }))
+		const [objects, root] = await Promise.all([collect(source.list({ signal })), source.root({ signal })])
 		throwIfInterrupted(signal, 'listing the database')
-		const plan = planBackup(objects, selection, kinds, await source.root({ signal }), options.parent !== undefined)
+		const plan = planBackup(objects, selection, kinds, root, options.parent !== undefined)
 		for (const warning of plan.warnings) reporter.warn(warning)
 		for (const note of plan.notes) reporter.warn(`not in the backup: ${note.reason}`, note.path)
 		return plan

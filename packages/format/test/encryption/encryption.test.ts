@@ -164,7 +164,8 @@ test('blocks and files that were swapped, left out or ended early are noticed, a
 	const handed: Buffer[] = []
 	await reasonOf(
 		(async () => {
-			for await (const piece of decryptFile(cut(build(0, 2, 1, 3), file.length), options)) handed.push(Buffer.from(piece))
+			for await (const piece of decryptFile(cut(build(0, 2, 1, 3), file.length), options))
+				handed.push(Buffer.from(piece))
 		})(),
 	)
 	expect(Buffer.concat(handed)).toEqual(one)

@@ -25,6 +25,8 @@ export interface RangeReader {
 	readonly schema: TableSchema
 	/** As of {@link createRowTaker}. */
 	readonly isEachChecked?: boolean | undefined
+	/** Bytes of one message that is asked for. */
+	readonly batchBytes?: number | undefined
 }
 
 /** Messages that a stream may hold before they are consumed: the client keeps up to sixteen. */
@@ -37,13 +39,13 @@ export async function* readRange(
 	range: KeyRange,
 	options: ReadRowsOptions = {},
 ): AsyncGenerator<RowChunk> {
-	const { path, schema, budget, isEachChecked } = reader
+	const { path, schema, budget, isEachChecked, batchBytes = BATCH_BYTES } = reader
 	const { signal, onRestart } = options
 	const doing = `read table ${path}`
 	const take = createRowTaker(path, schema, range, isEachChecked)
 	const patience = new Patience({ doing, signal, onRetry: onRestart })
 	let last: KeyBytes | undefined
-	let messageBytes = BATCH_BYTES
+	let messageBytes = batchBytes
 	let release = await budget.take(STREAM_MESSAGES * messageBytes, signal)
 	try {
 		for (;;) {
@@ -81,7 +83,7 @@ export async function* readRange(
 }
 
 async function* messages(
-	{ driver, path, schema }: RangeReader,
+	{ driver, path, schema, batchBytes = BATCH_BYTES }: RangeReader,
 	range: KeyRange,
 	signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
@@ -98,9 +100,8 @@ async function* messages(
 	const bound = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
 	let ended = false
 	try {
-		for await (const message of rows.streamReadTable(readRequest(sessionId, path, schema, range), {
-			signal: bound,
-		})) {
+		const request = readRequest(sessionId, path, schema, range, batchBytes)
+		for await (const message of rows.streamReadTable(request, { signal: bound })) {
 			clearTimeout(idle)
 			yield message
 			idle = setTimeout(() => stop.abort(new DOMException('no message', 'TimeoutError')), IDLE_MS)

@@ -13,8 +13,17 @@ const LESS_OR_EQUAL = 0x22
 /** Bytes of one message that a read asks for: what each one costs beside its bytes is felt below half a megabyte. */
 export const BATCH_BYTES: number = 512 << 10
 
+/** The same for two streams that are read in turns: each change from one to the other costs too. */
+export const BATCH_BYTES_IN_TURNS: number = 1 << 20
+
 /** The bytes of a request for the rows of a range, ordered, in columns of the schema's order. Bounds are spliced from key bytes. */
-export function readRequest(sessionId: string, path: string, schema: TableSchema, range: KeyRange): Uint8Array {
+export function readRequest(
+	sessionId: string,
+	path: string,
+	schema: TableSchema,
+	range: KeyRange,
+	batchBytes: number,
+): Uint8Array {
 	const plain = toBinary(
 		ReadTableRequestSchema,
 		create(ReadTableRequestSchema, {
@@ -22,7 +31,7 @@ export function readRequest(sessionId: string, path: string, schema: TableSchema
 			path,
 			columns: schema.columns.map(({ name }) => name),
 			ordered: true,
-			batchLimitBytes: BigInt(BATCH_BYTES),
+			batchLimitBytes: BigInt(batchBytes),
 		}),
 	)
 	const types = keyTypes(schema)

@@ -17,6 +17,7 @@ import { forEachAbreast } from '../call/abreast.ts'
 import { callError } from '../call/failure.ts'
 import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
+import { BATCH_BYTES_IN_TURNS } from '../rows/read-request.ts'
 import { SharedTake } from '../rows/shared-take.ts'
 import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
 import { identityOf } from '../scheme/walk.ts'
@@ -97,7 +98,8 @@ export async function* readCopy(
 	const { driver, budget } = await data(signal)
 	const share = inTurns && (shares.get(inTurns) ?? new SharedTake(budget))
 	if (inTurns && share) shares.set(inTurns, share)
-	yield* readRange({ driver, budget: share ?? budget, ...copy }, range, options)
+	const batchBytes = inTurns && BATCH_BYTES_IN_TURNS
+	yield* readRange({ driver, budget: share ?? budget, batchBytes, ...copy }, range, options)
 }
 
 /** What a transaction reads ends with its process: such a snapshot cannot be opened again. */
