@@ -233,3 +233,30 @@ test('another key is a broken chain, and rows out of order are refused', async (
 	}
 	expect(await code(diff())).toEqual(['ROWS_OUT_OF_ORDER', undefined])
 })
+
+test('a row that comes again behind rows that are the same is found out within a chunk', async () => {
+	const rowsOf = (ids: readonly number[]): Promise<Uint8Array[]> =>
+		Promise.all(ids.map(async (id) => (await firstOf(chunks(BEFORE, new Map([[id, {}]]), 1))).bytes))
+	const firstOf = async (stream: AsyncIterable<RowChunk>): Promise<RowChunk> => {
+		for await (const chunk of stream) return chunk
+		throw new Error('no chunk')
+	}
+	const diff = async (before: readonly number[], after: readonly number[]): Promise<string> => {
+		async function* one(ids: readonly number[]): AsyncGenerator<RowChunk> {
+			yield chunkFromFrames(concatBytes(await rowsOf(ids)), ids.length, createKeyReader(BEFORE))
+		}
+		const ops: string[] = []
+		const sides = [before, after].map((ids) => ({ schema: BEFORE, chunks: one(ids) }))
+		try {
+			for await (const batch of diffRows('t', sides[0]!, sides[1]!)) ops.push(...batch.map(({ op }) => op))
+		} catch (error) {
+			return isBackupError(error) ? error.code : String(error)
+		}
+		return ops.join()
+	}
+	expect(await diff([1, 2, 4, 5], [1, 2, 3, 4, 5])).toBe('replace')
+	expect(await diff([1, 2, 4, 5], [1, 2, 1, 4, 5])).toBe('ROWS_OUT_OF_ORDER')
+	expect(await diff([1, 2, 4, 5], [1, 2, 2, 4, 5])).toBe('ROWS_OUT_OF_ORDER')
+	expect(await diff([1, 2, 3, 4], [1, 3, 2, 4])).toBe('ROWS_OUT_OF_ORDER')
+	expect(await diff([1, 2, 3], [1, 2, 3, 2])).toBe('ROWS_OUT_OF_ORDER')
+})

@@ -77,6 +77,8 @@ export interface ReadRowsOptions extends CallOptions {
 	readonly onRestart?: (reason: unknown) => void
 	/** Reads that have it in common are read in turns by one reader: none of them waits for memory while another one holds some. */
 	readonly inTurns?: object | undefined
+	/** False where the reader checks itself that rows rise within a chunk; that chunks rise is checked all the same. */
+	readonly isEachChecked?: boolean | undefined
 }
 
 /**

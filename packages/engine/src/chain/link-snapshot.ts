@@ -136,7 +136,8 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 			const totals = parentTable && totalsOf(parentTable.stored, now.schema)
 			const balance = totals && new Balance(now.schema)
 			const copied = copyOf(now)
-			const both: ReadRowsOptions = { ...options, inTurns: {} }
+			// The comparison finds out whether the rows rise; those of the copy are proven by their hash besides.
+			const both: ReadRowsOptions = { ...options, inTurns: {}, isEachChecked: false }
 			const past = copied
 				? { schema: now.schema, isGivenUp: true, chunks: rowsCopied(copied, both) }
 				: rowsBefore(parentTable, now.schema, balance !== undefined, options.signal)
@@ -146,7 +147,7 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 			const next = { schema: now.schema, isGivenUp: true, chunks: rowsNow(now, copied ? both : options) }
 			for await (const batch of diffRows(now.path, past, next, balance)) {
 				for (const change of batch) {
-					const ready = out.makeRoom(writer.open(change), 1)
+					const ready = out.makeRoom(writer.open(change))
 					writer.write(out.bytes, out.at)
 					if (ready) yield ready
 				}

@@ -41,6 +41,9 @@ const BATCH_BYTES = 256 << 10
  * in bounded memory; old rows are spelt as our readers spell rows, or as the new ones are. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
  * it is not NULL; one that was dropped is not spoken of. `balance` is told of all rows that are not the same bytes on both sides.
  *
+ * Rows of the side after must rise from chunk to chunk; within a chunk it is found out here, but for rows that are the same bytes on both sides:
+ * they are as good as those before, which the balance proves.
+ *
  * Errors: `CHAIN_BROKEN` (`schema-changed`) when the key is another one; `ROWS_OUT_OF_ORDER` when a side does not rise.
  */
 export async function* diffRows(
@@ -65,14 +68,25 @@ export async function* diffRows(
 	let oldKey: KeyBytes | undefined
 	let nowKey: KeyBytes | undefined
 	let lastKey: KeyBytes | undefined
+	let isBehindSame = false
 	const keyOf = ({ bytes, start, end }: RowCursor, keys: KeyReader): KeyBytes => keys.read(bytes, start, end)
 
 	/** No key is spoken of twice: where a side does not rise, changes that balance could still be wrong. */
 	function assertRises(key: KeyBytes): void {
-		if (lastKey !== undefined && compare(lastKey, key) >= 0) {
-			throw new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
-		}
+		if (lastKey !== undefined && compare(lastKey, key) >= 0) throw outOfOrder(path)
 		lastKey = key
+	}
+
+	/** The key of a row of after. Of the row before it no key was read where it passed as the same: it must be the lower one all the same. */
+	function nextKey(): KeyBytes {
+		const key = keyOf(now, nowKeys)
+		const { bytes, before: place, frame } = now
+		if (isBehindSame && place >= 0) {
+			readVarint(bytes, place + 1, frame)
+			if (compare(nowKeys.read(bytes, varintEnd, frame), key) >= 0) throw outOfOrder(path)
+		}
+		isBehindSame = false
+		return key
 	}
 
 	let [hasOld, hasNow] = await Promise.all([old.load(), now.load()])
@@ -84,8 +98,9 @@ export async function* diffRows(
 		if (last !== undefined) {
 			old.skip(last)
 			now.skip(last)
+			isBehindSame = true
 		} else {
-			if (hasNow) nowKey ??= keyOf(now, nowKeys)
+			if (hasNow) nowKey ??= nextKey()
 			if (hasOld) oldKey ??= keyOf(old, oldKeys)
 			order = !hasOld ? 1 : !hasNow ? -1 : compare(oldKey!, nowKey!)
 			if (order <= 0) balance?.went(old.bytes, old.frame, old.end)
@@ -114,6 +129,10 @@ export async function* diffRows(
 		}
 	}
 	if (batch.length > 0) yield batch
+}
+
+function outOfOrder(path: string): BackupError {
+	return new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
 }
 
 function checkKeys(path: string, before: TableSchema, after: TableSchema): void {

@@ -8,6 +8,8 @@ export class RowCursor implements AsyncDisposable {
 	bytes: Buffer = Buffer.alloc(0)
 	/** Where the row's tag lies, its payload, and where that ends. */
 	frame = 0
+	/** Where the tag of the row before it lies; -1 for the first row of a chunk. */
+	before = -1
 	start = 0
 	end = 0
 
@@ -20,6 +22,7 @@ export class RowCursor implements AsyncDisposable {
 	/** Goes to the next row of the chunk at hand; false when there is none. */
 	next(): boolean {
 		if (this.end === this.bytes.length) return false
+		this.before = this.frame
 		this.#open(this.end)
 		return true
 	}
@@ -33,6 +36,7 @@ export class RowCursor implements AsyncDisposable {
 			if (this.#isGivenUp) releaseBytes(this.bytes)
 			const { buffer, byteOffset, byteLength } = value.bytes
 			this.bytes = Buffer.from(buffer, byteOffset, byteLength)
+			this.before = -1
 			this.#open(0)
 			return true
 		}

@@ -72,7 +72,7 @@ export class RowMerge {
 	close(out: RowOutput): RowChunk | undefined {
 		if (!this.#exists) return undefined
 		const length = this.#payloadLength()
-		const ready = out.makeRoom(1 + varintLength(length) + length, 1)
+		const ready = out.makeRoom(1 + varintLength(length) + length)
 		const { bytes } = out
 		bytes[out.at] = TAG_ITEMS
 		let p = writeVarint(bytes, out.at + 1, length)

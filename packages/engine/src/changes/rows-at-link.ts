@@ -80,7 +80,7 @@ export async function* rowsAtLink(
 				const key = layers.key
 				const next = key === undefined ? rows.count : rows.seek(at, key)
 				if (passes && next > at) {
-					const ready = out.add(chunk.bytes, rows.frameOf(at), rows.frameOf(next), next - at)
+					const ready = out.add(chunk.bytes, rows.frameOf(at), rows.frameOf(next), next - at, rows.frameOf(next - 1))
 					if (ready) yield ready
 					at = next
 				}

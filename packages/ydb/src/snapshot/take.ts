@@ -98,8 +98,14 @@ export async function* readCopy(
 	const { driver, budget } = await data(signal)
 	const share = inTurns && (shares.get(inTurns) ?? new SharedTake(budget))
 	if (inTurns && share) shares.set(inTurns, share)
-	const batchBytes = inTurns && BATCH_BYTES_IN_TURNS
-	yield* readRange({ driver, budget: share ?? budget, batchBytes, ...copy }, range, options)
+	const reader: RangeReader = {
+		driver,
+		budget: share ?? budget,
+		batchBytes: inTurns && BATCH_BYTES_IN_TURNS,
+		isEachChecked: options.isEachChecked,
+		...copy,
+	}
+	yield* readRange(reader, range, options)
 }
 
 /** What a transaction reads ends with its process: such a snapshot cannot be opened again. */
