@@ -9,7 +9,7 @@ import { failureOf } from './failure/failure.ts'
 import { envelopeOf, envelopeText } from './output/envelope.ts'
 import { withoutSecrets } from './output/secrets.ts'
 import { type CommandLine, readCommandLine, unknownCommand } from './run/command-line.ts'
-import { letHeapGrow } from './run/heap.ts'
+import { tuneHeap } from './run/heap.ts'
 import { watchSignals } from './run/interrupt.ts'
 
 export interface MainOptions {
@@ -25,7 +25,7 @@ const COMMANDS = Object.keys(COMMAND_MODULES)
 
 /** Runs one command line to its end. Never throws; resolves with the exit code when everything is printed. */
 export async function main(options: MainOptions): Promise<number> {
-	letHeapGrow()
+	tuneHeap()
 	const line = readCommandLine(options.argv, COMMANDS)
 	const report = reporterOf(line)
 	using interrupt = watchSignals({

@@ -134,21 +134,16 @@ export function lengthDelimited(tag: number, payload: Uint8Array): Uint8Array {
 	return out
 }
 
-/** Up to here a view of the bytes costs more than copying them one by one. */
-const SMALL = 128
-
 /** A copy in memory of its own. `slice` of a Buffer would be no copy. */
 export function copyBytes(b: Uint8Array, start: number, end: number): Uint8Array {
-	const length = end - start
-	if (length > SMALL) return new Uint8Array(b.subarray(start, end))
-	const out = new Uint8Array(length)
-	for (let at = 0; at < length; at++) out[at] = b[start + at]!
+	const out = new Uint8Array(end - start)
+	copyInto(out, 0, b, start, end)
 	return out
 }
 
-/** Copies b[start, end) to `out` at `p`, and returns the position behind it. */
+/** Copies b[start, end) to `out` at `p`, and returns the position behind it. A call of `set` costs more than a few bytes. */
 export function copyInto(out: Uint8Array, p: number, b: Uint8Array, start: number, end: number): number {
-	if (end - start > SMALL) out.set(b.subarray(start, end), p)
+	if (end - start > 128) out.set(b.subarray(start, end), p)
 	else for (let at = start; at < end; at++) out[p + at - start] = b[at]!
 	return p + end - start
 }

@@ -1,4 +1,4 @@
-import { type BackupError, interruption, throwIfInterrupted } from '../errors/backup-error.ts'
+import { interruption, throwIfInterrupted } from '../errors/backup-error.ts'
 
 /** A stream that is left at once when the signal aborts, even while its source is silent. */
 export async function* untilAborted<T>(
@@ -9,30 +9,24 @@ export async function* untilAborted<T>(
 	if (!signal) return yield* stream
 	const iterator = stream[Symbol.asyncIterator]()
 	let isOver = false
-	/** Of the wait that is under way. */
-	let refuse: ((reason: BackupError) => void) | undefined
-	const abort = (): void => refuse?.(interruption(signal, doing))
-	signal.addEventListener('abort', abort)
 	try {
 		for (;;) {
 			throwIfInterrupted(signal, doing)
-			// A promise for each wait: a race against one that lives longer would keep everything that was waited for in memory.
-			const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
-				refuse = reject
-				iterator.next().then(resolve, reject)
-			})
+			const next = await orAborted(iterator.next(), signal, doing)
 			isOver = next.done === true
 			if (next.done) return
 			yield next.value
 		}
 	} finally {
-		signal.removeEventListener('abort', abort)
 		// A silent source may answer to its return as late as to its next: nobody waits for it.
 		if (!isOver) void iterator.return?.().catch(() => undefined)
 	}
 }
 
-/** Waits for what cannot be stopped, but no longer than the signal allows. */
+/**
+ * Waits for what cannot be stopped, but no longer than the signal allows. One promise for each wait: a race against one that lives
+ * longer would keep everything that was waited for in memory.
+ */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, doing: string): Promise<T> {
 	if (!signal) return work
 	return new Promise((resolve, reject) => {

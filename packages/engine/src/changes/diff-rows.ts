@@ -131,7 +131,8 @@ export async function* diffRows(
 	if (batch.length > 0) yield batch
 }
 
-function outOfOrder(path: string): BackupError {
+/** The error of rows that do not rise. */
+export function outOfOrder(path: string): BackupError {
 	return new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
 }
 

@@ -1,5 +1,5 @@
 import type { KeyBytes, RowChunk, TableSchema } from '@ydbackup/core'
-import { createKeyReader, type KeyReader, readVarint, varintEnd } from '@ydbackup/rows'
+import { copyInto, createKeyReader, type KeyReader, readVarint, varintEnd } from '@ydbackup/rows'
 
 const CHUNK_BYTES = 256 << 10
 
@@ -29,8 +29,7 @@ export class RowOutput {
 	/** Copies the frames of rows, the last of which begins at `last`. Returns the chunk before them when that is full. */
 	add(frames: Uint8Array, start: number, end: number, rows: number, last: number): RowChunk | undefined {
 		const ready = this.#makeRoom(end - start, rows, last - start)
-		// Unlike `set` it needs no view of the source, which would cost as much as the copy of a few rows.
-		Buffer.prototype.copy.call(frames, this.#bytes, this.at, start, end)
+		copyInto(this.#bytes, this.at, frames, start, end)
 		return ready
 	}
 

@@ -1,9 +1,9 @@
-import { BackupError, type KeyBytes, type RowChunk, type TableSchema } from '@ydbackup/core'
+import { type KeyBytes, type RowChunk, type TableSchema } from '@ydbackup/core'
 import { createKeyComparator, createKeyReader, keyTypes, releaseBytes } from '@ydbackup/rows'
 import type { Balance } from './balance.ts'
 import { ChangeCursor, type ChangeRows } from './change-cursor.ts'
 import { ChunkRows } from './chunk-rows.ts'
-import type { OrderedRows } from './diff-rows.ts'
+import { type OrderedRows, outOfOrder } from './diff-rows.ts'
 import { Layers } from './layers.ts'
 import { type MergedColumn, mergedColumns } from './merge-columns.ts'
 import { RowMerge } from './row-merge.ts'
@@ -61,9 +61,7 @@ export async function* rowsAtLink(
 		const rows = new ChunkRows(createKeyReader(full.schema), compare)
 		let last: KeyBytes | undefined
 		for await (const chunk of full.chunks) {
-			if (last !== undefined && compare(last, chunk.firstKey) >= 0) {
-				throw new BackupError('ROWS_OUT_OF_ORDER', `${path}: rows do not come in the order of their keys`)
-			}
+			if (last !== undefined && compare(last, chunk.firstKey) >= 0) throw outOfOrder(path)
 			last = chunk.lastKey
 			if (passes && (layers.key === undefined || compare(layers.key, chunk.lastKey) > 0)) {
 				const ready = out.flush()

@@ -13,7 +13,7 @@ import { resultOf } from '../call/operation.ts'
 import { Patience } from '../call/patience.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { RowStreamService } from './raw-service.ts'
-import { BATCH_BYTES, readRequest } from './read-request.ts'
+import { BATCH_BYTES, BATCH_BYTES_IN_TURNS, readRequest } from './read-request.ts'
 import { resultSetOf } from './response.ts'
 import { createRowTaker } from './take-checked.ts'
 
@@ -23,10 +23,6 @@ export interface RangeReader {
 	/** Absolute path of the table that is read. */
 	readonly path: string
 	readonly schema: TableSchema
-	/** As of {@link createRowTaker}. */
-	readonly isEachChecked?: boolean | undefined
-	/** Bytes of one message that is asked for. */
-	readonly batchBytes?: number | undefined
 }
 
 /** Messages that a stream may hold before they are consumed: the client keeps up to sixteen. */
@@ -39,8 +35,9 @@ export async function* readRange(
 	range: KeyRange,
 	options: ReadRowsOptions = {},
 ): AsyncGenerator<RowChunk> {
-	const { path, schema, budget, isEachChecked, batchBytes = BATCH_BYTES } = reader
-	const { signal, onRestart } = options
+	const { path, schema, budget } = reader
+	const { signal, onRestart, inTurns, isEachChecked } = options
+	const batchBytes = inTurns === undefined ? BATCH_BYTES : BATCH_BYTES_IN_TURNS
 	const doing = `read table ${path}`
 	const take = createRowTaker(path, schema, range, isEachChecked)
 	const patience = new Patience({ doing, signal, onRetry: onRestart })
@@ -53,7 +50,7 @@ export async function* readRange(
 			const rest: KeyRange = last ? { ...range, from: { key: last, inclusive: false } } : range
 			let wide: { readonly chunk: RowChunk; readonly bytes: number } | undefined
 			try {
-				for await (const message of messages(reader, rest, signal)) {
+				for await (const message of messages(reader, rest, batchBytes, signal)) {
 					throwIfInterrupted(signal, doing)
 					const resultSet = resultSetOf(message, doing)
 					const chunk = resultSet && take(message, resultSet, last)
@@ -83,8 +80,9 @@ export async function* readRange(
 }
 
 async function* messages(
-	{ driver, path, schema, batchBytes = BATCH_BYTES }: RangeReader,
+	{ driver, path, schema }: RangeReader,
 	range: KeyRange,
+	batchBytes: number,
 	signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
 	const client = driver.createClient(TableServiceDefinition)

@@ -33,8 +33,7 @@ export async function openLeftCopies(
 	})
 	return {
 		tables: opened,
-		read: ({ path, schema }, range, options) =>
-			readCopy(context, { path: places.get(path)!, schema, isEachChecked: false }, range, options),
+		read: ({ path, schema }, range, options) => readCopy(context, { path: places.get(path)!, schema }, range, options),
 	}
 }
 

@@ -17,7 +17,6 @@ import { forEachAbreast } from '../call/abreast.ts'
 import { callError } from '../call/failure.ts'
 import { query, quotePath } from '../call/query.ts'
 import { readRange, type RangeReader } from '../rows/read-range.ts'
-import { BATCH_BYTES_IN_TURNS } from '../rows/read-request.ts'
 import { SharedTake } from '../rows/shared-take.ts'
 import { describeTable, snapshotTableOf } from '../scheme/table-description.ts'
 import { identityOf } from '../scheme/walk.ts'
@@ -90,7 +89,7 @@ const shares = new WeakMap<object, SharedTake>()
 /** The rows of a table that nobody writes to. */
 export async function* readCopy(
 	{ data }: SnapshotContext,
-	copy: Pick<RangeReader, 'path' | 'schema' | 'isEachChecked'>,
+	copy: Pick<RangeReader, 'path' | 'schema'>,
 	range: KeyRange,
 	options: ReadRowsOptions = {},
 ): AsyncGenerator<RowChunk> {
@@ -98,14 +97,7 @@ export async function* readCopy(
 	const { driver, budget } = await data(signal)
 	const share = inTurns && (shares.get(inTurns) ?? new SharedTake(budget))
 	if (inTurns && share) shares.set(inTurns, share)
-	const reader: RangeReader = {
-		driver,
-		budget: share ?? budget,
-		batchBytes: inTurns && BATCH_BYTES_IN_TURNS,
-		isEachChecked: options.isEachChecked,
-		...copy,
-	}
-	yield* readRange(reader, range, options)
+	yield* readRange({ driver, budget: share ?? budget, ...copy }, range, options)
 }
 
 /** What a transaction reads ends with its process: such a snapshot cannot be opened again. */
