@@ -32,11 +32,11 @@ export interface OrderedRows {
 	readonly isGivenUp?: boolean | undefined
 }
 
-const BATCH = 512
+const BATCH = 64
 const BATCH_BYTES = 256 << 10
 
 /**
- * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 512 changes and not much more than 256 KiB: new rows as
+ * What must be done to the rows `before` so that they are the rows `after`, in key order, in batches of at most 64 changes and not much more than 256 KiB: new rows as
  * `replace`, rows that are gone as `erase`, others as `upsert` of the columns that differ. Both sides are read once, side by side,
  * in bounded memory; old rows are spelt as our readers spell rows, or as the new ones are. Columns are the same by name and type: one that was added, or has another type now, differs in every row where
  * it is not NULL; one that was dropped is not spoken of. `balance` is told of all rows that are not the same bytes on both sides.

@@ -14,13 +14,6 @@ for (let byte = 0; byte < 256; byte++) {
 for (const char of BARE) ESCAPED[char.charCodeAt(0)] = 0x0100_0000 | char.charCodeAt(0)
 ESCAPED[0x20] = 0x0100_002b
 
-/** 1 for the bytes inside of quotes that the reader must look at: percent signs, separators, and raw bytes above 0x7f. */
-export const NOT_PLAIN: Uint8Array = new Uint8Array(256).fill(1, 128)
-NOT_PLAIN[0x25] = NOT_PLAIN[0x2c] = NOT_PLAIN[0x0a] = 1
-
-/** What a byte that the reader need not look at stands for: itself, or a space for `+`. */
-export const UNESCAPED: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => (byte === 0x2b ? 0x20 : byte))
-
 /** The value of a hexadecimal digit of any case, or -1. */
 export const HEX_VALUE: Int8Array = new Int8Array(256).fill(-1)
 for (let value = 0; value < 16; value++) {
