@@ -203,7 +203,7 @@ test('many changes come in bounded batches, and both sides are closed when the r
 		{ schema: BEFORE, chunks: watched(BEFORE, rows) },
 	)
 	for await (const batch of diff) {
-		expect(batch).toHaveLength(512)
+		expect(batch).toHaveLength(64)
 		break
 	}
 	expect(closed).toBe(2)

@@ -107,6 +107,35 @@ test('whatever spelling a tool of YDB has used, the row is the one that it meant
 	)
 })
 
+/** Of text between quotes: an escape stands for its byte, a plus sign for a space, everything else for itself. */
+function unescaped(given: Buffer): Buffer {
+	const text = given.toString('latin1').replaceAll('+', ' ')
+	const meant = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+	return Buffer.from(meant, 'latin1')
+}
+
+test('a string is the same bytes wherever in it, and how near to the end of the file, each byte stands', () => {
+	const parser = createCsvParser(schemaOf(primitive('String')), { file: 'f', chunkBytes: 1 })
+	const wrong: string[] = []
+	const within = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => byte !== 0x2c && byte !== 0x0a)
+	for (const byte of within) {
+		for (const second of [byte, 0x25, 0x2b, 0x41, 0x80, 0xff]) {
+			for (let place = 0; place < 9; place++) {
+				const given = Buffer.concat([
+					Buffer.from('Az-~9./:;'.slice(0, place)),
+					Buffer.from([byte, second]),
+					Buffer.from('%4'),
+				])
+				const csv = Buffer.concat([Buffer.from('"'), given, Buffer.from('"\n')])
+				const [chunk] = parser.push(csv)
+				// Row, cell, value: a tag and a length each.
+				if (Buffer.compare(chunk!.bytes.subarray(6), unescaped(given)) !== 0) wrong.push(csv.toString('latin1'))
+			}
+		}
+	}
+	expect(wrong).toEqual([])
+})
+
 test('one row with a fault among sound ones is refused with its line, wherever the file is cut', () => {
 	const faults = [
 		'',

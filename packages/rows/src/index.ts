@@ -1,7 +1,13 @@
 export { canonicalRow, canonicalUuid, canonicalValue, halvesValue } from './canonical.ts'
 export { chunkFromFrames, takeRows } from './chunk.ts'
 export { printDecimal, readInt128 } from './decimal.ts'
-export { createKeyComparator, isInRange, type KeyComparator } from './key-order.ts'
+export {
+	createKeyComparator,
+	createRowKeyComparator,
+	isInRange,
+	type KeyComparator,
+	type RowKeyComparator,
+} from './key-order.ts'
 export { createKeyReader, type KeyReader, keyColumns, keyTypes } from './key-reader.ts'
 export { RowHash } from './row-hash.ts'
 export { cellShape, type CellShape, isNullable, SHAPE, type Shape } from './shape.ts'

@@ -5,9 +5,11 @@ import {
 	type KeyRange,
 	type PrimitiveName,
 	spellType,
+	type TableSchema,
 	type YdbType,
 } from '@ydbackup/core'
 import { compareDyNumbers } from './dynumber.ts'
+import { createKeyReader, keyColumns, keyTypes } from './key-reader.ts'
 import { comparePgText } from './pg-order.ts'
 import { after, malformed, readVarint, skipField, TAG_HIGH_128, TAG_ITEMS, TAG_NULL } from './wire.ts'
 
@@ -25,27 +27,61 @@ type ValueOrder = (a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, b
 export function createKeyComparator(types: readonly YdbType[]): KeyComparator {
 	const orders = types.map((type) => valueOrder(type))
 	return (a, b) => {
-		let p = 0
-		let q = 0
-		for (let column = 0; ; column++) {
-			if (p >= a.length || q >= b.length) return p >= a.length ? (q >= b.length ? 0 : -1) : 1
-			if (column === orders.length) throw malformed(`a key has more than ${column} columns`)
-			const aEnd = openCell(a, p)
-			const aTag = cellTag
-			const aStart = cellStart
-			const bEnd = openCell(b, q)
-			const bTag = cellTag
-			const bStart = cellStart
-			p = aEnd
-			q = bEnd
-			if (aTag === TAG_NULL || bTag === TAG_NULL) {
-				if (aTag === bTag) continue
-				return aTag === TAG_NULL ? -1 : 1
-			}
-			const order = orders[column]!(a, aStart, aEnd, b, bStart, bEnd)
-			if (order !== 0) return order
-		}
+		const order = compareCells(orders, a, 0, a.length, b, 0, b.length)
+		if (order === 0 && aBehind < a.length && bBehind < b.length)
+			throw malformed(`a key has more than ${orders.length} columns`)
+		return order || Number(aBehind < a.length) - Number(bBehind < b.length)
 	}
+}
+
+/** Compares the key of the row whose payload is b[start, end) with a whole key, as {@link KeyComparator} does. */
+export type RowKeyComparator = (b: Uint8Array, start: number, end: number, key: KeyBytes) => number
+
+/** In place where the cells of the key stand in front of the others, in its order; else by a copy of the row's key. */
+export function createRowKeyComparator(schema: TableSchema): RowKeyComparator {
+	const types = keyTypes(schema)
+	if (keyColumns(schema).every((index, at) => index === at)) {
+		const orders = types.map((type) => valueOrder(type))
+		return (b, start, end, key) => compareCells(orders, b, start, end, key, 0, key.length)
+	}
+	const keys = createKeyReader(schema)
+	const compare = createKeyComparator(types)
+	return (b, start, end, key) => compare(keys.read(b, start, end), key)
+}
+
+/** Where {@link compareCells} stopped when all was equal. */
+let aBehind = 0
+let bBehind = 0
+
+/** Compares as many cells as there are orders, or as one side has. */
+function compareCells(
+	orders: readonly ValueOrder[],
+	a: Uint8Array,
+	p: number,
+	aEnd: number,
+	b: Uint8Array,
+	q: number,
+	bEnd: number,
+): number {
+	for (let column = 0; column < orders.length && p < aEnd && q < bEnd; column++) {
+		const aNext = openCell(a, p, aEnd)
+		const aTag = cellTag
+		const aStart = cellStart
+		const bNext = openCell(b, q, bEnd)
+		const bTag = cellTag
+		const bStart = cellStart
+		p = aNext
+		q = bNext
+		if (aTag === TAG_NULL || bTag === TAG_NULL) {
+			if (aTag === bTag) continue
+			return aTag === TAG_NULL ? -1 : 1
+		}
+		const order = orders[column]!(a, aStart, aNext, b, bStart, bNext)
+		if (order !== 0) return order
+	}
+	aBehind = p
+	bBehind = q
+	return 0
 }
 
 /** True when a whole key lies in the range. A bound that is only the beginning of a key stands before every key that it begins. */
@@ -65,11 +101,11 @@ let cellTag = 0
 let cellStart = 0
 
 /** Leaves the first tag of the cell at `p` and the start of that field's payload behind; returns the end of the cell. */
-function openCell(b: Uint8Array, p: number): number {
+function openCell(b: Uint8Array, p: number, until: number): number {
 	if (b[p] !== TAG_ITEMS) throw malformed('a key holds something else than cells')
-	const length = readVarint(b, p + 1, b.length)
+	const length = readVarint(b, p + 1, until)
 	const end = after + length
-	if (end > b.length) throw malformed('a key is cut off')
+	if (end > until) throw malformed('a key is cut off')
 	if (length === 0) {
 		cellTag = 0
 		cellStart = end

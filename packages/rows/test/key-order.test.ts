@@ -1,5 +1,5 @@
 import { type KeyBytes, spellType } from '@ydbackup/core'
-import { createKeyComparator, isInRange, showKey } from '@ydbackup/rows'
+import { createKeyComparator, createRowKeyComparator, isInRange, showKey } from '@ydbackup/rows'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Cell, cellsToBytes, compareCells, KEY_TYPES, NULL, optional, primitive } from './model.ts'
@@ -44,6 +44,40 @@ test('keys of several columns compare column by column, and a beginning stands b
 			},
 		),
 		{ numRuns: 300 },
+	)
+})
+
+test('the key of a row compares as the key itself does, wherever its columns stand and whatever lies around', () => {
+	const columns = fc.array(fc.constantFrom(...KEY_TYPES), { minLength: 1, maxLength: 4 })
+	fc.assert(
+		fc.property(
+			columns.chain((types) =>
+				fc.record({
+					types: fc.constant(types.map((one) => optional(one.type))),
+					row: fc.tuple(...types.map((one) => one.cell)),
+					other: fc.tuple(...types.map((one) => one.cell)),
+					key: fc.shuffledSubarray(
+						types.map((_, at) => at),
+						{ minLength: 1 },
+					),
+					shared: fc.nat(types.length),
+				}),
+			),
+			({ types, row, other, key, shared }) => {
+				const names = types.map((_, at) => `c${at}`)
+				const compare = createRowKeyComparator({
+					columns: types.map((type, at) => ({ name: names[at]!, type })),
+					primaryKey: key.map((at) => names[at]!),
+				})
+				const keyOf = (cells: readonly Cell[]): KeyBytes => bytesOf(key.map((at) => cells[at]!))
+				const mixed = [...row.slice(0, shared), ...other.slice(shared)]
+				const payload = bytesOf(row)
+				const chunk = Buffer.concat([Buffer.alloc(3, 0x62), payload, Buffer.alloc(5, 0x62)])
+				const expected = createKeyComparator(key.map((at) => types[at]!))(keyOf(row), keyOf(mixed))
+				expect(Math.sign(compare(chunk, 3, 3 + payload.length, keyOf(mixed)))).toBe(Math.sign(expected))
+			},
+		),
+		{ numRuns: 500 },
 	)
 })
 

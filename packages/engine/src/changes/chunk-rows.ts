@@ -1,16 +1,14 @@
 import { BackupError, type KeyBytes, type RowChunk } from '@ydbackup/core'
-import { type KeyComparator, type KeyReader, readVarint, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
+import { readVarint, type RowKeyComparator, TAG_ITEMS, varintEnd } from '@ydbackup/rows'
 
-/** Where the rows of a chunk lie: keys are read of those rows only that are asked for. */
+/** Where the rows of a chunk lie, and which of them have the keys that are looked for. */
 export class ChunkRows {
-	readonly #keys: KeyReader
-	readonly #compare: KeyComparator
+	readonly #compare: RowKeyComparator
 	#bytes: Uint8Array = new Uint8Array()
 	#frames = new Int32Array(1024)
 	#count = 0
 
-	constructor(keys: KeyReader, compare: KeyComparator) {
-		this.#keys = keys
+	constructor(compare: RowKeyComparator) {
 		this.#compare = compare
 	}
 
@@ -43,22 +41,23 @@ export class ChunkRows {
 		return varintEnd
 	}
 
-	keyOf(at: number): KeyBytes {
-		return this.#keys.read(this.#bytes, this.payloadOf(at), this.#frames[at + 1]!)
+	/** Negative when the key of the row at `at` is below `key`, 0 when it is the same, positive when it is above. */
+	compare(at: number, key: KeyBytes): number {
+		return this.#compare(this.#bytes, this.payloadOf(at), this.#frames[at + 1]!, key)
 	}
 
 	/** The first row from `from` on whose key is not below `key`; the number of rows when there is none. Looks at few rows near by, and fewer far away. */
 	seek(from: number, key: KeyBytes): number {
 		let low = from
 		let step = 1
-		while (low + step <= this.#count && this.#compare(this.keyOf(low + step - 1), key) < 0) {
+		while (low + step <= this.#count && this.compare(low + step - 1, key) < 0) {
 			low += step
 			step *= 2
 		}
 		let high = Math.min(low + step - 1, this.#count)
 		while (low < high) {
 			const middle = (low + high) >> 1
-			if (this.#compare(this.keyOf(middle), key) < 0) low = middle + 1
+			if (this.compare(middle, key) < 0) low = middle + 1
 			else high = middle
 		}
 		return low

@@ -1,5 +1,5 @@
 import { type KeyBytes, type RowChunk, type TableSchema } from '@ydbackup/core'
-import { createKeyComparator, createKeyReader, keyTypes, releaseBytes } from '@ydbackup/rows'
+import { createKeyComparator, createRowKeyComparator, keyTypes, releaseBytes } from '@ydbackup/rows'
 import type { Balance } from './balance.ts'
 import { ChangeCursor, type ChangeRows } from './change-cursor.ts'
 import { ChunkRows } from './chunk-rows.ts'
@@ -58,7 +58,7 @@ export async function* rowsAtLink(
 
 	if (full !== undefined) {
 		const passes = columnsStand(columns, full.schema)
-		const rows = new ChunkRows(createKeyReader(full.schema), compare)
+		const rows = new ChunkRows(createRowKeyComparator(full.schema))
 		let last: KeyBytes | undefined
 		for await (const chunk of full.chunks) {
 			if (last !== undefined && compare(last, chunk.firstKey) >= 0) throw outOfOrder(path)
@@ -88,7 +88,7 @@ export async function* rowsAtLink(
 					if (ready) yield ready
 				}
 				if (at === rows.count) break
-				if (compare(key!, rows.keyOf(at)) < 0) merge.open()
+				if (rows.compare(at, key!) > 0) merge.open()
 				else open(at++)
 				const ready = mergeNext()
 				if (ready) yield ready
