@@ -27,16 +27,25 @@ export function mixRow(view: DataView, start: number, end: number, sum: Float64A
 		h4 ^= Math.imul((k << 18) | (k >>> 14), C1)
 		h4 = (Math.imul(((h4 << 13) | (h4 >>> 19)) + h1, 5) + 0x32ac3b17) | 0
 	}
-	let left = end - p
+	const left = end - p
 	if (left > 0) {
-		let k1 = 0
+		const last = end - start < 4 ? shortWord(view, p, end) : lastWord(view, end, left)
+		let k1 = last
 		let k2 = 0
 		let k3 = 0
 		let k4 = 0
-		for (; left > 12; left--) k4 = (k4 << 8) | view.getUint8(p + left - 1)
-		for (; left > 8; left--) k3 = (k3 << 8) | view.getUint8(p + left - 1)
-		for (; left > 4; left--) k2 = (k2 << 8) | view.getUint8(p + left - 1)
-		for (; left > 0; left--) k1 = (k1 << 8) | view.getUint8(p + left - 1)
+		if (left > 4) {
+			k1 = view.getInt32(p, true)
+			k2 = last
+			if (left > 8) {
+				k2 = view.getInt32(p + 4, true)
+				k3 = last
+				if (left > 12) {
+					k3 = view.getInt32(p + 8, true)
+					k4 = last
+				}
+			}
+		}
 		k4 = Math.imul(k4, C4)
 		h4 ^= Math.imul((k4 << 18) | (k4 >>> 14), C1)
 		k3 = Math.imul(k3, C3)
@@ -67,6 +76,18 @@ export function mixRow(view: DataView, start: number, end: number, sum: Float64A
 	sum[1]! += h2 >>> 0
 	sum[2]! += h3 >>> 0
 	sum[3]! += h4 >>> 0
+}
+
+/** The word of one to four bytes that ends at `end`: read with those before it, which are shifted out. */
+function lastWord(view: DataView, end: number, left: number): number {
+	return view.getInt32(end - 4, true) >>> ((-left & 3) << 3)
+}
+
+/** Of all that there is, when it is less than a word. */
+function shortWord(view: DataView, p: number, end: number): number {
+	let word = 0
+	for (let at = end - 1; at >= p; at--) word = (word << 8) | view.getUint8(at)
+	return word
 }
 
 function finish(h: number): number {

@@ -21,12 +21,40 @@ const other = (rows: ValueInit[][], at: number): ValueInit[][] =>
 test('the row hash is MurmurHash3_x86_128', () => {
 	const words = (text: string): string => {
 		const sum = new Float64Array(4)
-		const bytes = new TextEncoder().encode(text)
-		mixRow(new DataView(bytes.buffer), bytes.byteOffset, bytes.byteOffset + bytes.length, sum)
+		// What lies around a row is not of it.
+		const bytes = new TextEncoder().encode(`#####${text}#####`)
+		mixRow(new DataView(bytes.buffer), 5, bytes.length - 5, sum)
 		return Array.from(sum, (word) => word.toString(16).padStart(8, '0')).join('')
 	}
 	expect(words("I will not buy this tobacconist's, it is scratched.")).toBe('9b5b7ba2ef3f7866889adeaf00f3f98e')
 	expect(words('')).toBe('0'.repeat(32))
+	// From the Python package mmh3: `hash_bytes(text, 0, x64arch=False)`.
+	const golden = new Map([
+		[1, '312658d4d32cba11d32cba11d32cba11'],
+		[2, 'ee15ba685ea9dec05ea9dec05ea9dec0'],
+		[3, '41d0bf79d27be85ed27be85ed27be85e'],
+		[4, '00251e65aa6e1ea2aa6e1ea2aa6e1ea2'],
+		[5, '392b67e0b9c452b8bfcc773cbfcc773c'],
+		[6, '02910834fa14aab42b714bbf2b714bbf'],
+		[7, 'a09f763b35527f9cddf6976eddf6976e'],
+		[8, '66b6c80ac96f1f6d6d8a09806d8a0980'],
+		[9, 'bac5d673cbc4cff3deb68d0969c8528f'],
+		[10, '9bf1477a73c5b1aa852e56f2dff305b6'],
+		[11, '0c71da9eab63cd6f41612928a3768855'],
+		[12, 'c628765f4e4398a8ebb5df5e5b59e222'],
+		[13, 'e3c36e462fda1565cea4d9577990934f'],
+		[14, '08bcd16f0f9b125b364ee8974772cb63'],
+		[15, 'cad356cfebdbe4935f9fcb222cc8a286'],
+		[16, '05af2e9885dc9f007a560e931005cf2a'],
+		[17, '315057c366c13ca3828c6941b7707639'],
+		[18, 'a01994e4d6fefc25d4b9e5913bc95ca5'],
+		[19, '22b291f7a35dd0df051704eacff851ea'],
+		[20, 'fe38a09401810b9f6bb2453038b2aba5'],
+		[31, '9756d6dd03ee8189b6d1f56e23a827f6'],
+		[43, '2f1583c3ecee2c675d7bf66ce5e91d2c'],
+	])
+	const text = 'The quick brown fox jumps over the lazy dog'
+	expect(new Map(golden.keys().map((length) => [length, words(text.slice(0, length))]))).toEqual(golden)
 })
 
 test('order, chunks and parts make no difference to the digest', () => {

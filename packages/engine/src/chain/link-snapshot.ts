@@ -136,15 +136,16 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 			const totals = parentTable && totalsOf(parentTable.stored, now.schema)
 			const balance = totals && new Balance(now.schema)
 			const copied = copyOf(now)
-			// The comparison finds out whether the rows rise; those of the copy are proven by their hash besides.
-			const both: ReadRowsOptions = { ...options, inTurns: {}, isEachChecked: false }
+			// The comparison finds out whether the rows rise, where those before are proven by their hash.
+			const reading: ReadRowsOptions = { ...options, isEachChecked: balance === undefined }
+			const both: ReadRowsOptions = { ...reading, inTurns: {} }
 			const past = copied
 				? { schema: now.schema, isGivenUp: true, chunks: rowsCopied(copied, both) }
 				: rowsBefore(parentTable, now.schema, balance !== undefined, options.signal)
 			const writer = changeFormat.createChangeWriter(table.schema, changeFormat.freshColumnMap(table.schema))
 			const out = new RowOutput(table.schema)
 			states.delete(now.path)
-			const next = { schema: now.schema, isGivenUp: true, chunks: rowsNow(now, copied ? both : options) }
+			const next = { schema: now.schema, isGivenUp: true, chunks: rowsNow(now, copied ? both : reading) }
 			for await (const batch of diffRows(now.path, past, next, balance)) {
 				for (const change of batch) {
 					const ready = out.makeRoom(writer.open(change))
