@@ -23,6 +23,9 @@ export class RowHash {
 	readonly #sum: Float64Array = new Float64Array(4)
 	#rows = 0
 	#uncarried = 0
+	/** Of the chunk that rows came of one at a time. */
+	#bytes: Uint8Array = new Uint8Array()
+	#view: DataView = viewOf(this.#bytes)
 
 	constructor(schema: TableSchema) {
 		this.#shapes = schema.columns.map((column) => cellShape(column.type, `column "${column.name}"`))
@@ -34,10 +37,21 @@ export class RowHash {
 		return this.#rows
 	}
 
-	/** Adds every row of a chunk, or those that lie in bytes[start, end). */
-	add(chunk: { readonly bytes: Uint8Array }, start: number = 0, end: number = chunk.bytes.length): void {
-		const b = chunk.bytes
-		const view = new DataView(b.buffer, b.byteOffset, b.byteLength)
+	/** Adds every row of a chunk. */
+	add({ bytes }: { readonly bytes: Uint8Array }): void {
+		this.#add(bytes, viewOf(bytes), 0, bytes.length)
+	}
+
+	/** Adds those that lie in b[start, end): for few rows of a chunk at a time. */
+	addRows(b: Uint8Array, start: number, end: number): void {
+		if (b !== this.#bytes) {
+			this.#bytes = b
+			this.#view = viewOf(b)
+		}
+		this.#add(b, this.#view, start, end)
+	}
+
+	#add(b: Uint8Array, view: DataView, start: number, end: number): void {
 		let p = start
 		while (p < end) {
 			if (b[p] !== TAG_ITEMS) throw malformed('something else than a row lies between rows')
@@ -143,6 +157,8 @@ export class RowHash {
 		return true
 	}
 }
+
+const viewOf = (b: Uint8Array): DataView => new DataView(b.buffer, b.byteOffset, b.byteLength)
 
 function isOneString(b: Uint8Array, s: number, end: number): boolean {
 	const length = readVarint(b, s + 1, end)

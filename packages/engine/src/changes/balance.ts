@@ -22,12 +22,12 @@ export class Balance {
 
 	/** A row of before (its frame: tag, length, payload) that is not there after, or another one. */
 	went(bytes: Uint8Array, frame: number, end: number): void {
-		this.#went.add({ bytes }, frame, end)
+		this.#went.addRows(bytes, frame, end)
 	}
 
 	/** A row of after that was not there before, or another one. */
 	came(bytes: Uint8Array, frame: number, end: number): void {
-		this.#came.add({ bytes }, frame, end)
+		this.#came.addRows(bytes, frame, end)
 	}
 
 	isEven(before: RowTotals, after: RowTotals): boolean {

@@ -6,7 +6,16 @@ import {
 	type RowChunk,
 	type TableSchema,
 } from '@ydbackup/core'
-import { createKeyReader, keyColumns, readVarint, TAG_BYTES, TAG_ITEMS, TAG_NULL, varintEnd } from '@ydbackup/rows'
+import {
+	copyBytes,
+	createKeyReader,
+	keyColumns,
+	readVarint,
+	TAG_BYTES,
+	TAG_ITEMS,
+	TAG_NULL,
+	varintEnd,
+} from '@ydbackup/rows'
 import { METADATA_COLUMN, readChangeMetadata, walkChangeMetadata } from './change-metadata.ts'
 import type { ColumnMap } from './column-map.ts'
 
@@ -27,6 +36,18 @@ export interface OpenChange {
 	readonly says: Uint8Array
 	readonly starts: Int32Array
 	readonly ends: Int32Array
+}
+
+/** What one metadata says, whatever the row. */
+interface Meaning {
+	readonly metadata: Uint8Array
+	readonly op: Change['op']
+	/** By column: see {@link SAYS}. */
+	readonly says: Uint8Array
+	/** Columns that it says did not change. */
+	readonly unchanged: readonly number[]
+	/** The id of a column that is not known. */
+	readonly unknown: number | undefined
 }
 
 export interface ChangeReader {
@@ -83,10 +104,7 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 		starts,
 		ends,
 	}
-	let states = 0
-	let changed = 0
-	let unchanged = 0
-	let unknown: number | undefined
+	let last: Meaning | undefined
 	let suspects = 0
 
 	/** Leaves behind where the cells of the row lie; cells are `Ydb.Value` messages. */
@@ -117,36 +135,45 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 		return b.subarray(varintEnd, end)
 	}
 
-	function addState(tag: number, toNull: boolean, isChanged: boolean): void {
-		states++
-		const at = places?.get(tag)
-		if (at === undefined) unknown = tag
-		else if (isChanged) {
-			if (says[at] === SAYS.nothing) changed++
-			says[at] = toNull ? SAYS.null : SAYS.cell
-		} else if (!isNull(change.bytes, at)) unchanged++
+	/** Most rows of a link say the same of their columns as the row before. */
+	function meaningOf(metadata: Uint8Array): Meaning {
+		if (last === undefined || !isSame(last.metadata, metadata)) last = readMeaning(metadata)
+		return last
+	}
+
+	function readMeaning(metadata: Uint8Array): Meaning {
+		const said = new Uint8Array(columns.length)
+		const unchanged: number[] = []
+		let states = 0
+		let unknown: number | undefined
+		const isErased = walkChangeMetadata(metadata, (tag, toNull, isChanged) => {
+			states++
+			const at = places?.get(tag)
+			if (at === undefined) unknown = tag
+			else if (isChanged) said[at] = toNull ? SAYS.null : SAYS.cell
+			else unchanged.push(at)
+		})
+		const own = { metadata: copyBytes(metadata, 0, metadata.length), says: said }
+		if (isErased) return { ...own, op: 'erase', unchanged: [], unknown: undefined }
+		if (states === 0) for (const at of values) said[at] = SAYS.cell
+		const isWhole = said.reduce((count, say) => count + Number(say !== SAYS.nothing), 0) === values.length
+		return { ...own, op: isWhole ? 'replace' : 'upsert', unchanged, unknown }
 	}
 
 	function open(b: Uint8Array, start: number, end: number): OpenChange {
 		openRow(b, start, end)
-		change.bytes = b
-		change.key = keys.read(b, start, end)
-		says.fill(SAYS.nothing)
-		states = changed = unchanged = 0
-		unknown = undefined
-		if (walkChangeMetadata(metadataOf(b), addState)) {
-			change.op = 'erase'
-			return change
-		}
+		const { op, says: said, unchanged, unknown } = meaningOf(metadataOf(b))
 		if (unknown !== undefined) {
 			throw new BackupError('CHAIN_BROKEN', `${path}: no column is known for id ${unknown}`, {
 				reason: 'ambiguous',
 				advice: 'take a full backup: a new chain begins with it',
 			})
 		}
-		suspects += unchanged
-		change.op = states === 0 || changed === values.length ? 'replace' : 'upsert'
-		if (states === 0) for (const at of values) says[at] = SAYS.cell
+		for (const at of unchanged) if (!isNull(b, at)) suspects++
+		change.bytes = b
+		change.key = keys.read(b, start, end)
+		change.op = op
+		says.set(said)
 		return change
 	}
 
@@ -187,4 +214,10 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 			return suspects
 		},
 	}
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+	if (a.length !== b.length) return false
+	for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
+	return true
 }
