@@ -1,7 +1,7 @@
 export { type CsvEncoder, type CsvEncoderOptions, createCsvEncoder } from './csv/encoder.ts'
 export { type CsvParser, createCsvParser } from './csv/parser.ts'
 
-export { compressFrame } from './compression/compress-frame.ts'
+export { compressFrame, type FrameOptions } from './compression/compress-frame.ts'
 export { type Compression, parseCompression } from './compression/compression.ts'
 export { decompress, type DecompressLimits } from './compression/decompress.ts'
 

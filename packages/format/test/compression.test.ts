@@ -50,6 +50,10 @@ test('a frame has content size and checksum, and the same bytes give the same fr
 	expect(descriptor >> 6).toBe(2)
 	const sizeAt = (descriptor & 0x20) === 0 ? 6 : 5
 	expect(frame.readUInt32LE(sizeAt)).toBe(csv.length)
+	const unchecked = Buffer.from(await compressFrame(csv, 'zstd-1', { checksum: false }))
+	expect(unchecked[4]! & 0x04).toBe(0)
+	expect(unchecked.length).toBe(frame.length - 4)
+	expect(Buffer.compare(await plain(unchecked), csv)).toBe(0)
 })
 
 test('nothing is compressed to nothing, as YDB has it for empty tables', async () => {

@@ -62,7 +62,7 @@ export async function* encodePart(
 	}
 
 	async function compressed(frame: Uint8Array): Promise<Uint8Array> {
-		const bytes = await compressFrame(frame, compression)
+		const bytes = await compressFrame(frame, compression, { checksum: encryptor === undefined })
 		if (bytes !== frame) releaseBytes(frame)
 		return bytes
 	}
