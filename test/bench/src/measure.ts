@@ -22,6 +22,17 @@ export function median(values: readonly number[]): number {
 	return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
+export function mean(values: readonly number[]): number {
+	return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/** Of the mean; 0 for a single value. */
+export function standardError(values: readonly number[]): number {
+	const middle = mean(values)
+	const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0)
+	return values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1) / values.length)
+}
+
 /** Largest resident size of this process so far, in MiB. Linux counts the size of the parent at its start into the one that getrusage tells. */
 export function peakRssMiB(): number {
 	try {
