@@ -20,63 +20,47 @@ for (const { type, cell } of KEY_TYPES) {
 	})
 }
 
+/** Two rows of the same columns, the second with the beginning of the first; how long a beginning of a key is; and which columns make a key. */
+const twoRows = fc.array(fc.constantFrom(...KEY_TYPES), { minLength: 1, maxLength: 4 }).chain((types) =>
+	fc
+		.record({
+			types: fc.constant(types.map((one) => optional(one.type))),
+			a: fc.tuple(...types.map((one) => one.cell)),
+			b: fc.tuple(...types.map((one) => one.cell)),
+			shared: fc.nat(types.length),
+			cut: fc.nat(types.length),
+			key: fc.shuffledSubarray([...types.keys()], { minLength: 1 }),
+		})
+		.map(({ b, shared, ...row }) => ({ ...row, mixed: [...row.a.slice(0, shared), ...b.slice(shared)] })),
+)
+
 test('keys of several columns compare column by column, and a beginning stands before what it begins', () => {
-	const columns = fc.array(fc.constantFrom(...KEY_TYPES), { minLength: 1, maxLength: 4 })
 	fc.assert(
-		fc.property(
-			columns.chain((types) =>
-				fc.record({
-					types: fc.constant(types.map((one) => optional(one.type))),
-					a: fc.tuple(...types.map((one) => one.cell)),
-					b: fc.tuple(...types.map((one) => one.cell)),
-					shared: fc.nat(types.length),
-					cut: fc.nat(types.length),
-				}),
-			),
-			({ types, a, b, shared, cut }) => {
-				const compare = createKeyComparator(types)
-				const mixed = [...a.slice(0, shared), ...b.slice(shared)]
-				const order = a.map((cell, at) => compareCells(cell, mixed[at]!)).find((one) => one !== 0) ?? 0
-				expect(Math.sign(compare(bytesOf(a), bytesOf(mixed)))).toBe(Math.sign(order))
-				const prefix = bytesOf(a.slice(0, cut))
-				expect(Math.sign(compare(prefix, bytesOf(a)))).toBe(cut < a.length ? -1 : 0)
-				expect(Math.sign(compare(bytesOf(a), prefix))).toBe(cut < a.length ? 1 : 0)
-			},
-		),
+		fc.property(twoRows, ({ types, a, mixed, cut }) => {
+			const compare = createKeyComparator(types)
+			const order = a.map((cell, at) => compareCells(cell, mixed[at]!)).find((one) => one !== 0) ?? 0
+			expect(Math.sign(compare(bytesOf(a), bytesOf(mixed)))).toBe(Math.sign(order))
+			const prefix = bytesOf(a.slice(0, cut))
+			expect(Math.sign(compare(prefix, bytesOf(a)))).toBe(cut < a.length ? -1 : 0)
+			expect(Math.sign(compare(bytesOf(a), prefix))).toBe(cut < a.length ? 1 : 0)
+		}),
 		{ numRuns: 300 },
 	)
 })
 
 test('the key of a row compares as the key itself does, wherever its columns stand and whatever lies around', () => {
-	const columns = fc.array(fc.constantFrom(...KEY_TYPES), { minLength: 1, maxLength: 4 })
 	fc.assert(
-		fc.property(
-			columns.chain((types) =>
-				fc.record({
-					types: fc.constant(types.map((one) => optional(one.type))),
-					row: fc.tuple(...types.map((one) => one.cell)),
-					other: fc.tuple(...types.map((one) => one.cell)),
-					key: fc.shuffledSubarray(
-						types.map((_, at) => at),
-						{ minLength: 1 },
-					),
-					shared: fc.nat(types.length),
-				}),
-			),
-			({ types, row, other, key, shared }) => {
-				const names = types.map((_, at) => `c${at}`)
-				const compare = createRowKeyComparator({
-					columns: types.map((type, at) => ({ name: names[at]!, type })),
-					primaryKey: key.map((at) => names[at]!),
-				})
-				const keyOf = (cells: readonly Cell[]): KeyBytes => bytesOf(key.map((at) => cells[at]!))
-				const mixed = [...row.slice(0, shared), ...other.slice(shared)]
-				const payload = bytesOf(row)
-				const chunk = Buffer.concat([Buffer.alloc(3, 0x62), payload, Buffer.alloc(5, 0x62)])
-				const expected = createKeyComparator(key.map((at) => types[at]!))(keyOf(row), keyOf(mixed))
-				expect(Math.sign(compare(chunk, 3, 3 + payload.length, keyOf(mixed)))).toBe(Math.sign(expected))
-			},
-		),
+		fc.property(twoRows, ({ types, a, mixed, key }) => {
+			const compare = createRowKeyComparator({
+				columns: types.map((type, at) => ({ name: `c${at}`, type })),
+				primaryKey: key.map((at) => `c${at}`),
+			})
+			const keyOf = (cells: readonly Cell[]): KeyBytes => bytesOf(key.map((at) => cells[at]!))
+			const payload = bytesOf(a)
+			const chunk = Buffer.concat([Buffer.alloc(3, 0x62), payload, Buffer.alloc(5, 0x62)])
+			const expected = createKeyComparator(key.map((at) => types[at]!))(keyOf(a), keyOf(mixed))
+			expect(Math.sign(compare(chunk, 3, 3 + payload.length, keyOf(mixed)))).toBe(Math.sign(expected))
+		}),
 		{ numRuns: 500 },
 	)
 })

@@ -7,7 +7,7 @@ import { openRepository } from './repository.ts'
 import { benchTables } from './tables.ts'
 
 export interface EncryptionJob {
-	/** Of an empty repository. */
+	/** The directory of a repository; what is stored in it is deleted again. */
 	readonly repo: string
 	/** Of rows that each turn stores. */
 	readonly turnBytes: number

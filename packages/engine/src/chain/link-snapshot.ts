@@ -7,16 +7,15 @@ import {
 	type RowChunk,
 	type Snapshot,
 	type SnapshotTable,
-	spellType,
 	type Storage,
 	type TableSchema,
 	textField,
 } from '@ydbackup/core'
 import { changes as changeFormat, type ManifestNote, printProtoText, type StoredLink } from '@ydbackup/format'
-import { keyColumns, RowHash, typeToText } from '@ydbackup/rows'
+import { RowHash, typeToText } from '@ydbackup/rows'
 
 import { Balance, type RowTotals } from '../changes/balance.ts'
-import { diffRows, type OrderedRows } from '../changes/diff-rows.ts'
+import { diffRows, type OrderedRows, spellKey } from '../changes/diff-rows.ts'
 import { RowOutput } from '../changes/row-output.ts'
 import { openScheme } from '../part/contents.ts'
 import type { ChainTable, OpenedChain } from './open-chain.ts'
@@ -69,7 +68,7 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 	/** The table that the changes are against; undefined for one that is new, also under an old name with another key. */
 	function parentOf(table: SnapshotTable): ChainTable | undefined {
 		const found = before.get(table.path)
-		return found && sameKey(openScheme(found.stored).schema, table.schema) ? found : undefined
+		return found && spellKey(openScheme(found.stored).schema) === spellKey(table.schema) ? found : undefined
 	}
 
 	async function* rowsNow(original: SnapshotTable, options: ReadRowsOptions): AsyncGenerator<RowChunk> {
@@ -188,14 +187,6 @@ export function linkSnapshot({ snapshot, parent, storage, copy, touch }: LinkSna
 		streams: 1 + (fromCopy === snapshot.tables.length ? 1 : parent.manifests.length),
 		fromCopy,
 	}
-}
-
-function sameKey(a: TableSchema, b: TableSchema): boolean {
-	const spell = (schema: TableSchema): string =>
-		keyColumns(schema)
-			.map((index) => `${schema.columns[index]!.name} ${spellType(schema.columns[index]!.type)}`)
-			.join(', ')
-	return spell(a) === spell(b)
 }
 
 /** A `CreateTableRequest` of columns and key alone. */

@@ -137,15 +137,20 @@ export function outOfOrder(path: string): BackupError {
 }
 
 function checkKeys(path: string, before: TableSchema, after: TableSchema): void {
-	const spell = (schema: TableSchema): string =>
-		keyColumns(schema)
-			.map((index) => `${schema.columns[index]!.name} ${spellType(schema.columns[index]!.type)}`)
-			.join(', ')
-	if (spell(before) === spell(after)) return
-	throw new BackupError('CHAIN_BROKEN', `${path}: its key was (${spell(before)}) and is (${spell(after)}) now`, {
+	const was = spellKey(before)
+	const is = spellKey(after)
+	if (was === is) return
+	throw new BackupError('CHAIN_BROKEN', `${path}: its key was (${was}) and is (${is}) now`, {
 		reason: 'schema-changed',
 		advice: 'take a full backup: a new chain begins with it',
 	})
+}
+
+/** Names and types of the key's columns, in its order: tables with the same text have the same key. */
+export function spellKey(schema: TableSchema): string {
+	return keyColumns(schema)
+		.map((index) => `${schema.columns[index]!.name} ${spellType(schema.columns[index]!.type)}`)
+		.join(', ')
 }
 
 /** Whether both have the same columns in the same order. */

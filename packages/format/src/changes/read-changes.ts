@@ -137,7 +137,7 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 
 	/** Most rows of a link say the same of their columns as the row before. */
 	function meaningOf(metadata: Uint8Array): Meaning {
-		if (last === undefined || !isSame(last.metadata, metadata)) last = readMeaning(metadata)
+		if (last === undefined || Buffer.compare(last.metadata, metadata) !== 0) last = readMeaning(metadata)
 		return last
 	}
 
@@ -214,10 +214,4 @@ export function createChangeReader(path: string, schema: TableSchema, map: Colum
 			return suspects
 		},
 	}
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-	if (a.length !== b.length) return false
-	for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
-	return true
 }
